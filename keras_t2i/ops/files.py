@@ -1,0 +1,140 @@
+"""Writes files so that no reader ever sees half of one, and names contents."""
+
+import hashlib
+import os
+import pathlib
+import uuid
+
+import numpy as np
+
+
+def atomic_write(path: str | os.PathLike, data: bytes) -> None:
+    """Puts a whole file in place at once, or leaves what was there.
+
+    The bytes go to a file beside `path`, which is then renamed. Missing
+    folders above `path` are made.
+
+    Args:
+        path: where the file is to lie.
+        data: the file's whole content.
+
+    Raises:
+        OSError: if it cannot be written; the old file, if any, is intact and
+            nothing is left beside it.
+    """
+    path = pathlib.Path(path)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        _forget(beside)
+        raise _sentence(path, error) from error
+    except BaseException:
+        _forget(beside)
+        raise
+
+
+def append_line(path: str | os.PathLike, text: str) -> None:
+    """Adds one whole line to the end of a text file, or nothing.
+
+    A last line that an earlier crash left without its end is closed first, so
+    the new line always stands alone. Missing folders are made.
+
+    Args:
+        path: the file; it is made if it does not exist.
+        text: the line, without its end.
+
+    Raises:
+        ValueError: if `text` holds a line break.
+        OSError: if it cannot be written; the file is as it was.
+    """
+    if "\n" in text or "\r" in text:
+        raise ValueError(
+            f"One line was asked for; this holds several: {text!r}."
+        )
+    path = pathlib.Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab+", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            start = b"" if _ends_line(file, size) else b"\n"
+            line = start + text.encode() + b"\n"
+            try:
+                _write_all(file, line)
+            except OSError:
+                file.truncate(size)
+                raise
+    except OSError as error:
+        raise _sentence(path, error) from error
+
+
+def digest(*parts) -> str:
+    """Names contents: equal parts give equal names, other parts others.
+
+    Args:
+        *parts: each `bytes`, a string, a number, or an array of numbers or
+            strings. Type, shape and order count; how wide the array stores
+            its strings does not.
+
+    Returns:
+        64 hexadecimal digits (SHA-256).
+
+    Raises:
+        TypeError: if an array holds Python objects other than strings.
+    """
+    total = hashlib.sha256()
+    for part in parts:
+        kind, data = _plain(part)
+        total.update(f"{kind}:{len(data)}:".encode())
+        total.update(data)
+    return total.hexdigest()
+
+
+def _plain(part) -> tuple[str, bytes]:
+    if isinstance(part, bytes):
+        return "bytes", part
+    if isinstance(part, str):
+        return "str", part.encode()
+    array = np.asarray(part)
+    if array.dtype.kind in "OU" and all(isinstance(x, str) for x in array.flat):
+        words = [text.encode() for text in array.flat]
+        framed = b"".join(b"%d:%s" % (len(word), word) for word in words)
+        return f"strings{array.shape}", framed
+    if array.dtype.kind not in "biufcS":
+        raise TypeError(
+            "A digest is taken of bytes, strings, numbers and arrays of them; "
+            f"this is {type(part).__name__} of {array.dtype}."
+        )
+    return f"{array.dtype.str}{array.shape}", array.tobytes()
+
+
+def _ends_line(file, size: int) -> bool:
+    if size == 0:
+        return True
+    file.seek(size - 1)
+    return file.read(1) == b"\n"
+
+
+def _write_all(file, data: bytes) -> None:
+    while data:
+        data = data[file.write(data) :]
+
+
+def _forget(path: pathlib.Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # a file stands where a folder should: nothing was made
+        pass
+
+
+def _sentence(path: pathlib.Path, error: OSError) -> OSError:
+    return type(error)(
+        error.errno,
+        f"Cannot write, what was there is unchanged: {error.strerror}",
+        str(path),
+    )
