@@ -1,0 +1,83 @@
+"""Turns pictures between the networks' floats and the world's bytes.
+
+Inside the library a picture is float32 in [-1, 1], channels last; in records,
+files and answers it is uint8 in [0, 255].
+"""
+
+import numpy as np
+import tensorflow as tf
+
+
+def to_float(images):
+    """Brings bytes into the networks' range.
+
+    Args:
+        images: (..., H, W, C) uint8 tensor or array.
+
+    Returns:
+        Tensor of the same shape, float32 in [-1, 1].
+    """
+    return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+def to_uint8(images):
+    """Brings a network's picture back to bytes, rounding to the nearest.
+
+    Args:
+        images: (..., H, W, C) float tensor or array; beyond [-1, 1] is cut.
+
+    Returns:
+        Tensor of the same shape, uint8.
+    """
+    scaled = (tf.cast(images, tf.float32) + 1.0) * 127.5
+    return tf.cast(tf.round(tf.clip_by_value(scaled, 0.0, 255.0)), tf.uint8)
+
+
+def grid(images, columns: int, gap: int = 2) -> np.ndarray:
+    """Lays pictures out in rows on white.
+
+    Args:
+        images: (N, H, W, 3) uint8.
+        columns: pictures a row; the last row may be shorter.
+        gap: white pixels between and around pictures.
+
+    Returns:
+        (rows * (H + gap) + gap, columns * (W + gap) + gap, 3) uint8.
+    """
+    images = np.asarray(images)
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    sheet = np.full(
+        (rows * (height + gap) + gap, columns * (width + gap) + gap, channels),
+        255,
+        np.uint8,
+    )
+    for index, image in enumerate(images):
+        top = gap + index // columns * (height + gap)
+        left = gap + index % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def sizes_up_to(image_size: int, base: int = 4) -> list[int]:
+    """Lists the resolutions of a network that doubles from a small map.
+
+    Args:
+        image_size: the picture's height and width, `base` times a power of 2.
+        base: the smallest map's height and width.
+
+    Returns:
+        `[base, 2 * base, ..., image_size]`.
+
+    Raises:
+        ValueError: if `image_size` is not reached by doubling.
+    """
+    sizes = [base]
+    while sizes[-1] < image_size:
+        sizes.append(2 * sizes[-1])
+    if len(sizes) < 2 or sizes[-1] != image_size:
+        raise ValueError(
+            f"image_size is {image_size}; allowed are {base} times a power of "
+            f"two: {2 * base}, {4 * base}, {8 * base}, ..."
+        )
+    return sizes

@@ -1,0 +1,97 @@
+"""Lets one sentence of code mean the whole batch, however many replicas share it.
+
+Every function is the identity where only one replica runs. They use
+collectives, so they must stay outside functions compiled by XLA.
+"""
+
+import tensorflow as tf
+
+
+def context():
+    """Finds the replica that the caller runs in.
+
+    Returns:
+        `tf.distribute.ReplicaContext`.
+
+    Raises:
+        RuntimeError: if called outside any replica (under a strategy's scope
+            but not inside `strategy.run`).
+    """
+    found = tf.distribute.get_replica_context()
+    if found is None:
+        raise RuntimeError(
+            "This runs inside one replica only; it was called in the "
+            "strategy's cross-replica scope. Call it inside strategy.run."
+        )
+    return found
+
+
+def count() -> int:
+    """Counts the replicas that share the batch; 1 without a strategy."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def index():
+    """Numbers the caller's replica.
+
+    Returns:
+        () int32, 0 ... count() - 1.
+    """
+    return tf.cast(context().replica_id_in_sync_group, tf.int32)
+
+
+def share(values):
+    """Takes the caller's rows of something made for the whole batch.
+
+    Args:
+        values: (R * B, ...) tensor, the same on all R replicas.
+
+    Returns:
+        (B, ...) tensor: replica r's rows r * B ... (r + 1) * B - 1.
+    """
+    if count() == 1:
+        return values
+    size = tf.shape(values)[0] // count()
+    return values[index() * size : (index() + 1) * size]
+
+
+def gather(values):
+    """Joins all replicas' rows, in order, with gradient.
+
+    Args:
+        values: (B, ...) tensor.
+
+    Returns:
+        (R * B, ...) tensor, the same on every replica.
+    """
+    if count() == 1:
+        return values
+    return context().all_gather(values, axis=0)
+
+
+def mean(values):
+    """Averages a tensor over replicas, with gradient.
+
+    Args:
+        values: tensor of one shape on all replicas.
+
+    Returns:
+        Tensor of that shape, the same on every replica.
+    """
+    if count() == 1:
+        return values
+    return tf.reduce_mean(gather(values[tf.newaxis]), axis=0)
+
+
+def total(tensors):
+    """Sums each tensor over replicas: gradients, mostly.
+
+    Args:
+        tensors: list of tensors of one shape on all replicas.
+
+    Returns:
+        List of tensors, the same on every replica.
+    """
+    if count() == 1:
+        return list(tensors)
+    return context().all_reduce(tf.distribute.ReduceOp.SUM, list(tensors))
