@@ -1,0 +1,142 @@
+"""Batch normalisation by PyTorch's law."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from keras_t2i.ops import replicas
+
+
+@keras.saving.register_keras_serializable("keras_t2i")
+class BatchNorm(keras.layers.Layer):
+    """Normalises each channel over the batch, exactly as PyTorch does.
+
+    Released weights and nearly all reference code assume this law. It differs
+    from `keras.layers.BatchNormalization` in the variance that enters the
+    running value (unbiased, n / (n - 1)), in epsilon, and in what momentum
+    means. Statistics and the normalisation are float32 whatever comes in.
+
+    On several replicas each normalises with its own rows; the base averages
+    the running statistics over replicas once a move. With
+    `synchronized=True` all replicas share the statistics of the whole batch.
+
+    Args:
+        momentum: float in [0, 1]. The weight of the NEW statistics in the
+            running ones (PyTorch's meaning; Keras calls the rest momentum).
+        epsilon: float > 0, added to the variance.
+        center: bool. Whether a learned shift is added.
+        scale: bool. Whether a learned factor is applied.
+        synchronized: bool. Whether replicas share statistics. Needs
+            collectives, so it can't run inside a function compiled by XLA
+            on two or more replicas.
+        gamma_initializer: where the factor starts.
+
+    Call arguments:
+        inputs: (B, ..., C) float.
+        training: bool. Whether batch statistics are used, and the running
+            ones moved.
+
+    Source:
+        Ioffe and Szegedy 2015, algorithm 1, arXiv:1502.03167;
+        torch.nn.BatchNorm2d for the running variance.
+    """
+
+    def __init__(
+        self,
+        momentum=0.1,
+        epsilon=1e-5,
+        center=True,
+        scale=True,
+        synchronized=False,
+        gamma_initializer="ones",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.center = center
+        self.scale = scale
+        self.synchronized = synchronized
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
+
+    def build(self, inputs_shape):
+        def vector(name, start, trainable=True):
+            return self.add_weight(
+                name=name,
+                shape=(inputs_shape[-1],),
+                initializer=start,
+                trainable=trainable,
+                dtype="float32",
+                autocast=False,
+            )
+
+        if self.scale:
+            self.gamma = vector("gamma", self.gamma_initializer)
+        if self.center:
+            self.beta = vector("beta", "zeros")
+        self.moving_mean = vector("moving_mean", "zeros", trainable=False)
+        self.moving_variance = vector("moving_variance", "ones", False)
+
+    def call(self, inputs, training=False):
+        channels = inputs.shape[-1]
+        gamma = self.gamma if self.scale else ops.ones((channels,))
+        beta = self.beta if self.center else ops.zeros((channels,))
+        gamma, beta = tf.convert_to_tensor(gamma), tf.convert_to_tensor(beta)
+        if not training:
+            factor = gamma * ops.rsqrt(self.moving_variance + self.epsilon)
+            shift = beta - self.moving_mean * factor
+            return self._affine(inputs, factor, shift)
+        if self.synchronized and replicas.count() > 1:
+            return self._shared(inputs, gamma, beta)
+        return self._own(inputs, gamma, beta)
+
+    def _own(self, inputs, gamma, beta):
+        # The fused kernel wants four axes and hands back the unbiased variance.
+        shape = ops.shape(inputs)
+        flat = ops.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
+        if len(inputs.shape) == 4:
+            flat = inputs
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            flat, gamma, beta, epsilon=self.epsilon, is_training=True
+        )
+        self._move(mean, variance)
+        return ops.reshape(outputs, shape)
+
+    def _shared(self, inputs, gamma, beta):
+        x = ops.cast(inputs, "float32")
+        axes = list(range(len(inputs.shape) - 1))
+        mean = replicas.mean(ops.mean(x, axes))
+        variance = replicas.mean(ops.mean(ops.square(x - mean), axes))
+        rows = ops.size(x) // inputs.shape[-1] * replicas.count()
+        rows = ops.cast(rows, "float32")
+        self._move(mean, variance * rows / (rows - 1.0))
+        factor = gamma * ops.rsqrt(variance + self.epsilon)
+        return self._affine(inputs, factor, beta - mean * factor)
+
+    def _affine(self, inputs, factor, shift):
+        x = ops.cast(inputs, "float32")
+        return ops.cast(x * factor + shift, self.compute_dtype)
+
+    def _move(self, mean, variance):
+        for running, now in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance),
+        ):
+            now = ops.stop_gradient(now)
+            running.assign(running + self.momentum * (now - running))
+
+    def compute_output_shape(self, inputs_shape):
+        return inputs_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "synchronized": self.synchronized,
+            "gamma_initializer": keras.initializers.serialize(
+                self.gamma_initializer
+            ),
+        }

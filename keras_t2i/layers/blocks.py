@@ -1,0 +1,119 @@
+"""Small recipes of layers that several networks are cooked from."""
+
+import keras
+from keras import layers
+
+from keras_t2i.layers import starts
+from keras_t2i.layers.batch_norm import BatchNorm
+
+
+def norm(x):
+    """Normalises over the batch, started as DCGAN does.
+
+    Args:
+        x: (B, ..., C) float.
+
+    Returns:
+        Tensor of the same shape.
+    """
+    return BatchNorm(gamma_initializer=starts.dcgan_scale())(x)
+
+
+def leaky(x):
+    """Lets a fifth of the negative side through, as all papers here do.
+
+    Args:
+        x: any float tensor.
+
+    Returns:
+        Tensor of the same shape.
+    """
+    return layers.LeakyReLU(0.2)(x)
+
+
+def conv(x, channels, size, stride=1, padding="same", bias=False):
+    """Convolves, started as DCGAN does.
+
+    Args:
+        x: (B, H, W, C) float.
+        channels: int. Output channels.
+        size: int. Height and width of the kernel.
+        stride: int. Steps between windows.
+        padding: "same" or "valid". For size 4 and stride 2, "same" equals
+            PyTorch's padding 1.
+        bias: bool. Whether a bias is added.
+
+    Returns:
+        (B, H', W', channels) float.
+    """
+    return layers.Conv2D(
+        channels,
+        size,
+        stride,
+        padding,
+        use_bias=bias,
+        kernel_initializer=starts.dcgan(),
+    )(x)
+
+
+def deconv(x, channels, size, stride=1, padding="same", bias=False):
+    """Convolves backwards, started as DCGAN does.
+
+    Args:
+        x: (B, H, W, C) float.
+        channels: int. Output channels.
+        size: int. Height and width of the kernel.
+        stride: int. How many times the map grows.
+        padding: "same" or "valid". For size 4 and stride 2, "same" equals
+            PyTorch's padding 1.
+        bias: bool. Whether a bias is added.
+
+    Returns:
+        (B, H', W', channels) float.
+    """
+    return layers.Conv2DTranspose(
+        channels,
+        size,
+        stride,
+        padding,
+        use_bias=bias,
+        kernel_initializer=starts.dcgan(),
+    )(x)
+
+
+def tile(vector, size):
+    """Repeats a vector over a map.
+
+    Args:
+        vector: (B, C) float.
+        size: int. Height and width of the map.
+
+    Returns:
+        (B, size, size, C) float.
+    """
+    channels = vector.shape[-1]
+    repeated = layers.RepeatVector(size * size)(vector)
+    return layers.Reshape((size, size, channels))(repeated)
+
+
+def join(trunk, head):
+    """Makes one discriminator of its two halves.
+
+    Args:
+        trunk: `keras.Model`: (B, H, W, 3) -> (B, h, w, F).
+        head: `keras.Model`: [(B, h, w, F), (B, C)] -> (B,) logits.
+
+    Returns:
+        `keras.Model` "discriminator": {"image": (B, H, W, 3), "sentence":
+        (B, C)} -> {"matched": (B,) logits, "features": (B, h, w, F)}. The
+        halves stay callable as its layers "trunk" and "head", so that one
+        picture's features serve several sentences.
+    """
+    image = keras.Input(trunk.input.shape[1:], name="image")
+    sentence = keras.Input(head.input[1].shape[1:], name="sentence")
+    features = trunk(image)
+    return keras.Model(
+        {"image": image, "sentence": sentence},
+        {"matched": head([features, sentence]), "features": features},
+        name="discriminator",
+    )

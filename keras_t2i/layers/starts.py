@@ -1,0 +1,32 @@
+"""Where weights start, as the reference frameworks start them."""
+
+import keras
+
+
+def dcgan():
+    """Starts convolutions as DCGAN does: normal, deviation 0.02.
+
+    Source:
+        Radford et al. 2016, section 4, arXiv:1511.06434.
+    """
+    return keras.initializers.RandomNormal(0.0, 0.02)
+
+
+def dcgan_scale():
+    """Starts a normalisation's factor as DCGAN does: normal around 1.
+
+    Source:
+        Radford et al. 2016, the released Torch code.
+    """
+    return keras.initializers.RandomNormal(1.0, 0.02)
+
+
+def torch_linear():
+    """Starts a dense kernel as Torch does: even within 1 / sqrt(inputs).
+
+    Source:
+        torch.nn.Linear; LeCun et al. 1998, section 4.6.
+    """
+    return keras.initializers.VarianceScaling(
+        scale=1.0 / 3.0, mode="fan_in", distribution="uniform"
+    )

@@ -1,0 +1,47 @@
+"""Compares fakes with real pictures directly, beside the adversarial game."""
+
+from keras import ops
+
+from keras_t2i.ops import replicas
+
+
+def matching(fake, real):
+    """Draws the average fake's features to the average real picture's.
+
+    The generator gets a goal that doesn't run away when it is losing.
+
+    Args:
+        fake: (B, ..., C) float. The discriminator's features of fakes.
+        real: (B, ..., C) float. Of real pictures; no gradient flows here.
+
+    Returns:
+        () float32 >= 0: squared difference of the two batch means (over all
+        replicas), averaged over the remaining axes.
+
+    Source:
+        Salimans et al. 2016, section 3.1, arXiv:1606.03498. Ours differs:
+        a mean over features where the paper sums (the released GAN-CLS code
+        of aelnouby does the same).
+    """
+    fake, real = (
+        replicas.mean(ops.mean(ops.cast(x, "float32"), axis=0))
+        for x in (fake, ops.stop_gradient(real))
+    )
+    return ops.mean(ops.square(fake - real))
+
+
+def pixel(fake, real):
+    """Draws each fake to the picture that its caption was taken from.
+
+    Args:
+        fake: (B, H, W, 3) float in [-1, 1].
+        real: (B, H, W, 3) float in [-1, 1].
+
+    Returns:
+        () float32 in [0, 2]: mean absolute difference.
+
+    Source:
+        Isola et al. 2017, eq. 3, arXiv:1611.07004.
+    """
+    difference = ops.cast(fake, "float32") - ops.cast(real, "float32")
+    return ops.mean(ops.abs(difference))
