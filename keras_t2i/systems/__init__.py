@@ -1,0 +1,6 @@
+"""Who learns from whom: one file a paper, the base in `system`."""
+
+from keras_t2i.systems.gan_cls import GAN, GANCLS, GANINT, GANINTCLS
+from keras_t2i.systems.system import System
+
+__all__ = ["GAN", "GANCLS", "GANINT", "GANINTCLS", "System"]

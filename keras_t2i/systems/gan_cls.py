@@ -1,0 +1,245 @@
+"""GAN, GAN-CLS, GAN-INT and GAN-INT-CLS (Reed et al. 2016).
+
+The four are one game with two weights, as in the authors' code: a mismatched
+pair for the discriminator (CLS) and sentences between sentences for the
+generator (INT).
+"""
+
+import tensorflow as tf
+
+from keras_t2i.losses import adversarial, feature
+from keras_t2i.ops import replicas
+from keras_t2i.systems.system import System
+
+
+class GAN(System):
+    """Draws pictures from sentences with the text-conditioned GAN.
+
+    Order of play: the discriminator sees real pictures, mismatched pairs and
+    fakes in that order, in separate forward passes (each with its own batch
+    statistics), and moves once; the generator then draws with new noise and
+    moves once against the moved discriminator, which stays in training mode.
+
+    With `mismatch_weight` w the discriminator minimises
+    real + w * wrong + (1 - w) * fake. With `interpolation_weight` v the
+    generator's batch grows by half: row B + k draws from
+    beta * h[k] + (1 - beta) * h[k + B / 2], and each row counts 1 or v.
+
+    Args:
+        players: {"generator", "discriminator"}: a pair of
+            `networks.gan_cls` or `networks.dcgan_cls`, or any networks with
+            the same inputs and outputs.
+        mismatch_weight: float in [0, 1]. 0 plays without mismatched pairs.
+        interpolation_weight: float >= 0. 0 plays without in-between text.
+        beta: float in [0, 1]. Where between two sentences to draw from.
+        game: `losses.adversarial.Game`; None means `bce()`.
+        **kwargs: as for `System`. Terms are real, wrong, fake (of the
+            discriminator), fool, between, matching, pixel (of the
+            generator). matching (feature matching) and pixel (L1) have
+            weight 0 here; aelnouby's code has 100 and 50, with real, wrong
+            and fake at 1 and a real target of 0.9.
+
+    Batches: "image" (B, H, W, 3), "sentence" (B, C); for mismatched pairs
+    "wrong_image" (B, H, W, 3) or "wrong_sentence" (B, C).
+
+    Source:
+        Reed et al. 2016, algorithm 1 and eq. 5, arXiv:1605.05396; weights
+        as in the released code. Ours differs: a wrong SENTENCE reuses the
+        real picture's features, so the trunk's running statistics move once
+        for both (nothing else changes); under replicas the sentences are
+        paired over the whole batch.
+    """
+
+    TERMS = ("real", "wrong", "fake", "fool", "between", "matching", "pixel")
+
+    def __init__(
+        self,
+        players,
+        *,
+        mismatch_weight=0.0,
+        interpolation_weight=0.0,
+        beta=0.5,
+        game=None,
+        **kwargs,
+    ):
+        self.mismatch_weight = _within_one("mismatch_weight", mismatch_weight)
+        self.interpolation_weight = interpolation_weight
+        self.beta = _within_one("beta", beta)
+        self.game = game or adversarial.bce()
+        super().__init__(players, **kwargs)
+
+    def default_weights(self):
+        """Weighs the terms as Reed's code does."""
+        w, v = self.mismatch_weight, self.interpolation_weight
+        plain = 2.0 / 3.0 if v else 1.0
+        return {
+            "real": 1.0,
+            "wrong": w,
+            "fake": 1.0 - w,
+            "fool": plain,
+            "between": v * (1.0 - plain),
+            "matching": 0.0,
+            "pixel": 0.0,
+        }
+
+    def train_step(self, batch):
+        """Plays one move: the discriminator's, then the generator's."""
+        fakes = self.fakes(batch["sentence"], "judge")
+        self.descend("discriminator", lambda: self.judge(batch, fakes))
+        self.descend("generator", lambda: self.persuade(batch))
+        return self.finish()
+
+    def judge(self, batch, fakes):
+        """Scores real, wrong and fake pairs.
+
+        Args:
+            batch: dict of tensors.
+            fakes: (B, H, W, 3) float32 in [-1, 1].
+
+        Returns:
+            dict of () float32: real, fake and, if weighed, wrong.
+        """
+        sentence = batch["sentence"]
+        features = self.features(batch["image"])
+        terms = {"real": self.game.real(self.score(features, sentence))}
+        if self.is_used("wrong"):
+            terms["wrong"] = self.game.fake(self.score_wrong(batch, features))
+        if self.is_used("fake"):
+            scores = self.score(self.features(fakes), sentence)
+            terms["fake"] = self.game.fake(scores)
+        return terms
+
+    def score_wrong(self, batch, features):
+        """Scores pictures and sentences that don't belong together.
+
+        Args:
+            batch: dict with "wrong_image" or "wrong_sentence".
+            features: the trunk's features of "image".
+
+        Returns:
+            (B,) float32 scores.
+
+        Raises:
+            ValueError: if the batch holds neither.
+        """
+        if "wrong_image" in batch:
+            wrong = self.features(batch["wrong_image"])
+            return self.score(wrong, batch["sentence"])
+        if "wrong_sentence" in batch:
+            return self.score(features, batch["wrong_sentence"])
+        raise ValueError(
+            "The batch holds neither wrong_image nor wrong_sentence, and "
+            f"mismatched pairs weigh {self.loss_weights['wrong']}: ask the "
+            'pipeline for mismatch="text" or mismatch="image".'
+        )
+
+    def persuade(self, batch):
+        """Draws anew and asks the discriminator what it thinks.
+
+        Args:
+            batch: dict of tensors.
+
+        Returns:
+            dict of () float32: fool and the other weighed terms.
+        """
+        sentences, rows = batch["sentence"], tf.shape(batch["image"])[0]
+        if self.is_used("between"):
+            sentences = tf.concat([sentences, self.between(sentences)], 0)
+        fakes = self.fakes(sentences, "persuade")
+        features = self.features(fakes)
+        scores = self.score(features, sentences)
+        terms = {"fool": self.game.fool(scores[:rows])}
+        if self.is_used("between"):
+            terms["between"] = self.game.fool(scores[rows:])
+        if self.is_used("matching"):
+            real = self.features(batch["image"])
+            terms["matching"] = feature.matching(features[:rows], real)
+        if self.is_used("pixel"):
+            terms["pixel"] = feature.pixel(fakes[:rows], batch["image"])
+        return terms
+
+    def between(self, sentences):
+        """Mixes the first half of the whole batch with the second.
+
+        Args:
+            sentences: (B, C) float32.
+
+        Returns:
+            (B / 2, C) float32.
+
+        Raises:
+            ValueError: if B is odd.
+        """
+        rows = sentences.shape[0]
+        if rows is not None and rows % 2:
+            raise ValueError(
+                f"The batch has {rows} rows on each replica; drawing between "
+                "sentences needs an even number."
+            )
+        first, second = tf.split(replicas.gather(sentences), 2)
+        return replicas.share(self.beta * first + (1.0 - self.beta) * second)
+
+    def fakes(self, sentences, salt):
+        """Draws fakes with this move's noise.
+
+        Args:
+            sentences: (N, C) float32.
+            salt: str. Names the draw.
+
+        Returns:
+            (N, H, W, 3) float32 in [-1, 1].
+        """
+        latent = self.noise(salt, tf.shape(sentences)[0], self.noise_dim)
+        inputs = {"noise": latent, "sentence": sentences}
+        return self.run(self.players["generator"], inputs)["image"]
+
+    def features(self, pictures):
+        """Looks at pictures through the discriminator's trunk."""
+        trunk = self.players["discriminator"].get_layer("trunk")
+        return self.run(trunk, pictures)
+
+    def score(self, features, sentences):
+        """Scores features beside sentences through the head."""
+        head = self.players["discriminator"].get_layer("head")
+        return self.run(head, [features, sentences])
+
+
+class GANCLS(GAN):
+    """Learns from mismatched pairs too: `GAN` with mismatch_weight 0.5."""
+
+    def __init__(self, players, *, mismatch_weight=0.5, **kwargs):
+        super().__init__(players, mismatch_weight=mismatch_weight, **kwargs)
+
+
+class GANINT(GAN):
+    """Draws between sentences too: `GAN` with interpolation_weight 1."""
+
+    def __init__(self, players, *, interpolation_weight=1.0, **kwargs):
+        super().__init__(
+            players, interpolation_weight=interpolation_weight, **kwargs
+        )
+
+
+class GANINTCLS(GAN):
+    """Does both: `GAN` with mismatch_weight 0.5, interpolation_weight 1."""
+
+    def __init__(
+        self,
+        players,
+        *,
+        mismatch_weight=0.5,
+        interpolation_weight=1.0,
+        **kwargs,
+    ):
+        super().__init__(
+            players,
+            mismatch_weight=mismatch_weight,
+            interpolation_weight=interpolation_weight,
+            **kwargs,
+        )
+
+
+def _within_one(name, value):
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name} is {value}; allowed: [0, 1].")
+    return value

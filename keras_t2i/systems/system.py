@@ -1,0 +1,373 @@
+"""The base of all systems: it owns the verbs, each system its own sentence.
+
+A system is a set of players (networks that learn) and a `train_step` that
+says, in the paper's order, who descends on which terms:
+
+    fakes = self.fakes(batch["sentence"], "judge")
+    self.descend("discriminator", lambda: self.judge(batch, fakes))
+    self.descend("generator", lambda: self.persuade(batch))
+    return self.finish()
+
+XLA compiles the players' forward passes (and so their gradients), one
+function a network; tapes, collectives, optimizers and draws stay outside,
+because none of them may run inside XLA under replicas. The other way, one
+compiled function for a whole slope, was measured too: see the README. It
+can't share fakes between players without drawing them twice.
+"""
+
+import keras
+import tensorflow as tf
+
+from keras_t2i.ops import noise, replicas
+
+
+class System(keras.Model):
+    """Keeps the books of a game between players.
+
+    Subclasses list `TERMS` and write `train_step` with the verbs below. They
+    run under `fit`, eagerly or in graphs, with and without XLA, on one
+    replica or on several.
+
+    Args:
+        players: dict, name -> built `keras.Model`. Each owns its variables.
+        optimizers: nothing here; they come with `compile`.
+        loss_weights: dict, term -> float. Others keep the paper's weight; a
+            term of weight 0 is not computed.
+        seed: int. Together with the count of moves it decides every draw.
+        average_decay: float in [0, 1) or None. How much of the averaged
+            generator is kept at each move; None keeps no average.
+        text_encoder: callable, (B,) strings -> {"sentence": (B, C), ...}.
+            Needed by `generate` only.
+
+    Raises:
+        ValueError: for a loss weight of an unknown term, or players that
+            share a variable.
+    """
+
+    #: Names of all terms a system may log, player by player.
+    TERMS = ()
+
+    def __init__(
+        self,
+        players,
+        *,
+        loss_weights=None,
+        seed=0,
+        average_decay=None,
+        text_encoder=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        _check_disjoint(players)
+        self.players = dict(players)
+        self.loss_weights = self._all_weights(loss_weights or {})
+        self.seed = seed
+        self.text_encoder = text_encoder
+        self.average_decay = average_decay
+        self.average = _twin(players, average_decay)
+        self.moves = self.add_weight(
+            name="moves", shape=(), dtype="int64", trainable=False
+        )
+        self.trackers = {t: keras.metrics.Mean(name=t) for t in self.TERMS}
+        self.is_moving = True
+        self.is_compiled_by_xla = False
+        self._compiled_parts = {}
+        self.built = True  # else fit asks for call() under a strategy
+
+    def default_weights(self):
+        """Weighs the terms as the paper does.
+
+        Returns:
+            dict, term -> float, for every name in `TERMS`.
+        """
+        return dict.fromkeys(self.TERMS, 1.0)
+
+    def _all_weights(self, chosen):
+        unknown = sorted(set(chosen) - set(self.TERMS))
+        if unknown:
+            raise ValueError(
+                f"loss_weights names {', '.join(unknown)}; "
+                f"{type(self).__name__} has the terms "
+                f"{', '.join(self.TERMS)}."
+            )
+        return {**self.default_weights(), **chosen}
+
+    def compile(self, optimizers, *, xla=False, **kwargs):
+        """Hands each player its optimizer.
+
+        Args:
+            optimizers: dict, player -> `keras.optimizers.Optimizer`.
+            xla: bool. Whether XLA compiles the players' forward passes and
+                their gradients.
+            **kwargs: `run_eagerly` and other arguments of `keras.Model`.
+
+        Raises:
+            ValueError: if players and optimizers don't match, or XLA is asked
+                of synchronised batch normalisation on several replicas.
+        """
+        if set(optimizers) != set(self.players):
+            raise ValueError(
+                f"optimizers came for {sorted(optimizers)}; each player "
+                f"needs one: {sorted(self.players)}."
+            )
+        if xla and self.distribute_strategy.num_replicas_in_sync > 1:
+            _forbid_synchronized(self.players)
+        super().compile(optimizer=None, jit_compile=False, **kwargs)
+        self.optimizers = dict(optimizers)
+        self.is_compiled_by_xla = xla
+        self._compiled_parts = {}
+        for name, player in self.players.items():
+            self.optimizers[name].build(player.trainable_variables)
+
+    @property
+    def metrics(self):
+        """The trackers of all terms whose weight is not 0."""
+        return [self.trackers[t] for t in self.TERMS if self.is_used(t)]
+
+    def is_used(self, term):
+        """Tells whether a term counts, so that others cost nothing.
+
+        Args:
+            term: str, one of `TERMS`.
+
+        Returns:
+            bool.
+        """
+        return self.loss_weights[term] != 0
+
+    # The verbs.
+
+    def run(self, part, inputs):
+        """Runs a network or a part of one forward, in the mode of the move.
+
+        Args:
+            part: `keras.Model`, a player or a layer of one.
+            inputs: what it takes.
+
+        Returns:
+            What it gives.
+        """
+        if not self.is_compiled_by_xla:
+            return part(inputs, training=self.is_moving)
+        key = (id(part), self.is_moving)
+        if key not in self._compiled_parts:
+            self._compiled_parts[key] = tf.function(
+                lambda x, mode=self.is_moving: part(x, training=mode),
+                jit_compile=True,
+            )
+        return self._compiled_parts[key](inputs)
+
+    def noise(self, salt, rows, size):
+        """Draws this move's noise for the caller's rows.
+
+        The draw is made for the whole batch and shared out, so that two
+        replicas with half batches see what one sees with the full batch.
+
+        Args:
+            salt: str. What it is for; two salts of a move differ.
+            rows: int. Rows of this replica.
+            size: int. Length of each row.
+
+        Returns:
+            (rows, size) float32, standard normal.
+        """
+        key = noise.key(self.seed, self.moves, salt)
+        whole = noise.normal(key, (rows * replicas.count(), size))
+        return replicas.share(whole)
+
+    def slope(self, player, terms, tape=None):
+        """Weighs and sums a player's terms and finds which way is down.
+
+        Args:
+            player: str. Whose variables.
+            terms: callable -> dict of named () losses, means over this
+                replica's rows.
+            tape: `tf.GradientTape` to resume, if fakes were drawn on one.
+
+        Returns:
+            List of gradients, one for each trainable variable; this
+            replica's share of the whole batch's gradient.
+
+        Raises:
+            ValueError: if a variable gets no gradient, by its name, or a
+                term is not in `TERMS`.
+        """
+        with tape or tf.GradientTape() as tape:
+            named = terms()
+            loss = sum(self.loss_weights[t] * x for t, x in named.items())
+            loss = loss / replicas.count()
+        for term, value in named.items():
+            self.trackers[term].update_state(value)
+        if not self.is_moving:
+            return []
+        variables = self.players[player].trainable_variables
+        gradients = tape.gradient(loss, [v.value for v in variables])
+        _check_reached(player, variables, gradients)
+        return gradients
+
+    def step(self, player, gradients):
+        """Moves a player down a slope; replicas' slopes are summed.
+
+        Args:
+            player: str. Who moves.
+            gradients: what `slope` returned.
+        """
+        if self.is_moving:
+            variables = self.players[player].trainable_variables
+            self.optimizers[player].apply(gradients, variables)
+
+    def descend(self, player, terms, tape=None):
+        """Finds the slope of a player's terms and takes the step.
+
+        Args:
+            player: str. Who moves.
+            terms: callable -> dict of named () losses.
+            tape: `tf.GradientTape` to resume, if fakes were drawn on one.
+        """
+        self.step(player, self.slope(player, terms, tape))
+
+    def finish(self):
+        """Closes the move: statistics, average, count, logs.
+
+        Returns:
+            dict, term -> () float32: unweighted running means.
+        """
+        if self.is_moving:
+            self._agree_on_statistics()
+            self._update_average()
+            self.moves.assign_add(1)
+        return {tracker.name: tracker.result() for tracker in self.metrics}
+
+    def test_step(self, batch):
+        """Reports the terms of a batch without moving anybody.
+
+        Args:
+            batch: as for `train_step`.
+
+        Returns:
+            dict, term -> () float32.
+        """
+        self.is_moving = False
+        try:
+            return self.train_step(batch)
+        finally:
+            self.is_moving = True
+
+    def _agree_on_statistics(self):
+        if replicas.count() == 1:
+            return
+        for player in self.players.values():
+            for variable in player.non_trainable_variables:
+                variable.assign(replicas.mean(variable.value))
+
+    def _update_average(self):
+        if self.average is None:
+            return
+        source = self.players["generator"]
+        keep = self.average_decay
+        pairs = zip(self.average.weights, source.weights, strict=True)
+        learned = {id(v) for v in source.trainable_variables}
+        for kept, now in pairs:
+            share = keep if id(now) in learned else 0.0
+            kept.assign(now + share * (kept - now))
+
+    # Drawing pictures.
+
+    def best_generator(self):
+        """Picks the averaged generator, or the plain one without average.
+
+        Returns:
+            `keras.Model`.
+        """
+        return self.average or self.players["generator"]
+
+    def generate(self, captions, seeds=0):
+        """Draws a picture for each caption.
+
+        Args:
+            captions: list of N strings.
+            seeds: int, or N ints. A picture depends on its caption and its
+                seed alone, not on its neighbours.
+
+        Returns:
+            (N, H, W, 3) float32 tensor in [-1, 1].
+
+        Raises:
+            ValueError: if the system has no text encoder.
+        """
+        if self.text_encoder is None:
+            raise ValueError(
+                "generate needs words: give the system a text_encoder, or "
+                "call draw with sentence vectors."
+            )
+        text = self.text_encoder(tf.constant(list(captions)))
+        return self.draw(text, noise.rows(seeds, len(captions), self.noise_dim))
+
+    def draw(self, text, latent):
+        """Draws pictures from encoded text and given noise.
+
+        Args:
+            text: dict with "sentence" (N, C) float32 and whatever else the
+                generator takes.
+            latent: (N, Z) float32.
+
+        Returns:
+            (N, H, W, 3) float32 tensor in [-1, 1].
+        """
+        generator = self.best_generator()
+        given = {**text, "noise": latent}
+        inputs = {name: given[name] for name in generator.input}
+        return tf.cast(generator(inputs, training=False)["image"], tf.float32)
+
+    @property
+    def noise_dim(self):
+        """Length of the generator's noise vector."""
+        return self.players["generator"].input["noise"].shape[-1]
+
+
+def _check_disjoint(players):
+    owner = {}
+    for name, player in players.items():
+        for variable in player.trainable_variables:
+            other = owner.setdefault(id(variable), name)
+            if other != name:
+                raise ValueError(
+                    f"{variable.path} belongs to the players {other} and "
+                    f"{name}; each variable needs one owner."
+                )
+
+
+def _twin(players, decay):
+    if decay is None:
+        return None
+    if not 0.0 <= decay < 1.0:
+        raise ValueError(f"average_decay is {decay}; allowed: [0, 1) or None.")
+    average = keras.models.clone_model(players["generator"])
+    average.set_weights(players["generator"].get_weights())
+    average.trainable = False
+    return average
+
+
+def _check_reached(player, variables, gradients):
+    missed = [
+        v.path for v, g in zip(variables, gradients, strict=True) if g is None
+    ]
+    if missed:
+        raise ValueError(
+            f"No gradient reaches {', '.join(missed)} of the {player}: its "
+            "terms don't depend on it, or an operation on the way has no "
+            "gradient."
+        )
+
+
+def _forbid_synchronized(players):
+    for name, player in players.items():
+        for layer in player._flatten_layers():
+            if getattr(layer, "synchronized", False):
+                raise ValueError(
+                    f"{layer.name} of the {name} synchronises its batch "
+                    "statistics, which XLA can't do on several replicas: "
+                    "compile with xla=False, or build it with "
+                    "synchronized=False (statistics are then averaged "
+                    "once a move)."
+                )
