@@ -1,9 +1,11 @@
 """The papers' networks, one file a paper.
 
 Each file has `generator` and `discriminator`: functions with the paper's
-sizes as defaults that return functional Keras models.
+sizes as defaults that return functional Keras models. `Painter` joins a
+generator with the encoder that reads for it.
 """
 
 from keras_t2i.networks import dcgan_cls, gan_cls
+from keras_t2i.networks.painter import Painter
 
-__all__ = ["dcgan_cls", "gan_cls"]
+__all__ = ["Painter", "dcgan_cls", "gan_cls"]

@@ -1,4 +1,4 @@
-"""Lets one sentence of code mean the whole batch, however many replicas share it.
+"""Lets one sentence mean the whole batch, however many replicas share it.
 
 Every function is the identity where only one replica runs. They use
 collectives, so they must stay outside functions compiled by XLA.

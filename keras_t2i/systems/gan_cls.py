@@ -189,7 +189,8 @@ class GAN(System):
         Returns:
             (N, H, W, 3) float32 in [-1, 1].
         """
-        latent = self.noise(salt, tf.shape(sentences)[0], self.noise_dim)
+        size = self.players["generator"].input["noise"].shape[-1]
+        latent = self.noise(salt, tf.shape(sentences)[0], size)
         inputs = {"noise": latent, "sentence": sentences}
         return self.run(self.players["generator"], inputs)["image"]
 

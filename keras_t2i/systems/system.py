@@ -18,6 +18,7 @@ can't share fakes between players without drawing them twice.
 import keras
 import tensorflow as tf
 
+from keras_t2i import networks
 from keras_t2i.ops import noise, replicas
 
 
@@ -273,21 +274,24 @@ class System(keras.Model):
 
     # Drawing pictures.
 
-    def best_generator(self):
-        """Picks the averaged generator, or the plain one without average.
+    @property
+    def painter(self):
+        """The averaged generator, or the plain one, with the text encoder.
 
         Returns:
-            `keras.Model`.
+            `networks.Painter`.
         """
-        return self.average or self.players["generator"]
+        best = self.average or self.players["generator"]
+        return networks.Painter(best, self.text_encoder)
 
-    def generate(self, captions, seeds=0):
-        """Draws a picture for each caption.
+    def generate(self, captions, seeds=0, bound=None):
+        """Draws a picture for each caption, as `networks.Painter` does.
 
         Args:
             captions: list of N strings.
-            seeds: int, or N ints. A picture depends on its caption and its
-                seed alone, not on its neighbours.
+            seeds: int, or N ints.
+            bound: float > 0 or None. Keeps the noise within so many
+                deviations.
 
         Returns:
             (N, H, W, 3) float32 tensor in [-1, 1].
@@ -295,34 +299,7 @@ class System(keras.Model):
         Raises:
             ValueError: if the system has no text encoder.
         """
-        if self.text_encoder is None:
-            raise ValueError(
-                "generate needs words: give the system a text_encoder, or "
-                "call draw with sentence vectors."
-            )
-        text = self.text_encoder(tf.constant(list(captions)))
-        return self.draw(text, noise.rows(seeds, len(captions), self.noise_dim))
-
-    def draw(self, text, latent):
-        """Draws pictures from encoded text and given noise.
-
-        Args:
-            text: dict with "sentence" (N, C) float32 and whatever else the
-                generator takes.
-            latent: (N, Z) float32.
-
-        Returns:
-            (N, H, W, 3) float32 tensor in [-1, 1].
-        """
-        generator = self.best_generator()
-        given = {**text, "noise": latent}
-        inputs = {name: given[name] for name in generator.input}
-        return tf.cast(generator(inputs, training=False)["image"], tf.float32)
-
-    @property
-    def noise_dim(self):
-        """Length of the generator's noise vector."""
-        return self.players["generator"].input["noise"].shape[-1]
+        return self.painter.generate(captions, seeds, bound)
 
 
 def _check_disjoint(players):

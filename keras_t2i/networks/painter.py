@@ -1,0 +1,85 @@
+"""A generator together with the encoder that reads for it."""
+
+import tensorflow as tf
+
+from keras_t2i.ops import noise
+
+
+class Painter:
+    """Draws pictures from words: what sampling, judging and serving need.
+
+    Args:
+        generator: `keras.Model` with dict inputs, "noise" (N, Z) and what it
+            takes from the text, and a dict output with "image".
+        text_encoder: callable, (N,) strings -> dict with "sentence" (N, C)
+            and whatever else the generator takes; None draws from vectors
+            only.
+
+    Attributes:
+        generator: the generator.
+        text_encoder: the encoder or None.
+        noise_dim: int. Length Z of the noise.
+        text_names: names of the generator's inputs other than the noise.
+    """
+
+    def __init__(self, generator, text_encoder=None):
+        self.generator = generator
+        self.text_encoder = text_encoder
+        self.noise_dim = generator.input["noise"].shape[-1]
+        self.text_names = sorted(set(generator.input) - {"noise"})
+
+    def generate(self, captions, seeds=0, bound=None):
+        """Draws a picture for each caption.
+
+        Args:
+            captions: list of N strings, or (N,) string tensor.
+            seeds: int, or N ints; one int is widened to seed, seed + 1, ...
+                A picture depends on its caption and its seed alone, not on
+                its neighbours.
+            bound: float > 0 or None. Keeps the noise within so many
+                deviations: safer, less varied pictures.
+
+        Returns:
+            (N, H, W, 3) float32 tensor in [-1, 1].
+
+        Raises:
+            ValueError: without a text encoder.
+        """
+        text = self.encode(captions)
+        count = tf.shape(text[self.text_names[0]])[0]
+        return self.draw(text, noise.rows(seeds, count, self.noise_dim, bound))
+
+    def encode(self, captions):
+        """Reads captions.
+
+        Args:
+            captions: list of N strings, or (N,) string tensor.
+
+        Returns:
+            dict of what the generator takes from the text.
+
+        Raises:
+            ValueError: without a text encoder.
+        """
+        if self.text_encoder is None:
+            raise ValueError(
+                "Drawing from words needs a text_encoder; without one, call "
+                "draw with sentence vectors."
+            )
+        read = self.text_encoder(tf.convert_to_tensor(captions))
+        return {name: read[name] for name in self.text_names}
+
+    def draw(self, text, latent):
+        """Draws pictures from encoded text and given noise.
+
+        Args:
+            text: dict of what the generator takes from the text, (N, ...).
+            latent: (N, Z) float32.
+
+        Returns:
+            (N, H, W, 3) float32 tensor in [-1, 1].
+        """
+        inputs = {name: text[name] for name in self.text_names}
+        inputs["noise"] = latent
+        picture = self.generator(inputs, training=False)["image"]
+        return tf.cast(picture, tf.float32)
