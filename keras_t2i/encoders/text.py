@@ -1,0 +1,145 @@
+"""Captions to vectors: in the graph, and once for a whole data set."""
+
+import io
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_t2i.ops import files
+
+
+class TextEncoder(tf.Module):
+    """Reads captions with a tokenizer and a model of word-piece ids.
+
+    A tf.Module: assigned to an exported module, its table and weights are
+    saved along. Works eagerly and in graphs, for any number of captions.
+
+    Args:
+        tokenizer: callable: (B,) string -> ids (B, T) int32, mask (B, T)
+            bool; has `max_words` and `check`.
+        model: keras.Model: {"ids", "mask"} -> {"words", "sentence"}.
+        name: str, a Python identifier.
+        digest: str. Changes when anything that changes a vector does.
+
+    Call arguments:
+        captions: (B,) string.
+
+    Returns of a call:
+        words: (B, T, C) float32, T = `max_words`; 0 where there is no word.
+        mask: (B, T) bool, True for a word.
+        sentence: (B, C) float32.
+
+    Raises:
+        tf.errors.InvalidArgumentError: in a call, for a caption that is
+            empty, too long or not UTF-8. `check` says which, in Python.
+    """
+
+    def __init__(self, tokenizer, model, name, digest):
+        super().__init__(name=name)
+        self.tokenizer = tokenizer
+        self.model = model
+        self.digest = digest
+        self.max_words = tokenizer.max_words
+        self.dim = model.output["sentence"].shape[-1]
+        # Session loaders find a Keras variable only by its TensorFlow one.
+        self._held = [v.value for v in model.weights]
+
+    def __call__(self, captions):
+        ids, mask = self.tokenizer(captions)
+        lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+        longest = tf.maximum(tf.reduce_max(lengths), 1)
+        outputs = self.model(
+            {"ids": ids[:, :longest], "mask": mask[:, :longest]},
+            training=False,
+        )
+        words = tf.pad(
+            outputs["words"], [[0, 0], [0, self.max_words - longest], [0, 0]]
+        )
+        words = tf.ensure_shape(words, (None, self.max_words, self.dim))
+        words = tf.where(mask[:, :, None], words, 0.0)
+        return {"words": words, "mask": mask, "sentence": outputs["sentence"]}
+
+    def check(self, captions):
+        """Refuses captions that cannot be read, naming the first.
+
+        Args:
+            captions: list of str.
+
+        Raises:
+            ValueError: if one is empty, too long or not UTF-8.
+        """
+        self.tokenizer.check(captions)
+
+
+def embed(encoder, captions, cache_dir=None, batch_size=256, progress=False):
+    """Reads every caption of a data set once.
+
+    Args:
+        encoder: `TextEncoder` or its like: a call gives "sentence"; has
+            `dim`, `digest` and `check`.
+        captions: array of str of any shape, such as (N, K).
+        cache_dir: path or None. Where the vectors are kept, named by the
+            content of the captions and the encoder's digest. A damaged or
+            foreign file there is written anew.
+        batch_size: int. Captions read at a time.
+        progress: bool. Show a bar.
+
+    Returns:
+        float32 array of the shape of `captions` with one more axis (C).
+
+    Raises:
+        ValueError: if a caption is empty, too long or not UTF-8.
+    """
+    captions = np.asarray(captions, dtype=np.str_)
+    if cache_dir is None:
+        return _embed(encoder, captions, batch_size, progress)
+    text = "\0".join(captions.ravel().tolist())
+    digest = files.digest(
+        repr(captions.shape).encode(),
+        text.encode("utf-8", "surrogatepass"),
+        encoder.digest.encode(),
+    )
+    path = os.path.join(os.fspath(cache_dir), f"sentences_{digest[:24]}.npy")
+    shape = captions.shape + (encoder.dim,)
+    vectors = _cached(path, shape)
+    if vectors is None:
+        vectors = _embed(encoder, captions, batch_size, progress)
+        os.makedirs(cache_dir, exist_ok=True)
+        files.atomic_write(path, _npy(vectors))
+    return vectors
+
+
+def _embed(encoder, captions, batch_size, progress):
+    distinct, places = np.unique(captions.ravel(), return_inverse=True)
+    encoder.check(captions.ravel().tolist())
+    # Rows of like length together: little padding is read.
+    order = np.argsort([len(c) for c in distinct], kind="stable")
+    read = tf.function(
+        lambda batch: encoder(batch)["sentence"],
+        input_signature=[tf.TensorSpec((None,), tf.string)],
+    )
+    vectors = np.empty((len(distinct), encoder.dim), np.float32)
+    bar = keras.utils.Progbar(len(distinct), verbose=1) if progress else None
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        vectors[rows] = read(tf.constant(distinct[rows].tolist())).numpy()
+        if bar:
+            bar.add(len(rows))
+    return vectors[places].reshape(captions.shape + (encoder.dim,))
+
+
+def _cached(path, shape):
+    try:
+        vectors = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    fits = vectors.shape == shape and vectors.dtype == np.float32
+    return vectors if fits else None
+
+
+def _npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()

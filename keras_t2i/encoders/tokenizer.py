@@ -1,0 +1,187 @@
+"""Strings to word-piece ids, in the graph."""
+
+import tensorflow as tf
+
+_LONGEST_SHOWN = 60
+
+
+class WordPiece(tf.Module):
+    """Cuts captions into BERT's word pieces and looks up their ids.
+
+    A tf.Module: assigned to an exported module, its table is saved along.
+    Programs that load such a model must import `tensorflow_text` first.
+
+    Args:
+        vocabulary: list of str, one word piece each; its place is its id.
+            Holds [PAD], [UNK], [CLS] and [SEP].
+        max_words: int. Word pieces of the longest caption, [CLS] and [SEP]
+            included.
+        lower_case: bool. Fold case and strip accents first.
+        truncate: bool. Cut a longer caption at the limit; otherwise it is
+            refused.
+
+    Call arguments:
+        captions: (B,) string, UTF-8.
+
+    Returns of a call:
+        ids: (B, max_words) int32; 0 where there is no word.
+        mask: (B, max_words) bool; True for a word piece, [CLS] and [SEP]
+            included.
+
+    Raises:
+        ValueError: if the vocabulary lacks a special piece or repeats one.
+        tf.errors.InvalidArgumentError: in a call, for a caption that is
+            empty, too long or not UTF-8. `check` says which, in Python.
+
+    Source:
+        Devlin et al. 2018, arXiv:1810.04805; Wu et al. 2016, arXiv:1609.08144.
+        Ours differs: "[SEP]" written in a caption is five characters of text,
+        not the special piece; words of more than 100 letters are still cut
+        into pieces.
+    """
+
+    def __init__(
+        self, vocabulary, *, max_words=32, lower_case=True, truncate=False
+    ):
+        super().__init__(name="word_piece")
+        import tensorflow_text  # Registers its operations; slow to import.
+
+        _check_vocabulary(vocabulary)
+        if max_words < 3:
+            raise ValueError(
+                f"max_words is {max_words}; it must be at least 3: [CLS], one "
+                "word piece and [SEP]."
+            )
+        self.max_words = max_words
+        self.lower_case = lower_case
+        self.truncate = truncate
+        self._start = vocabulary.index("[CLS]")
+        self._end = vocabulary.index("[SEP]")
+        self._padding = vocabulary.index("[PAD]")
+        self._table = tf.lookup.StaticVocabularyTable(
+            tf.lookup.KeyValueTensorInitializer(
+                tf.constant(vocabulary),
+                tf.range(len(vocabulary), dtype=tf.int64),
+            ),
+            num_oov_buckets=1,
+        )
+        self._pieces = tensorflow_text.BertTokenizer(
+            self._table, max_bytes_per_word=400, token_out_type=tf.int64
+        )
+
+    def __call__(self, captions):
+        captions = tf.convert_to_tensor(captions)
+        ids = self._cut(captions)
+        lengths = tf.cast(ids.row_lengths(), tf.int32)
+        checks = [
+            (_is_utf8(captions), "A caption is not valid UTF-8 text."),
+            (lengths > 0, "A caption is empty; it needs at least one word."),
+        ]
+        if not self.truncate:
+            checks.append((lengths <= self.max_words - 2, self._too_long()))
+        checks = [tf.debugging.Assert(tf.reduce_all(c), [t]) for c, t in checks]
+        with tf.control_dependencies([c for c in checks if c is not None]):
+            ids = ids[:, : self.max_words - 2]
+            ends = tf.ones((tf.shape(captions)[0], 1), tf.int64)
+            ids = tf.concat([ends * self._start, ids, ends * self._end], 1)
+        lengths = tf.cast(ids.row_lengths(), tf.int32)
+        ids = ids.to_tensor(self._padding, shape=(None, self.max_words))
+        mask = tf.sequence_mask(lengths, self.max_words)
+        return tf.cast(ids, tf.int32), mask
+
+    def check(self, captions):
+        """Refuses captions that cannot be read, naming the first.
+
+        Args:
+            captions: list of str or bytes.
+
+        Raises:
+            ValueError: if one is empty, not UTF-8 or, unless `truncate` is
+                set, too long.
+        """
+        captions = list(captions)
+        for index, caption in enumerate(captions):
+            name = f"Caption {index} ({_shown(caption)})"
+            if not isinstance(caption, (str, bytes)):
+                raise ValueError(
+                    f"{name} is of type {type(caption).__name__}; a caption "
+                    "is text."
+                )
+            try:
+                caption.decode() if isinstance(
+                    caption, bytes
+                ) else caption.encode()
+            except UnicodeError:
+                raise ValueError(f"{name} is not valid UTF-8 text.") from None
+        if not captions:
+            return
+        with tf.device("CPU:0"):
+            lengths = self._cut(tf.constant(captions)).row_lengths().numpy()
+        for index, length in enumerate(lengths):
+            name = f"Caption {index} ({_shown(captions[index])})"
+            if length == 0:
+                raise ValueError(
+                    f"{name} is empty; it needs at least one word."
+                )
+            if length > self.max_words - 2 and not self.truncate:
+                raise ValueError(
+                    f"{name} has {length} word pieces; this encoder reads at "
+                    f"most {self.max_words - 2}. Shorten it, or build the "
+                    "encoder with truncate=True."
+                )
+
+    def _too_long(self):
+        return (
+            f"A caption has more than {self.max_words - 2} word pieces, the "
+            "most that this encoder reads."
+        )
+
+    def _cut(self, captions):
+        """(B,) string -> ragged (B, words) int64 without the special ids."""
+        text = _clean(captions)
+        if self.lower_case:
+            text = _fold(text)
+        return self._pieces.tokenize(text).merge_dims(1, 2)
+
+
+def _clean(captions):
+    """Leaves out control characters; they must not cut a word in two."""
+    captions = tf.strings.unicode_transcode(
+        captions, "UTF-8", "UTF-8", errors="replace"
+    )
+    captions = tf.strings.regex_replace(captions, r"[\t\n\r]", " ")
+    return tf.strings.regex_replace(captions, r"[\p{C}\x{FFFD}]", "")
+
+
+def _fold(captions):
+    """Strips accents and lowers the case, letter by letter."""
+    import tensorflow_text
+
+    captions = tensorflow_text.normalize_utf8(captions, "NFD")
+    captions = tf.strings.regex_replace(captions, r"\p{Mn}", "")
+    return tf.strings.lower(captions, "utf-8")
+
+
+def _is_utf8(captions):
+    """(B,) string -> (B,) bool."""
+    kept = tf.strings.unicode_transcode(
+        captions, "UTF-8", "UTF-8", errors="ignore"
+    )
+    return tf.equal(kept, captions)
+
+
+def _check_vocabulary(vocabulary):
+    for piece in ("[PAD]", "[UNK]", "[CLS]", "[SEP]"):
+        if piece not in vocabulary:
+            raise ValueError(f"The vocabulary has no piece {piece}.")
+    if len(set(vocabulary)) != len(vocabulary):
+        seen = set()
+        twice = next(p for p in vocabulary if p in seen or seen.add(p))
+        raise ValueError(f"The vocabulary holds {twice!r} twice.")
+
+
+def _shown(caption):
+    text = repr(caption)
+    if len(text) > _LONGEST_SHOWN:
+        text = text[: _LONGEST_SHOWN - 3] + "..."
+    return text

