@@ -1,0 +1,104 @@
+"""Runs pictures through a frozen network once and keeps what it says."""
+
+import io
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from keras_t2i.ops import files, images
+
+#: What is kept of a network's answer: one vector a picture, never maps.
+KEPT = ("pooled", "logits")
+
+
+def extract(
+    batches: Iterable,
+    extractor: Callable,
+    cache: str | os.PathLike | None = None,
+) -> dict[str, np.ndarray]:
+    """Streams pictures through a network and gathers its vectors.
+
+    One batch of pictures is held at a time. With a cache, each batch's
+    vectors are kept in a file named after its pixels and the network, so a
+    second run asks the network nothing and a broken one continues.
+
+    Args:
+        batches: yields (B, H, W, 3) uint8; read once.
+        extractor: callable on (B, H, W, 3) float32 in [-1, 1]; answers a dict
+            that holds the names in `KEPT`, each (B, C). For a cache it
+            must have an attribute `digest`, a string that names its weights.
+        cache: folder of the vectors; None keeps none. A damaged file in it is
+            made anew.
+
+    Returns:
+        name -> (N, C) float32, rows in the order of the pictures.
+
+    Raises:
+        ValueError: if there are no pictures, if they are not uint8, or if a
+            cache is asked for and the extractor has no `digest`.
+        KeyError: if the extractor's answer lacks a name in `KEPT`.
+    """
+    if cache is not None and not getattr(extractor, "digest", None):
+        raise ValueError(
+            "Features can be cached only for an extractor with a `digest` "
+            "that names its weights; this one has none."
+        )
+    parts = [_one_batch(batch, extractor, cache) for batch in batches]
+    if not parts:
+        raise ValueError("Features of no pictures were asked for.")
+    return {
+        name: np.concatenate([part[name] for part in parts]) for name in KEPT
+    }
+
+
+def in_batches(pictures: np.ndarray, size: int = 32) -> Iterator[np.ndarray]:
+    """Cuts a table of pictures into batches; the last may be smaller."""
+    for start in range(0, len(pictures), size):
+        yield pictures[start : start + size]
+
+
+def _one_batch(batch, extractor, cache) -> dict[str, np.ndarray]:
+    batch = np.asarray(batch)
+    if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[-1] != 3:
+        raise ValueError(
+            "Pictures must be (B, H, W, 3) uint8; these are "
+            f"{batch.shape} {batch.dtype}."
+        )
+    if cache is None:
+        return _ask(batch, extractor)
+    name = files.digest(extractor.digest, batch)
+    path = pathlib.Path(cache) / f"features_{name}.npz"
+    found = _read(path, len(batch))
+    if found is None:
+        found = _ask(batch, extractor)
+        content = io.BytesIO()
+        np.savez(content, **found)
+        files.atomic_write(path, content.getvalue())
+    return found
+
+
+def _ask(batch, extractor) -> dict[str, np.ndarray]:
+    answer = extractor(images.to_float(batch))
+    lacking = sorted(set(KEPT) - set(answer))
+    if lacking:
+        raise KeyError(
+            f"The extractor's answer lacks {', '.join(lacking)}; it holds "
+            f"{', '.join(sorted(answer))}."
+        )
+    return {name: np.asarray(answer[name], np.float32) for name in KEPT}
+
+
+def _read(path: pathlib.Path, count: int) -> dict[str, np.ndarray] | None:
+    """Reads kept vectors; None if there are none or they are damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            found = {name: stored[name] for name in KEPT}
+    except Exception:  # a damaged archive may raise anything at all
+        return None
+    fits = all(
+        table.dtype == np.float32 and table.ndim == 2 and len(table) == count
+        for table in found.values()
+    )
+    return found if fits else None

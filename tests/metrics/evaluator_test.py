@@ -1,0 +1,221 @@
+"""Examines the judge: its rows, its cards, its order of candidates."""
+
+import json
+import os
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from keras_t2i.metrics import evaluator, features
+
+WIDTH, COUNT, TESTS = 8, 600, 24
+
+
+class Network:
+    """Answers four numbers a picture."""
+
+    name, digest, resize = "toy", "toy 1", "none"
+
+    def __call__(self, images):
+        means = tf.reduce_mean(images, axis=(1, 2))
+        top = tf.reduce_mean(images[:, : WIDTH // 2], axis=(1, 2, 3))[:, None]
+        vectors = tf.concat([means, top], 1)
+        return {"pooled": vectors, "logits": 5.0 * vectors}
+
+
+class Text:
+    """Stands for whatever made the sentence vectors."""
+
+    name, digest = "words", "words 1"
+
+
+def world(count, seed):
+    """Draws pictures of plain colour, whose sentence is that colour."""
+    rng = np.random.default_rng(seed)
+    colours = rng.integers(0, 256, (count, 1, 1, 3))
+    images = np.broadcast_to(colours, (count, WIDTH, WIDTH, 3))
+    noise = rng.integers(-8, 9, images.shape)
+    images = np.clip(images + noise, 0, 255).astype(np.uint8)
+    return images, colours.reshape(count, 3) / 127.5 - 1.0
+
+
+def batches(images):
+    """Streams pictures."""
+    return features.in_batches(images, 100)
+
+
+def judge(cache=None):
+    """Makes a judge of the toy world."""
+    images, sentences = world(COUNT, 0)
+    protocol = {"data": "toy", "split": {"reference": "train"}}
+    return evaluator.Judge(
+        batches(images), sentences, Network(), Text(), protocol, cache
+    )
+
+
+class PicturesTest(tf.test.TestCase):
+    """Rows on pictures of given texts."""
+
+    def setUp(self):
+        super().setUp()
+        self.judge = judge()
+        self.images, self.texts = world(TESTS, 1)
+
+    def rows(self, candidate, *streams, **about):
+        streams = {seed: batches(x) for seed, x in enumerate(streams)}
+        found = self.judge.pictures(candidate, streams, self.texts, **about)
+        return {row["name"]: row for row in found}
+
+    def test_names_carry_the_networks(self):
+        rows = self.rows("real", self.images)
+        names = ["fid_toy", "kid_toy", "is_toy", "r_precision_toy_words"]
+        self.assertEqual(list(rows), names)
+
+    def test_good_pictures_beat_bad_ones(self):
+        mean = evaluator.mean_picture(batches(world(COUNT, 0)[0]))
+        mean = np.broadcast_to(mean, self.images.shape)
+        real, flat = self.rows("real", self.images), self.rows("mean", mean)
+        for name in ("fid_toy", "kid_toy"):
+            self.assertLess(real[name]["value"], flat[name]["value"])
+        for name in ("is_toy", "r_precision_toy_words"):
+            self.assertGreater(real[name]["value"], flat[name]["value"])
+        self.assertAllClose(flat["is_toy"]["value"], 1.0)
+        # All pictures alike: one text of 24 is nearest to all of them.
+        self.assertLess(flat["r_precision_toy_words"]["value"], 3 / TESTS)
+
+    def test_seeds_are_averaged_and_spread_is_told(self):
+        other, _ = world(TESTS, 2)
+        rows = self.rows("made", self.images, other, self.images)
+        alone = [self.rows("x", x) for x in (self.images, other, self.images)]
+        for name in ("fid_toy", "kid_toy", "is_toy"):
+            values = [x[name]["value"] for x in alone]
+            self.assertAllClose(rows[name]["values"], values)
+            self.assertAllClose(rows[name]["value"], sum(values) / 3)
+            middle = sum(values) / 3
+            variance = sum((v - middle) ** 2 for v in values) / 2
+            self.assertAllClose(rows[name]["std"], variance**0.5)
+            low, high = rows[name]["interval"]
+            self.assertAllClose(low + high, 2 * middle)
+            self.assertGreaterEqual(high - low, 5.99 * variance**0.5)
+
+    def test_card_says_how(self):
+        row = self.rows("made", self.images, self.images, moves=7)["fid_toy"]
+        card = row["protocol"]
+        self.assertEqual(row["candidate"], "made")
+        self.assertEqual(
+            card["image_network"],
+            {"name": "toy", "digest": "toy 1", "resize": "none"},
+        )
+        self.assertEqual(
+            card["counts"], {"reference": COUNT, "candidate": TESTS}
+        )
+        self.assertEqual(card["seeds"], [0, 1])
+        self.assertEqual((card["data"], card["moves"]), ("toy", 7))
+        self.assertCountEqual(
+            card["versions"],
+            ["tensorflow", "keras", "tensorflow-gan", "keras_t2i"],
+        )
+        row = self.rows("made", self.images)["r_precision_toy_words"]
+        self.assertEqual(row["protocol"]["candidates"], TESTS)
+        self.assertEqual(row["protocol"]["text_network"]["digest"], "words 1")
+
+    def test_every_text_needs_a_picture(self):
+        with self.assertRaisesRegex(ValueError, "'few' has 23 .* 24 texts"):
+            self.rows("few", self.images[:-1])
+
+    def test_reference_is_kept(self):
+        with tempfile.TemporaryDirectory() as folder:
+            first, again = judge(folder), judge(folder)
+            self.assertLen(os.listdir(folder), COUNT // 100)
+        self.assertAllEqual(first.reference, again.reference)
+
+
+class PromptsTest(tf.test.TestCase):
+    """Rows on what a generator draws when asked."""
+
+    def test_noise_that_changes_brightness_is_seen(self):
+        def generate(captions, seeds):
+            grey = 20 * np.asarray(seeds)[:, None, None, None]
+            shape = (len(captions), WIDTH, WIDTH, 3)
+            return np.broadcast_to(grey, shape).astype("uint8")
+
+        rows = judge().prompts("made", generate, ["a", "b"], moves=7)
+        rows = {row["name"]: row for row in rows}
+        self.assertCountEqual(
+            rows, ["colour_truth", "diversity_pixels", "diversity_toy"]
+        )
+        # Grey levels 0, 20, 40, 60: mean of 20, 40, 60, 20, 40, 20.
+        self.assertAllClose(rows["diversity_pixels"]["value"], 200 / 6)
+        # All four features move alike, by 1 / 127.5 a grey level.
+        self.assertAllClose(rows["diversity_toy"]["value"], 200 / 6 / 127.5)
+        self.assertEqual(rows["colour_truth"]["value"], 0.0)
+        self.assertEqual(rows["colour_truth"]["protocol"]["moves"], 7)
+
+    def test_real_pictures_are_asked_what_their_captions_say(self):
+        images = np.full((2, 4, 4, 3), (210, 47, 39), np.uint8)
+        ours = judge()
+        captions = [["red square"], ["blue square"]]
+        (row,) = ours.real_colours("real", images, captions)
+        self.assertEqual((row["name"], row["value"]), ("colour_truth", 0.5))
+        self.assertEqual(row["protocol"]["counts"], {"captions": 2})
+        self.assertEmpty(list(ours.real_colours("real", images, [["x"]] * 2)))
+
+
+class RowsTest(tf.test.TestCase):
+    """Rows are written, read by people, and confirmed or not."""
+
+    def row(self, value, std=0.0, **more):
+        return {
+            "candidate": "made",
+            "name": "kid_toy",
+            "value": value,
+            "std": std,
+            "interval": [value - 0.5, value + 0.5],
+            **more,
+        }
+
+    def test_repetition_must_fall_into_the_interval(self):
+        claim = self.row(2.0)
+        for value, right in ((2.0, True), (1.5, True), (2.51, False)):
+            self.assertEqual(evaluator.holds(claim, self.row(value)), right)
+
+    def test_one_line_a_row(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "metrics.jsonl")
+            evaluator.write(path, [self.row(1.0)])
+            evaluator.write(path, [self.row(2.0), self.row(3.0)])
+            with open(path, encoding="utf-8") as file:
+                found = [json.loads(line)["value"] for line in file]
+        self.assertEqual(found, [1.0, 2.0, 3.0])
+
+    def test_rows_of_a_judge_survive_json(self):
+        images, texts = world(TESTS, 1)
+        rows = list(judge().pictures("real", {0: batches(images)}, texts))
+        self.assertEqual(json.loads(json.dumps(rows)), rows)
+
+    def test_table_for_people(self):
+        rows = [
+            self.row(0.123456, std=0.0234),
+            self.row(7.0, name="is_toy"),
+            self.row(0.5, candidate="real"),
+        ]
+        self.assertEqual(
+            evaluator.table(rows).splitlines(),
+            [
+                "|  | kid_toy | is_toy |",
+                "| --- | --- | --- |",
+                "| made | 0.1235 ± 0.023 | 7 |",
+                "| real | 0.5 | - |",
+            ],
+        )
+
+    def test_mean_picture_by_hand(self):
+        images = np.zeros((3, 1, 2, 3), np.uint8)
+        images[:, 0, 0] = [[0, 10, 255], [0, 20, 255], [1, 31, 255]]
+        mean = evaluator.mean_picture(features.in_batches(images, 2))
+        self.assertAllEqual(mean, [[[0, 20, 255], [0, 0, 0]]])
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,182 @@
+"""Examines R-precision by cases made by hand, and the map it needs."""
+
+import math
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i.metrics import r_precision
+
+
+def cloud(rows, width, seed=0):
+    """Draws vectors."""
+    return np.random.default_rng(seed).normal(size=(rows, width))
+
+
+def expected_share(images, texts, candidates):
+    """Averages over all draws: C(N-1-b, n-1) / C(N-1, n-1), b texts ahead."""
+    images = images / np.linalg.norm(images, axis=1, keepdims=True)
+    texts = texts / np.linalg.norm(texts, axis=1, keepdims=True)
+    total = 0.0
+    for i, image in enumerate(images):
+        own = image @ texts[i]
+        ahead = sum(image @ text > own for text in texts)
+        others = len(texts) - 1
+        total += math.comb(others - ahead, candidates - 1) / math.comb(
+            others, candidates - 1
+        )
+    return total / len(texts)
+
+
+class RPrecisionTest(parameterized.TestCase, tf.test.TestCase):
+    """The share of pictures that find their words."""
+
+    def test_perfect_pictures_all_hit(self):
+        texts = cloud(150, 8)
+        self.assertEqual(r_precision.r_precision(3.0 * texts, texts), 1.0)
+
+    def test_opposite_pictures_all_miss(self):
+        texts = cloud(150, 8)
+        self.assertEqual(r_precision.r_precision(-texts, texts), 0.0)
+
+    @parameterized.parameters(2, 5, 100)
+    def test_texts_all_alike_give_chance(self, candidates):
+        texts = np.ones((100, 4))
+        value = r_precision.r_precision(
+            cloud(100, 4), texts, candidates=candidates
+        )
+        self.assertAllClose(value, 1.0 / candidates)
+
+    def test_pictures_without_a_place_give_chance(self):
+        value = r_precision.r_precision(np.zeros((120, 4)), cloud(120, 4))
+        self.assertAllClose(value, 0.01)
+
+    def test_tie_with_one_text_counts_half(self):
+        # Texts in twos; all texts are candidates: own and its twin lead.
+        texts = np.repeat(np.eye(5), 2, axis=0)
+        value = r_precision.r_precision(texts, texts, candidates=10)
+        self.assertAllClose(value, 0.5)
+
+    def test_rank_two_among_all_texts_is_a_miss(self):
+        # Each picture points at the next text, a little at its own.
+        texts = np.eye(6)
+        images = np.roll(texts, 1, axis=1) + 0.5 * texts
+        value = r_precision.r_precision(images, texts, candidates=6)
+        self.assertEqual(value, 0.0)
+        # Of 5 others one is ahead; 2 drawn miss it with probability 3 / 5.
+        mean, _ = r_precision.over_seeds(
+            images, texts, range(200), candidates=3
+        )
+        self.assertAllClose(mean, 0.6, atol=0.05)
+
+    def test_draws_average_to_the_closed_form(self):
+        texts = cloud(60, 6)
+        images = texts + cloud(60, 6, 1)
+        mean, std = r_precision.over_seeds(
+            images, texts, range(40), candidates=20
+        )
+        expected = expected_share(images, texts, 20)
+        self.assertLess(abs(mean - expected), 4.0 * std / math.sqrt(40))
+        self.assertGreater(std, 0.0)
+
+    @parameterized.parameters(1, 7, 59, 60)
+    def test_rows_compared_at_once_change_nothing(self, rows):
+        texts, images = cloud(60, 6), cloud(60, 6) + cloud(60, 6, 1)
+        whole = r_precision.r_precision(images, texts, candidates=60)
+        with mock.patch.object(r_precision, "_ROWS", rows):
+            parts = r_precision.r_precision(images, texts, candidates=60)
+        self.assertAllClose(parts, whole)
+        self.assertAllClose(whole, expected_share(images, texts, 60))
+
+    def test_one_seed_one_answer(self):
+        texts, images = cloud(60, 6), cloud(60, 6) + 0.8 * cloud(60, 6, 1)
+        values = [
+            r_precision.r_precision(images, texts, candidates=30, seed=seed)
+            for seed in (3, 3, 4, 5, 6)
+        ]
+        self.assertEqual(values[0], values[1])
+        self.assertGreater(len(set(values)), 1)
+        mean, std = r_precision.over_seeds(images, texts, (3, 4), candidates=30)
+        self.assertAllClose(mean, (values[0] + values[2]) / 2)
+        # Two values: |a - b| / sqrt(2).
+        gap = abs(values[0] - values[2])
+        self.assertAllClose(std, gap / math.sqrt(2))
+
+    def test_length_of_vectors_does_not_count(self):
+        texts, images = cloud(40, 6), cloud(40, 6) + cloud(40, 6, 1)
+        lengths = np.random.default_rng(2).uniform(0.1, 9.0, (40, 1))
+        plain = r_precision.r_precision(images, texts, candidates=40)
+        scaled = r_precision.r_precision(
+            images * lengths, texts / lengths, candidates=40
+        )
+        self.assertEqual(plain, scaled)
+
+    @parameterized.parameters(
+        (50, 100, "100 texts.*50 pictures"),
+        (50, 1, "2 texts"),
+    )
+    def test_too_few_pictures_or_texts(self, count, candidates, sentence):
+        vectors = cloud(count, 3)
+        with self.assertRaisesRegex(ValueError, sentence):
+            r_precision.r_precision(vectors, vectors, candidates=candidates)
+
+    def test_bad_vectors_give_a_sentence(self):
+        vectors = cloud(5, 3)
+        with self.assertRaisesRegex(ValueError, "one text"):
+            r_precision.r_precision(vectors, vectors[:4], candidates=2)
+        vectors[2, 1] = np.nan
+        with self.assertRaisesRegex(ValueError, "finite"):
+            r_precision.r_precision(vectors, vectors, candidates=2)
+
+
+class RidgeTest(parameterized.TestCase, tf.test.TestCase):
+    """The map is the least of its sum of squares."""
+
+    @parameterized.parameters((30, 4, 0.5), (6, 12, 2000.0))
+    def test_equals_least_squares_with_added_rows(self, rows, width, penalty):
+        x, y = cloud(rows, width) * 3.0 + 1.0, cloud(rows, 2, 1) + 5.0
+        z = (x - x.mean(0)) / x.std(0)
+        wide = np.vstack([z, math.sqrt(penalty) * np.eye(width)])
+        goal = np.vstack([y - y.mean(0), np.zeros((width, 2))])
+        weights = np.linalg.lstsq(wide, goal, rcond=None)[0]
+        bridge = r_precision.ridge(x, y, penalty)
+        self.assertAllClose(bridge(x), z @ weights + y.mean(0), atol=1e-9)
+
+    def test_small_penalty_finds_a_linear_law(self):
+        x = cloud(50, 3)
+        y = x @ np.array([[1.0, -2.0], [0.0, 3.0], [4.0, 0.0]]) + 7.0
+        bridge = r_precision.ridge(x, y, 1e-9)
+        new = cloud(5, 3, 9)
+        expected = new @ [[1.0, -2.0], [0.0, 3.0], [4.0, 0.0]] + 7.0
+        self.assertAllClose(bridge(new), expected, atol=1e-6)
+
+    def test_great_penalty_leaves_the_mean(self):
+        x, y = cloud(20, 3), cloud(20, 2, 1)
+        bridge = r_precision.ridge(x, y, 1e12)
+        self.assertAllClose(bridge(x), np.tile(y.mean(0), (20, 1)), atol=1e-6)
+
+    def test_unit_of_a_feature_does_not_count(self):
+        x, y = cloud(20, 3), cloud(20, 2, 1)
+        scaled = x * [1.0, 100.0, 0.01] + [0.0, 5.0, 9.0]
+        one, two = r_precision.ridge(x, y), r_precision.ridge(scaled, y)
+        self.assertAllClose(one(x), two(scaled), atol=1e-9)
+
+    def test_constant_feature_changes_nothing(self):
+        x, y = cloud(20, 3), cloud(20, 2, 1)
+        with_constant = np.hstack([x, np.full((20, 1), 4.0)])
+        one, two = r_precision.ridge(x, y), r_precision.ridge(with_constant, y)
+        self.assertAllClose(one(x), two(with_constant), atol=1e-9)
+
+    @parameterized.parameters(
+        ((5, 2), (4, 2), 1.0, "equally many"),
+        ((5, 2), (5, 2), 0.0, "above 0"),
+    )
+    def test_bad_input_gives_a_sentence(self, x, y, penalty, sentence):
+        with self.assertRaisesRegex(ValueError, sentence):
+            r_precision.ridge(np.zeros(x), np.zeros(y), penalty)
+
+
+if __name__ == "__main__":
+    tf.test.main()
