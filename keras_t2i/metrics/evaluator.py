@@ -18,10 +18,10 @@ DRAWS = (0, 1, 2)
 #: Noises between which diversity is measured.
 NOISES = (0, 1, 2, 3)
 
-#: Half the least width of an interval, by the first part of the name: what
-#: other processors' rounding may move. FID and IS: a share of the value.
-FLOORS = {"kid": 0.002, "r": 0.01, "colour": 0.01, "diversity": 0.01}
-RELATIVE_FLOOR = 0.01
+#: Half the least width of a figure's interval: what rounding on another
+#: processor may move. A share of the value, or two pictures in two hundred.
+LEAST_SHARE = 0.01
+LEAST = {"kid": 0.002, "r_precision": 0.01, "colour_truth": 0.01}
 
 
 class Judge:
@@ -29,8 +29,9 @@ class Judge:
 
     Each row it yields is a dict fit for JSON: `candidate`, `name` of the
     figure with the networks that made it, `value` (mean of `values`, one a
-    seed), their `std`, the `interval` within which a repetition must fall,
-    and the `protocol`, the card that says how it was made.
+    seed), their `std`, the `interval` within which a repetition must fall (3
+    standard deviations, at least `LEAST` and `LEAST_SHARE`), and the
+    `protocol`, the card that says how it was made.
 
     Args:
         reference: yields (B, H, W, 3) uint8, the training pictures; read once.
@@ -216,8 +217,8 @@ class Judge:
         value = float(np.mean(values))
         if std is None:
             std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-        floor = FLOORS.get(name.split("_")[0], RELATIVE_FLOOR * abs(value))
-        half = max(3.0 * std, floor)
+        least = [half for kind, half in LEAST.items() if name.startswith(kind)]
+        half = max(3.0 * std, LEAST_SHARE * abs(value), *least)
         return {
             "candidate": candidate,
             "name": name,

@@ -99,6 +99,18 @@ class PicturesTest(tf.test.TestCase):
             self.assertAllClose(low + high, 2 * middle)
             self.assertGreaterEqual(high - low, 5.99 * variance**0.5)
 
+    def test_interval_is_never_narrower_than_rounding(self):
+        rows = self.rows("real", self.images)
+        for name, half in (
+            ("fid_toy", 0.01 * rows["fid_toy"]["value"]),
+            ("kid_toy", 0.002),
+            ("is_toy", 0.01 * rows["is_toy"]["value"]),
+        ):
+            value = rows[name]["value"]
+            self.assertAllClose(
+                rows[name]["interval"], [value - half, value + half]
+            )
+
     def test_card_says_how(self):
         row = self.rows("made", self.images, self.images, moves=7)["fid_toy"]
         card = row["protocol"]
