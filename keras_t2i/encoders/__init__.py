@@ -1,5 +1,5 @@
 """Frozen or pre-trained readers of text and images."""
 
-from keras_t2i.encoders import bert, text, tokenizer
+from keras_t2i.encoders import bert, efficientnet_lite, text, tokenizer
 
-__all__ = ["bert", "text", "tokenizer"]
+__all__ = ["bert", "efficientnet_lite", "text", "tokenizer"]

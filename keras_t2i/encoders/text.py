@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_t2i.encoders import tokenizer as tokenizers
 from keras_t2i.ops import files
 
 
@@ -73,6 +74,85 @@ class TextEncoder(tf.Module):
         self.tokenizer.check(captions)
 
 
+class HubEncoder(tf.Module):
+    """Reads captions with a foreign SavedModel, such as one of TF-Hub.
+
+    The model, or `preprocess` before it, takes (B,) strings. It answers with
+    (B, C) sentences, or with a dict:
+
+    - "pooled_output" or "default": (B, C), the sentence;
+    - "sequence_output": (B, T, C), the words; may be absent;
+    - "input_mask": (B, T), not 0 for a word, from the model or from
+      `preprocess`; needed beside "sequence_output".
+
+    A model that tells no words has one: the sentence. Its own limit cuts long
+    captions; T of the first answer is `max_words`.
+
+    Args:
+        model: callable, as `hub.load` gives it.
+        preprocess: callable or None: (B,) strings -> what `model` takes.
+        name: str, a Python identifier.
+        digest: str. Changes when anything that changes a vector does.
+
+    Call arguments:
+        captions: (B,) string.
+
+    Returns of a call:
+        words, mask, sentence: as `TextEncoder`.
+
+    Raises:
+        ValueError: if the answer is not as above.
+    """
+
+    def __init__(self, model, preprocess, name, digest):
+        super().__init__(name=name)
+        self.model = model
+        self.preprocess = preprocess
+        self.digest = digest
+        words = self(tf.constant(["a word"]))["words"]
+        self.max_words, self.dim = words.shape[1:]
+
+    def __call__(self, captions):
+        inputs = tf.convert_to_tensor(captions)
+        mask = None
+        if self.preprocess is not None:
+            inputs = self.preprocess(inputs)
+            mask = inputs.get("input_mask")
+        outputs = self.model(inputs)
+        if not isinstance(outputs, dict):
+            outputs = {"default": outputs}
+        sentence = outputs.get("pooled_output", outputs.get("default"))
+        if sentence is None or sentence.shape.rank != 2:
+            raise ValueError(
+                f"{self.name} answers {_shapes(outputs)}; wanted is "
+                "'pooled_output' or 'default' of shape (B, C)."
+            )
+        words = outputs.get("sequence_output")
+        mask = outputs.get("input_mask", mask)
+        if words is None:
+            words = sentence[:, None]
+            mask = tf.ones(tf.shape(words)[:2], tf.int32)
+        if mask is None:
+            raise ValueError(
+                f"{self.name} answers 'sequence_output' without an "
+                "'input_mask' that says which words are real."
+            )
+        mask = tf.cast(mask, tf.bool)
+        words = tf.where(mask[:, :, None], words, 0.0)
+        return {"words": words, "mask": mask, "sentence": sentence}
+
+    def check(self, captions):
+        """Refuses captions that cannot be read, naming the first.
+
+        Args:
+            captions: list of str.
+
+        Raises:
+            ValueError: if one is empty or not UTF-8.
+        """
+        tokenizers.check_text(list(captions))
+
+
 def embed(encoder, captions, cache_dir=None, batch_size=256, progress=False):
     """Reads every caption of a data set once.
 
@@ -128,6 +208,10 @@ def _embed(encoder, captions, batch_size, progress):
         if bar:
             bar.add(len(rows))
     return vectors[places].reshape(captions.shape + (encoder.dim,))
+
+
+def _shapes(outputs):
+    return {key: tuple(value.shape) for key, value in outputs.items()}
 
 
 def _cached(path, shape):

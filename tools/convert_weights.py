@@ -1,0 +1,121 @@
+"""Turns released weights into a file of plain arrays that this library loads.
+
+    python -m tools.convert_weights --family=efficientnet_lite0/image \
+        --source=efficientnet-lite0-57934424.pth --half \
+        --out=keras_t2i/weights/data/efficientnet_lite0_f16.npz
+
+Every array is reported: where it goes, or why it does not. The file is
+written only when all fit. `keras_t2i.weights.load` takes it.
+"""
+
+import io
+
+import numpy as np
+from absl import app, flags
+
+from keras_t2i.encoders import bert, efficientnet_lite
+from keras_t2i.ops import files
+from keras_t2i.weights import arrays, export, load
+
+_FAMILY = flags.DEFINE_string("family", None, "Whose weights: family/part.")
+_SOURCE = flags.DEFINE_string("source", None, "Released file of any kind.")
+_OUT = flags.DEFINE_string("out", None, "The .npz to write.")
+_PREFIX = flags.DEFINE_string(
+    "prefix", "", "Take the arrays whose names begin so, and cut it off."
+)
+_HALF = flags.DEFINE_boolean(
+    "half", False, "Round kernels to float16; vectors stay float32."
+)
+flags.mark_flags_as_required(["family", "source", "out"])
+
+
+def convert(family, source, out, prefix="", half=False):
+    """Reads one part of a family, checks every array and writes it.
+
+    Args:
+        family: str, one of `MODELS`.
+        source: path of the released file.
+        out: path of the .npz to write.
+        prefix: str. Only arrays whose names begin so are taken.
+        half: bool. Round kernels to float16.
+
+    Returns:
+        Report of every array.
+
+    Raises:
+        ValueError: if the family is not known or an array does not fit;
+            nothing is then written, and the error's `report` says all.
+    """
+    if family not in MODELS:
+        raise ValueError(
+            f"No family called {family!r} is converted; known are "
+            f"{', '.join(MODELS)}."
+        )
+    found = arrays.read(source)
+    if prefix:
+        found = arrays.under(found, prefix)
+    model = MODELS[family](found)
+    report = load(family, model, found)
+    ours = export(family, model)
+    if half:
+        ours = {key: _halved(array) for key, array in ours.items()}
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **ours)
+    files.atomic_write(out, stream.getvalue())
+    return report
+
+
+def main(argv):
+    """Runs the command."""
+    del argv
+    try:
+        report = convert(
+            _FAMILY.value,
+            _SOURCE.value,
+            _OUT.value,
+            _PREFIX.value,
+            _HALF.value,
+        )
+    except (ValueError, OSError) as error:
+        if hasattr(error, "report"):
+            print(error.report)
+        raise SystemExit(str(error)) from error
+    print(report)
+    print(f"Wrote {_OUT.value}.")
+
+
+def _halved(array):
+    return array.astype(np.float16) if array.ndim > 1 else array
+
+
+def _lite0(found):
+    return efficientnet_lite.lite0(_size(found, "_fc.bias", 0, 1000))
+
+
+def _bert(found):
+    """A BERT of the arrays' sizes; heads do not change their shapes."""
+    layer = "encoder.layer."
+    numbers = [k.split(".")[2] for k in found if k.startswith(layer)]
+    words = "embeddings.word_embeddings.weight"
+    positions = "embeddings.position_embeddings.weight"
+    hidden = f"{layer}0.intermediate.dense.weight"
+    return bert.encoder(
+        vocabulary_size=_size(found, words, 0, 30522),
+        width=_size(found, words, 1, 384),
+        layers=max(len(set(numbers)), 1),
+        heads=1,
+        hidden=_size(found, hidden, 0, 1536),
+        positions=_size(found, positions, 0, 512),
+    )
+
+
+def _size(found, key, axis, default):
+    """The size of an array; a wrong one is refused when it is loaded."""
+    shape = np.shape(found.get(key, ()))
+    return shape[axis] if axis < len(shape) else default
+
+
+MODELS = {"efficientnet_lite0/image": _lite0, "minilm/text": _bert}
+
+if __name__ == "__main__":
+    app.run(main)
