@@ -85,6 +85,8 @@ class Features(tf.Module):
         self.model = model
         self.size = size
         self.digest = digest
+        #: What a metric's card says of the way from picture to network.
+        self.resize = f"bilinear, antialiased, to {size} x {size}"
         # Session loaders find a Keras variable only by its TensorFlow one.
         self._held = [v.value for v in model.weights]
         self._read = tf.function(
