@@ -18,7 +18,7 @@ _TABLE = (
     ("#f1b31c", "yellow"),
     ("#d0cfce", "gray"),
     ("#9b9b9a", "gray"),
-    ("#3f3f3f", "gray"),
+    ("#3f3f3f", "black"),
     ("#f4aa41", "orange"),
     ("#e27022", "orange"),
     ("#ffa7c0", "pink"),
@@ -39,7 +39,8 @@ COLOURS = np.array(
     np.uint8,
 )
 
-#: The 12 plain names of the colours, in the order of `COLOURS`.
+#: The 12 plain names of the colours, in the order of `COLOURS`. OpenMoji's
+#: "dark grey" #3f3f3f is black here, as people call it.
 NAMES = tuple(dict.fromkeys(name for _, name in _TABLE))
 
 _NAME_OF_COLOUR = np.array([NAMES.index(name) for _, name in _TABLE])
