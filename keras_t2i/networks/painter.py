@@ -27,6 +27,7 @@ class Painter:
         self.text_encoder = text_encoder
         self.noise_dim = generator.input["noise"].shape[-1]
         self.text_names = sorted(set(generator.input) - {"noise"})
+        self._graphs = {}
 
     def generate(self, captions, seeds=0, bound=None):
         """Draws a picture for each caption.
@@ -43,11 +44,37 @@ class Painter:
             (N, H, W, 3) float32 tensor in [-1, 1].
 
         Raises:
-            ValueError: without a text encoder.
+            ValueError: without a text encoder, or if there are not as many
+                seeds as captions.
         """
-        text = self.encode(captions)
-        count = tf.shape(text[self.text_names[0]])[0]
-        return self.draw(text, noise.rows(seeds, count, self.noise_dim, bound))
+        captions = tf.convert_to_tensor(captions)
+        seeds = tf.cast(seeds, tf.int64)
+        if seeds.shape.rank == 0:
+            seeds = seeds + tf.range(tf.size(captions, tf.int64))
+        if not seeds.shape.is_compatible_with(captions.shape):
+            raise ValueError(
+                f"{seeds.shape[0]} seeds came with {captions.shape[0]} "
+                "captions; each caption needs one."
+            )
+        if bound not in self._graphs:
+            self._graphs[bound] = self._graph(bound)
+        return self._graphs[bound](captions, seeds)
+
+    def _graph(self, bound):
+        # Served pictures come from the same graph. Run op by op, the last
+        # bits of the floats differ, and now and then a grey level with them.
+        def paint(captions, seeds):
+            latent = noise.rows(seeds, None, self.noise_dim, bound)
+            return self.draw(self.encode(captions), latent)
+
+        return tf.function(
+            paint,
+            input_signature=[
+                tf.TensorSpec([None], tf.string),
+                tf.TensorSpec([None], tf.int64),
+            ],
+            autograph=False,
+        )
 
     def encode(self, captions):
         """Reads captions.
