@@ -78,7 +78,7 @@ def parse(data: bytes, name: str) -> dict[str, np.ndarray]:
         load = _load_zip if data[:2] == b"PK" else _load_legacy
         return _tensors(*load(data))
     except _Refused as error:
-        raise ValueError(f"{name} was not read: {error}") from None
+        raise ValueError(f"{name} was not read: {_short(error)}") from None
     except (
         ValueError,  # Of the instruction reader, and of undecodable text.
         IndexError,
@@ -90,7 +90,7 @@ def parse(data: bytes, name: str) -> dict[str, np.ndarray]:
         zipfile.BadZipFile,
     ) as error:
         raise ValueError(
-            f"{name} is damaged or not a PyTorch file: {error}"
+            f"{name} is damaged or not a PyTorch file: {_short(error)}"
         ) from error
 
 
@@ -108,6 +108,12 @@ def is_one(data: bytes) -> bool:
 def from_bfloat16(bits: np.ndarray) -> np.ndarray:
     """Turns bfloat16 numbers, given as uint16, into the equal float32."""
     return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def _short(error):
+    """The error's words; names in it may be as long as the file likes."""
+    text = str(error)
+    return text if len(text) < 400 else f"{text[:400]}..."
 
 
 class _Refused(ValueError):
@@ -461,16 +467,16 @@ def _load_legacy(data):
     machine = _Machine()
     content = machine.run(stream)
     keys = _Machine().run(stream)
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(
-        machine.storages
-    ):
+    if not isinstance(keys, list) or any(type(k) is not str for k in keys):
+        raise _Refused("its list of storages is no list of names.")
+    if sorted(keys) != sorted(machine.storages):
         raise _Refused("its list of storages is not the one its tensors use.")
     numbers, place = {}, stream.tell()
     for key in keys:
         storage = machine.storages[key]
+        numbers[key] = _numbers(data, place + 8, storage)
         if data[place : place + 8] != storage.count.to_bytes(8, "little"):
             raise _Refused(f"its storage {key!r} is not as long as declared.")
-        numbers[key] = _numbers(data, place + 8, storage)
         place += 8 + numbers[key].nbytes
     return content, numbers
 

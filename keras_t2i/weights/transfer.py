@@ -115,7 +115,7 @@ def export(family, model):
     arrays = {}
     for rule in _rules(family, model):
         if rule.variables:
-            ours = [np.array(v) for v in rule.variables]
+            ours = [v.numpy() for v in rule.variables]
             foreign = zip(rule.keys, rule.backward(*ours), strict=True)
             arrays |= {k: np.ascontiguousarray(a) for k, a in foreign}
     return arrays
