@@ -190,7 +190,10 @@ class Judge:
         candidates = min(r_precision.CANDIDATES, len(texts))
         found = [
             r_precision.over_seeds(
-                self.bridge(x), texts, DRAWS, candidates=candidates
+                self.bridge.pictures(x),
+                self.bridge.texts(texts),
+                DRAWS,
+                candidates=candidates,
             )
             for x in pooled
         ]

@@ -17,7 +17,10 @@ _ROWS = 256  # pictures compared at once
 
 @dataclasses.dataclass(frozen=True)
 class Bridge:
-    """Leads from a picture's features to where its words should lie.
+    """Brings pictures and texts to one place, where they can be compared.
+
+    Both are told as differences from the mean training sentence. Otherwise
+    the few texts near that mean would be nearest to most pictures.
 
     Attributes:
         mean: (C,) float64, the features' mean on training pictures.
@@ -31,14 +34,18 @@ class Bridge:
     weights: np.ndarray
     centre: np.ndarray
 
-    def __call__(self, features) -> np.ndarray:
-        """Leads (N, C) features to (N, D) float64 sentence vectors."""
+    def pictures(self, features) -> np.ndarray:
+        """Says where the words of (N, C) features should lie: (N, D)."""
         features = np.asarray(features, np.float64)
-        return (features - self.mean) / self.scale @ self.weights + self.centre
+        return (features - self.mean) / self.scale @ self.weights
+
+    def texts(self, sentences) -> np.ndarray:
+        """Says where (N, D) sentence vectors lie: (N, D)."""
+        return np.asarray(sentences, np.float64) - self.centre
 
 
 def ridge(features, sentences, penalty: float = 2000.0) -> Bridge:
-    """Fits the linear map from features to sentence vectors, in closed form.
+    """Fits a linear map from features to sentence vectors, in closed form.
 
     Args:
         features: (N, C) float, N >= 2. One row a training picture; each
@@ -47,7 +54,8 @@ def ridge(features, sentences, penalty: float = 2000.0) -> Bridge:
         penalty: float > 0. Weight of the squared length of the map.
 
     Returns:
-        The map that makes sum |map(x) - y|^2 + penalty |weights|^2 least.
+        The bridge whose sum |pictures(x) - texts(y)|^2 + penalty |weights|^2
+        is least.
 
     Raises:
         ValueError: if there are not as many features as sentences, or

@@ -142,7 +142,8 @@ class RidgeTest(parameterized.TestCase, tf.test.TestCase):
         goal = np.vstack([y - y.mean(0), np.zeros((width, 2))])
         weights = np.linalg.lstsq(wide, goal, rcond=None)[0]
         bridge = r_precision.ridge(x, y, penalty)
-        self.assertAllClose(bridge(x), z @ weights + y.mean(0), atol=1e-9)
+        self.assertAllClose(bridge.pictures(x), z @ weights, atol=1e-9)
+        self.assertAllClose(bridge.texts(y), y - y.mean(0))
 
     def test_small_penalty_finds_a_linear_law(self):
         x = cloud(50, 3)
@@ -150,24 +151,35 @@ class RidgeTest(parameterized.TestCase, tf.test.TestCase):
         bridge = r_precision.ridge(x, y, 1e-9)
         new = cloud(5, 3, 9)
         expected = new @ [[1.0, -2.0], [0.0, 3.0], [4.0, 0.0]] + 7.0
-        self.assertAllClose(bridge(new), expected, atol=1e-6)
+        self.assertAllClose(
+            bridge.pictures(new), bridge.texts(expected), atol=1e-6
+        )
 
     def test_great_penalty_leaves_the_mean(self):
         x, y = cloud(20, 3), cloud(20, 2, 1)
         bridge = r_precision.ridge(x, y, 1e12)
-        self.assertAllClose(bridge(x), np.tile(y.mean(0), (20, 1)), atol=1e-6)
+        self.assertAllClose(bridge.pictures(x), np.zeros((20, 2)), atol=1e-6)
+
+    def test_what_all_texts_share_hides_no_difference(self):
+        x = cloud(50, 3)
+        bridge = r_precision.ridge(x, x + 1000.0, 1e-9)
+        images, texts = bridge.pictures(x), bridge.texts(x + 1000.0)
+        value = r_precision.r_precision(images, texts, candidates=50)
+        self.assertEqual(value, 1.0)
 
     def test_unit_of_a_feature_does_not_count(self):
         x, y = cloud(20, 3), cloud(20, 2, 1)
         scaled = x * [1.0, 100.0, 0.01] + [0.0, 5.0, 9.0]
         one, two = r_precision.ridge(x, y), r_precision.ridge(scaled, y)
-        self.assertAllClose(one(x), two(scaled), atol=1e-9)
+        self.assertAllClose(one.pictures(x), two.pictures(scaled), atol=1e-9)
 
     def test_constant_feature_changes_nothing(self):
         x, y = cloud(20, 3), cloud(20, 2, 1)
         with_constant = np.hstack([x, np.full((20, 1), 4.0)])
         one, two = r_precision.ridge(x, y), r_precision.ridge(with_constant, y)
-        self.assertAllClose(one(x), two(with_constant), atol=1e-9)
+        self.assertAllClose(
+            one.pictures(x), two.pictures(with_constant), atol=1e-9
+        )
 
     @parameterized.parameters(
         ((5, 2), (4, 2), 1.0, "equally many"),
