@@ -15,6 +15,8 @@ compiled function for a whole slope, was measured too: see the README. It
 can't share fakes between players without drawing them twice.
 """
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -37,6 +39,8 @@ class System(keras.Model):
         seed: int. Together with the count of moves it decides every draw.
         average_decay: float in [0, 1) or None. How much of the averaged
             generator is kept at each move; None keeps no average.
+        average_ramp: bool. Whether early moves keep less, (1 + m) / (10 + m)
+            after m moves, so that a short run forgets its random start.
         text_encoder: callable, (B,) strings -> {"sentence": (B, C), ...}.
             Needed by `generate` only.
 
@@ -55,6 +59,7 @@ class System(keras.Model):
         loss_weights=None,
         seed=0,
         average_decay=None,
+        average_ramp=False,
         text_encoder=None,
         **kwargs,
     ):
@@ -65,6 +70,7 @@ class System(keras.Model):
         self.seed = seed
         self.text_encoder = text_encoder
         self.average_decay = average_decay
+        self.average_ramp = average_ramp
         self.average = _twin(players, average_decay)
         self.moves = self.add_weight(
             name="moves", shape=(), dtype="int64", trainable=False
@@ -266,6 +272,9 @@ class System(keras.Model):
             return
         source = self.players["generator"]
         keep = self.average_decay
+        if self.average_ramp:
+            move = tf.cast(self.moves, tf.float32)
+            keep = tf.minimum(keep, (1.0 + move) / (10.0 + move))
         pairs = zip(self.average.weights, source.weights, strict=True)
         learned = {id(v) for v in source.trainable_variables}
         for kept, now in pairs:
@@ -274,7 +283,7 @@ class System(keras.Model):
 
     # Drawing pictures.
 
-    @property
+    @functools.cached_property  # It keeps its graph from call to call.
     def painter(self):
         """The averaged generator, or the plain one, with the text encoder.
 

@@ -1,0 +1,89 @@
+"""Writes down how the game goes: lines, curves and TensorBoard scalars."""
+
+import json
+import os
+import pathlib
+import time
+
+import keras
+import tensorflow as tf
+
+from keras_t2i.ops import files, sheets
+
+
+class Journal(keras.callbacks.Callback):
+    """Appends each epoch's mean terms to a file and draws their curves.
+
+    Args:
+        lines: str or path: a JSONL file, one line an epoch: "move",
+            "seconds" (of this run), "terms" (unweighted means).
+        curves: str or path of the loss-curve PNG.
+        writer: `tf.summary` writer that gets the scalars too, or None.
+    """
+
+    def __init__(
+        self,
+        lines: str | os.PathLike,
+        curves: str | os.PathLike,
+        *,
+        writer=None,
+    ):
+        super().__init__()
+        self.lines = pathlib.Path(lines)
+        self.curves = pathlib.Path(curves)
+        self.writer = writer
+        self._start = None
+
+    def on_train_begin(self, logs=None):
+        self._start = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        move = int(self.model.moves.numpy())
+        terms = {name: float(value) for name, value in (logs or {}).items()}
+        seconds = round(time.monotonic() - self._start, 1)
+        row = {"move": move, "seconds": seconds, "terms": terms}
+        files.append_line(self.lines, json.dumps(row))
+        if self.writer:
+            with self.writer.as_default(move):
+                for name, value in terms.items():
+                    tf.summary.scalar(name, value)
+
+    def on_train_end(self, logs=None):
+        if self.writer:
+            self.writer.flush()
+        rows = read(self.lines)
+        if rows:
+            files.atomic_write(self.curves, _draw(rows))
+
+
+def read(path: str | os.PathLike) -> list[dict]:
+    """Reads a journal in order of moves.
+
+    A run that was cut off and resumed may have written a move twice; the
+    later line counts. A last line cut off in mid-word is left out.
+
+    Args:
+        path: the JSONL file; it may be missing.
+
+    Returns:
+        List of rows with "move" and "terms".
+    """
+    path = pathlib.Path(path)
+    rows = {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if "terms" in row:
+            rows[row["move"]] = row
+    return [rows[move] for move in sorted(rows)]
+
+
+def _draw(rows):
+    moves = [row["move"] for row in rows]
+    series = {
+        term: (moves, [row["terms"].get(term, float("nan")) for row in rows])
+        for term in rows[-1]["terms"]
+    }
+    return sheets.curves(series, title="Terms, unweighted means of an epoch")

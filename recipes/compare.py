@@ -1,0 +1,88 @@
+r"""Trains several systems alike and lays their pictures side by side.
+
+    python -m recipes.compare --workdir=runs/four \
+        --config=recipes/configs/gan_cls_openmoji.py:small \
+        --config.train.moves=1000
+
+The sheet (compare.png in the run directory) has a row for each system, a
+column for each caption; same data, same noise, same count of moves. Every
+system's own run lies in a folder of its name; a second call goes on.
+"""
+
+import pathlib
+
+import numpy as np
+from absl import app, flags
+from ml_collections import config_flags
+
+from keras_t2i.ops import files, images, sheets
+from recipes import messages, train
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config",
+    "recipes/configs/gan_cls_openmoji.py",
+    "What all systems share; system.name is replaced.",
+    lock_config=True,
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "The directory of all runs.", required=True
+)
+_SYSTEMS = flags.DEFINE_list(
+    "systems",
+    ["GAN", "GANCLS", "GANINT", "GANINTCLS"],
+    "The systems, by name.",
+)
+
+#: What each variant weighs, whatever the config says.
+VARIANTS = {
+    "GAN": dict(mismatch_weight=0.0, interpolation_weight=0.0),
+    "GANCLS": dict(mismatch_weight=0.5, interpolation_weight=0.0),
+    "GANINT": dict(mismatch_weight=0.0, interpolation_weight=1.0),
+    "GANINTCLS": dict(mismatch_weight=0.5, interpolation_weight=1.0),
+}
+
+
+def main(_):
+    """Compares from the flags."""
+    workdir = pathlib.Path(_WORKDIR.value)
+    rows = []
+    for name in _SYSTEMS.value:
+        config = _CONFIG.value.copy_and_resolve_references()
+        config.system.name = name
+        config.system.update(VARIANTS.get(name, {}))
+        rows.append(row(train.train(config, workdir / name), config))
+    captions = list(_CONFIG.value.samples.captions)
+    names = [
+        f"{name}: {caption}" if not column else caption
+        for name in _SYSTEMS.value
+        for column, caption in enumerate(captions)
+    ]
+    sheet = sheets.captioned_grid(
+        np.concatenate(rows),
+        names,
+        len(captions),
+        title=f"{', '.join(_SYSTEMS.value)}: "
+        f"{_CONFIG.value.train.moves:,} moves each",
+        scale=max(1, 96 // rows[0].shape[1]),
+    )
+    files.atomic_write(workdir / "compare.png", sheet)
+    print(f"The sheet is {workdir / 'compare.png'}")
+
+
+def row(system, config):
+    """Draws a system's row of the sheet.
+
+    Args:
+        system: the trained system.
+        config: its config.
+
+    Returns:
+        (captions, H, W, 3) uint8.
+    """
+    captions = list(config.samples.captions)
+    drawn = system.generate(captions, np.zeros(len(captions), int))
+    return images.to_uint8(drawn).numpy()
+
+
+if __name__ == "__main__":
+    app.run(messages.told(main))

@@ -1,0 +1,55 @@
+"""Installs the package keras_t2i; recipes, tools and tests stay in the tree."""
+
+import pathlib
+import runpy
+
+import setuptools
+
+HERE = pathlib.Path(__file__).parent
+VERSION = runpy.run_path(str(HERE / "keras_t2i" / "version.py"))["VERSION"]
+
+METRICS = [
+    "tensorflow-gan==2.1.0",
+    "tensorflow-probability~=0.25.0",
+    "tf-keras~=2.21.0",
+]
+RECIPES = [
+    *METRICS,
+    "absl-py>=2.1",
+    "matplotlib>=3.9",
+    "ml-collections~=1.1.0",
+    "pillow>=11.0",
+    "tensorboard>=2.20",
+    "tqdm>=4.66",
+]
+TOOLS = [*RECIPES, "resvg-py==0.5.0"]
+DEV = [*TOOLS, "pytest~=9.0", "ruff==0.17.5"]
+
+setuptools.setup(
+    name="keras_t2i",
+    version=VERSION,
+    description="Text-to-image GANs for TensorFlow and Keras 3",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    packages=setuptools.find_packages(include=["keras_t2i", "keras_t2i.*"]),
+    package_data={
+        "keras_t2i": ["**/*.npz", "**/*.txt", "**/*.json", "**/*.md"],
+    },
+    python_requires=">=3.11,<3.14",
+    install_requires=[
+        "keras~=3.15.0",
+        "numpy>=2.1",
+        "safetensors>=0.5",
+        "tensorflow~=2.21.0",
+        "tensorflow-hub~=0.16.0",
+        "tensorflow-text~=2.21.0",
+    ],
+    extras_require={
+        "metrics": METRICS,
+        "recipes": RECIPES,
+        "tools": TOOLS,
+        "dev": DEV,
+    },
+    # Away from build/, which is BUILD where the disk ignores case.
+    options={"build": {"build_base": ".cache/build"}},
+)
