@@ -1,0 +1,95 @@
+"""Examines the tool that turns released weights into ours."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from keras_t2i import weights
+from keras_t2i.encoders import bert
+from tools import convert_weights
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+class ConvertTest(tf.test.TestCase):
+    """All of a file, or nothing."""
+
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.source = os.path.join(folder, "source.npz")
+        self.out = os.path.join(folder, "out.npz")
+        self.model = bert.encoder(
+            vocabulary_size=11,
+            width=8,
+            layers=2,
+            heads=2,
+            hidden=12,
+            positions=9,
+        )
+        self.arrays = weights.export("minilm/text", self.model)
+
+    def write(self, **more):
+        np.savez(self.source, **self.arrays, **more)
+
+    def test_sizes_are_read_from_the_file_and_every_array_kept(self):
+        self.write(**{"pooler.dense.bias": np.zeros(8)})
+        report = convert_weights.convert("minilm/text", self.source, self.out)
+        self.assertEqual(report.ignored, ("pooler.dense.bias",))
+        found = weights.arrays.read(self.out)
+        self.assertEqual(set(found), set(self.arrays))
+        for key, array in self.arrays.items():
+            self.assertAllEqual(found[key], array)
+        weights.load("minilm/text", self.model, found)
+
+    def test_half_rounds_kernels_only(self):
+        self.write()
+        convert_weights.convert("minilm/text", self.source, self.out, half=True)
+        for key, array in weights.arrays.read(self.out).items():
+            expected = self.arrays[key]
+            if expected.ndim > 1:
+                expected = expected.astype(np.float16)
+            self.assertEqual(array.dtype, expected.dtype)
+            self.assertAllEqual(array, expected)
+
+    def test_a_prefix_chooses_a_part(self):
+        self.arrays = {f"net/{k}": v for k, v in self.arrays.items()}
+        self.write(epoch=np.int64(3))
+        convert_weights.convert("minilm/text", self.source, self.out, "net/")
+        self.assertLen(weights.arrays.read(self.out), len(self.arrays))
+
+    def test_one_wrong_array_writes_nothing(self):
+        self.write(extra=np.zeros(3))
+        with self.assertRaisesRegex(ValueError, "unknown key 'extra'"):
+            convert_weights.convert("minilm/text", self.source, self.out)
+        self.arrays["embeddings.word_embeddings.weight"] = np.zeros(())
+        self.write()
+        with self.assertRaisesRegex(ValueError, "word_embeddings.weight has"):
+            convert_weights.convert("minilm/text", self.source, self.out)
+        self.assertFalse(os.path.exists(self.out))
+
+    def test_an_unknown_family_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "known are efficientnet"):
+            convert_weights.convert("minilm/txt", self.source, self.out)
+
+    def test_the_command_reports_every_array(self):
+        self.write(extra=np.zeros(3))
+        command = [sys.executable, "-m", "tools.convert_weights"]
+        command += ["--family=minilm/text", f"--source={self.source}"]
+        command += [f"--out={self.out}"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("extra: unknown", done.stdout)
+        for key in self.arrays:
+            self.assertIn(f"  {key} -> ", done.stdout)
+        self.assertIn("Nothing was loaded.", done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+
+
+if __name__ == "__main__":
+    tf.test.main()
