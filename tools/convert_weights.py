@@ -26,7 +26,6 @@ _PREFIX = flags.DEFINE_string(
 _HALF = flags.DEFINE_boolean(
     "half", False, "Round kernels to float16; vectors stay float32."
 )
-flags.mark_flags_as_required(["family", "source", "out"])
 
 
 def convert(family, source, out, prefix="", half=False):
@@ -118,4 +117,5 @@ def _size(found, key, axis, default):
 MODELS = {"efficientnet_lite0/image": _lite0, "minilm/text": _bert}
 
 if __name__ == "__main__":
+    flags.mark_flags_as_required(["family", "source", "out"])
     app.run(main)
