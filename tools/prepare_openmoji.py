@@ -195,7 +195,7 @@ def tags(row: dict, name: str) -> list[str]:
     Args:
         row: of data/openmoji.csv.
         name: the icon's name; a tag equal to it or to a word of it is left
-            out.
+            out, and so is one without letters.
 
     Returns:
         Clean tags, perhaps none.
@@ -205,7 +205,7 @@ def tags(row: dict, name: str) -> list[str]:
     answer = []
     for tag in listed:
         tag = " ".join(tag.split())
-        if tag and tag.lower() not in known:
+        if words(tag) and tag.lower() not in known:
             known.add(tag.lower())
             answer.append(tag)
     return answer

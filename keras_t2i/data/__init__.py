@@ -1,5 +1,23 @@
 """Captioned pictures: sets, records, and the batches made of them."""
 
-from keras_t2i.data import captions, openmoji, source
+from keras_t2i.data import (
+    batch,
+    captions,
+    catalog,
+    openmoji,
+    pipeline,
+    records,
+    shapes,
+    source,
+)
 
-__all__ = ["captions", "openmoji", "source"]
+__all__ = [
+    "batch",
+    "captions",
+    "catalog",
+    "openmoji",
+    "pipeline",
+    "records",
+    "shapes",
+    "source",
+]

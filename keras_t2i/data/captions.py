@@ -53,7 +53,22 @@ def clean(text: str | bytes | None, where: str = "The caption") -> str:
     return cleaned
 
 
-def table(rows: Sequence[Sequence[str | bytes]], keys: Sequence[str]):
+def check(text: str | bytes | None, where: str = "The caption") -> None:
+    """Refuses a caption that `clean` cannot bring into one line.
+
+    Args:
+        text: the words, or their UTF-8 bytes.
+        where: how errors name this caption.
+
+    Raises:
+        ValueError: if the caption is missing, is not UTF-8, or is empty.
+    """
+    clean(text, where)
+
+
+def table(
+    rows: Sequence[Sequence[str | bytes]], keys: Sequence[str]
+) -> np.ndarray:
     """Cleans the captions of a whole set.
 
     Args:
