@@ -40,12 +40,13 @@ class TextEncoder(tf.Module):
     def __init__(self, tokenizer, model, name, digest):
         super().__init__(name=name)
         self.tokenizer = tokenizer
-        self.model = model
         self.digest = digest
         self.max_words = tokenizer.max_words
         self.dim = model.output["sentence"].shape[-1]
         # Session loaders find a Keras variable only by its TensorFlow one.
         self._held = [v.value for v in model.weights]
+        # Past the tracking: it would be saved beside them a second time.
+        object.__setattr__(self, "model", model)
 
     def __call__(self, captions):
         ids, mask = self.tokenizer(captions)
