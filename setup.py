@@ -11,6 +11,7 @@ VERSION = runpy.run_path(str(HERE / "keras_t2i" / "version.py"))["VERSION"]
 METRICS = [
     "tensorflow-gan==2.1.0",
     "tensorflow-probability~=0.25.0",
+    "setuptools<81",  # tensorflow-probability and -hub import what it had
     "tf-keras~=2.21.0",
 ]
 RECIPES = [

@@ -30,3 +30,16 @@ def torch_linear():
     return keras.initializers.VarianceScaling(
         scale=1.0 / 3.0, mode="fan_in", distribution="uniform"
     )
+
+
+def torch_bias(fan_in):
+    """Starts a bias as Torch does: even within 1 / sqrt(inputs).
+
+    Args:
+        fan_in: int. How many numbers each output is summed from.
+
+    Source:
+        torch.nn.Linear and torch.nn.Conv2d.
+    """
+    bound = fan_in**-0.5
+    return keras.initializers.RandomUniform(-bound, bound)

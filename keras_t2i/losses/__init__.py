@@ -1,5 +1,5 @@
 """Losses: tensors in, one float32 number out."""
 
-from keras_t2i.losses import adversarial, feature
+from keras_t2i.losses import adversarial, feature, penalties
 
-__all__ = ["adversarial", "feature"]
+__all__ = ["adversarial", "feature", "penalties"]
