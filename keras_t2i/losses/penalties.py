@@ -1,18 +1,17 @@
 """Keeps a discriminator's slope small where it matters."""
 
-import tensorflow as tf
+from keras import ops
 
 
-def matching_aware(critic, image, sentence, power=6.0):
+def matching_aware(slopes, power=6.0):
     """Flattens the score around real pictures with their own sentences.
 
     The generator then finds no cliff beside the data, and text and picture
     pull together.
 
     Args:
-        critic: callable (image, sentence) -> (B,) scores.
-        image: (B, H, W, 3) float in [-1, 1], real.
-        sentence: (B, C) float, matching.
+        slopes: list of (B, ...) float: the gradients of the scores of real,
+            matching pairs with respect to the pictures and the sentences.
         power: float. What the gradient's length is raised to.
 
     Returns:
@@ -23,12 +22,10 @@ def matching_aware(critic, image, sentence, power=6.0):
         raised as (length^2)^(power / 2), so no root is taken, whose slope is
         infinite at 0.
     """
-    with tf.GradientTape() as tape:
-        tape.watch([image, sentence])
-        score = tf.reduce_sum(critic(image, sentence))
-    slopes = tape.gradient(score, [image, sentence])
-    squares = sum(
-        tf.reduce_sum(tf.square(tf.cast(s, tf.float32)), range(1, s.shape.rank))
-        for s in slopes
-    )
-    return tf.reduce_mean(squares ** (power / 2.0))
+    squares = 0.0
+    for slope in slopes:
+        rows = ops.cast(
+            ops.reshape(slope, (ops.shape(slope)[0], -1)), "float32"
+        )
+        squares += ops.sum(ops.square(rows), axis=1)
+    return ops.mean(ops.power(squares, power / 2.0))

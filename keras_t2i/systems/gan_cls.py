@@ -179,31 +179,6 @@ class GAN(System):
         first, second = tf.split(replicas.gather(sentences), 2)
         return replicas.share(self.beta * first + (1.0 - self.beta) * second)
 
-    def fakes(self, sentences, salt):
-        """Draws fakes with this move's noise.
-
-        Args:
-            sentences: (N, C) float32.
-            salt: str. Names the draw.
-
-        Returns:
-            (N, H, W, 3) float32 in [-1, 1].
-        """
-        size = self.players["generator"].input["noise"].shape[-1]
-        latent = self.noise(salt, tf.shape(sentences)[0], size)
-        inputs = {"noise": latent, "sentence": sentences}
-        return self.run(self.players["generator"], inputs)["image"]
-
-    def features(self, pictures):
-        """Looks at pictures through the discriminator's trunk."""
-        trunk = self.players["discriminator"].get_layer("trunk")
-        return self.run(trunk, pictures)
-
-    def score(self, features, sentences):
-        """Scores features beside sentences through the head."""
-        head = self.players["discriminator"].get_layer("head")
-        return self.run(head, [features, sentences])
-
 
 class GANCLS(GAN):
     """Learns from mismatched pairs too: `GAN` with mismatch_weight 0.5."""

@@ -126,6 +126,11 @@ class System(keras.Model):
         for name, player in self.players.items():
             self.optimizers[name].build(player.trainable_variables)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Players are built already. Keras would draw a batch to build them
+        # and sum it over replicas, which fails when it holds strings.
+        pass
+
     @property
     def metrics(self):
         """The trackers of all terms whose weight is not 0."""
@@ -181,6 +186,47 @@ class System(keras.Model):
         key = noise.key(self.seed, self.moves, salt)
         whole = noise.normal(key, (rows * replicas.count(), size))
         return replicas.share(whole)
+
+    def fakes(self, sentences, salt):
+        """Draws fakes with this move's noise.
+
+        Args:
+            sentences: (N, C) float32.
+            salt: str. Names the draw.
+
+        Returns:
+            (N, H, W, 3) float32 in [-1, 1].
+        """
+        generator = self.players["generator"]
+        size = generator.input["noise"].shape[-1]
+        latent = self.noise(salt, tf.shape(sentences)[0], size)
+        inputs = {"noise": latent, "sentence": sentences}
+        return self.run(generator, inputs)["image"]
+
+    def features(self, pictures):
+        """Looks at pictures through the discriminator's trunk.
+
+        Args:
+            pictures: (N, H, W, 3) float32 in [-1, 1].
+
+        Returns:
+            (N, h, w, F) float.
+        """
+        trunk = self.players["discriminator"].get_layer("trunk")
+        return self.run(trunk, pictures)
+
+    def score(self, features, sentences):
+        """Scores features beside sentences through the discriminator's head.
+
+        Args:
+            features: (N, h, w, F) float.
+            sentences: (N, C) float32.
+
+        Returns:
+            (N,) float32, high where picture and sentence look real together.
+        """
+        head = self.players["discriminator"].get_layer("head")
+        return self.run(head, [features, sentences])
 
     def slope(self, player, terms, tape=None):
         """Weighs and sums a player's terms and finds which way is down.

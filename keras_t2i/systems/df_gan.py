@@ -1,0 +1,106 @@
+"""DF-GAN (Tao et al. 2022): one stage, one score, a flat neighbourhood."""
+
+import tensorflow as tf
+
+from keras_t2i.losses import adversarial, penalties
+from keras_t2i.ops import replicas
+from keras_t2i.systems.system import System
+
+
+class DFGAN(System):
+    """Draws pictures in one stage with a matching-aware penalty.
+
+    Order of play, as in the code of June 2022: fakes are drawn once; the
+    discriminator scores real pairs, mismatched pairs and the fakes, and moves
+    once on the hinge terms and the penalty, which reuses the real pairs'
+    forward pass; the generator moves once on the same fakes, scored anew by
+    the moved discriminator.
+
+    Mismatched pairs are picture i with the sentence of picture i - 1, the
+    first with the last's. Terms are real, wrong, fake and penalty of the
+    discriminator, fool of the generator.
+
+    Args:
+        players: {"generator", "discriminator"}: the pair of
+            `networks.df_gan`, or networks with the same inputs and outputs.
+        game: `losses.adversarial.Game`; None means `hinge()`.
+        **kwargs: as for `System`.
+
+    Batches: "image" (B, H, W, 3), "sentence" (B, C).
+
+    Source:
+        Tao et al. 2022, eq. 1-2, arXiv:2008.05865, and the released code.
+        Ours differs: under replicas sentences are rolled over the whole
+        batch, where the code rolls on each device; the average of the
+        generator, if asked for, is ours.
+    """
+
+    TERMS = ("real", "wrong", "fake", "penalty", "fool")
+
+    def __init__(self, players, *, game=None, **kwargs):
+        self.game = game or adversarial.hinge()
+        super().__init__(players, **kwargs)
+
+    def default_weights(self):
+        """Weighs the terms as the paper does."""
+        return dict(real=1.0, wrong=0.5, fake=0.5, penalty=2.0, fool=1.0)
+
+    def train_step(self, batch):
+        """Plays one move: the discriminator's, then the generator's."""
+        with tf.GradientTape() as tape:
+            fakes = self.fakes(batch["sentence"], "fakes")
+        still = tf.stop_gradient(fakes)
+        self.descend("discriminator", lambda: self.judge(batch, still))
+        self.descend("generator", lambda: self.persuade(batch, fakes), tape)
+        return self.finish()
+
+    def judge(self, batch, fakes):
+        """Scores real, mismatched and fake pairs and the slope at the real.
+
+        Args:
+            batch: dict of tensors.
+            fakes: (B, H, W, 3) float32 in [-1, 1].
+
+        Returns:
+            dict of () float32: real, wrong, fake, penalty.
+        """
+        pair = [batch["image"], batch["sentence"]]
+        with tf.GradientTape() as tape:
+            tape.watch(pair)
+            features = self.features(pair[0])
+            real = self.score(features, pair[1])
+        wrong = self.score(features, self.neighbours(batch["sentence"]))
+        fake = self.score(self.features(fakes), batch["sentence"])
+        terms = {
+            "real": self.game.real(real),
+            "wrong": self.game.fake(wrong),
+            "fake": self.game.fake(fake),
+        }
+        if self.is_used("penalty"):
+            slopes = tape.gradient(real, pair)
+            terms["penalty"] = penalties.matching_aware(slopes)
+        return terms
+
+    def persuade(self, batch, fakes):
+        """Asks the moved discriminator about the same fakes.
+
+        Args:
+            batch: dict of tensors.
+            fakes: (B, H, W, 3) float32, on the generator's tape.
+
+        Returns:
+            dict of () float32: fool.
+        """
+        scores = self.score(self.features(fakes), batch["sentence"])
+        return {"fool": self.game.fool(scores)}
+
+    def neighbours(self, sentences):
+        """Hands each picture the sentence of the one before it.
+
+        Args:
+            sentences: (B, C) float32.
+
+        Returns:
+            (B, C) float32.
+        """
+        return replicas.share(tf.roll(replicas.gather(sentences), 1, axis=0))
