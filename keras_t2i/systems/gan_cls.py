@@ -143,9 +143,12 @@ class GAN(System):
             dict of () float32: fool and the other weighed terms.
         """
         sentences, rows = batch["sentence"], tf.shape(batch["image"])[0]
+        latent = self.latent(sentences, "persuade")
         if self.is_used("between"):
-            sentences = tf.concat([sentences, self.between(sentences)], 0)
-        fakes = self.fakes(sentences, "persuade")
+            mixed = self.between(sentences)
+            latent = tf.concat([latent, self.latent(mixed, "between")], 0)
+            sentences = tf.concat([sentences, mixed], 0)
+        fakes = self.draw(sentences, latent)
         features = self.features(fakes)
         scores = self.score(features, sentences)
         terms = {"fool": self.game.fool(scores[:rows])}

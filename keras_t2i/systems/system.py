@@ -187,21 +187,43 @@ class System(keras.Model):
         whole = noise.normal(key, (rows * replicas.count(), size))
         return replicas.share(whole)
 
+    def latent(self, sentences, salt):
+        """Draws this move's noise for sentences.
+
+        Args:
+            sentences: (N, C) float32, this replica's.
+            salt: str. Names the draw.
+
+        Returns:
+            (N, Z) float32, standard normal.
+        """
+        size = self.players["generator"].input["noise"].shape[-1]
+        return self.noise(salt, tf.shape(sentences)[0], size)
+
+    def draw(self, sentences, latent):
+        """Draws fakes from sentences and noise.
+
+        Args:
+            sentences: (N, C) float32.
+            latent: (N, Z) float32.
+
+        Returns:
+            (N, H, W, 3) float32 in [-1, 1].
+        """
+        inputs = {"noise": latent, "sentence": sentences}
+        return self.run(self.players["generator"], inputs)["image"]
+
     def fakes(self, sentences, salt):
         """Draws fakes with this move's noise.
 
         Args:
-            sentences: (N, C) float32.
+            sentences: (N, C) float32, this replica's.
             salt: str. Names the draw.
 
         Returns:
             (N, H, W, 3) float32 in [-1, 1].
         """
-        generator = self.players["generator"]
-        size = generator.input["noise"].shape[-1]
-        latent = self.noise(salt, tf.shape(sentences)[0], size)
-        inputs = {"noise": latent, "sentence": sentences}
-        return self.run(generator, inputs)["image"]
+        return self.draw(sentences, self.latent(sentences, salt))
 
     def features(self, pictures):
         """Looks at pictures through the discriminator's trunk.
