@@ -1,4 +1,4 @@
-"""Builds the OpenMoji picture set from the npm package of that name.
+r"""Builds the OpenMoji picture set from the npm package of that name.
 
     npm pack openmoji@17.0.0
     python -m tools.prepare_openmoji --source=openmoji-17.0.0.tgz \
@@ -474,9 +474,12 @@ def _draw(row, svgs, seen):
         return None, "no drawing in color/svg"
     try:
         name = captions.clean(row["annotation"])
+    except ValueError:
+        return None, "no usable name"
+    try:
         pixels = render(svgs[row["hexcode"]], MEASURED)
-    except ValueError as error:
-        return None, str(error).split("\n")[0]
+    except ValueError:
+        return None, "a drawing that cannot be read"
     if not pixels[..., 3].any():
         return None, "an empty drawing"
     if seen.setdefault(on_white(pixels).tobytes(), row) is not row:
@@ -501,13 +504,18 @@ def _numbered(values):
     return numbers.astype(np.int16), names
 
 
-def main(argv):
-    """Runs the tool."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown argument {argv[1]!r}; flags begin --.")
+def run(options):
+    """Does what the flags ask for.
+
+    Args:
+        options: the parsed flags.
+
+    Raises:
+        ValueError: if the source is not usable.
+        OSError: if the result cannot be written.
+    """
     from tqdm import tqdm
 
-    options = flags.FLAGS
     rows, svgs, version = read_package(options.source)
     icons, refused = collect(rows, svgs, lambda x: tqdm(x, unit=" icons"))
     if not icons:
@@ -519,6 +527,16 @@ def main(argv):
     if options.list_refused:
         for why, hexcode, name in refused:
             print(f"{hexcode}\t{name}\t{why}")
+
+
+def main(argv):
+    """Runs the tool; bad input ends it with one sentence."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown argument {argv[1]!r}; flags begin --.")
+    try:
+        run(flags.FLAGS)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"{error}") from error
 
 
 if __name__ == "__main__":

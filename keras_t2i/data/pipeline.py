@@ -484,12 +484,13 @@ def _scaled(found, size, fit):
 
 
 def _resized(pixels, size, fit):
-    if fit == "cut" and pixels.shape[1] != pixels.shape[2]:
-        pixels = _middle(pixels)
-    if pixels.shape[1] == pixels.shape[2] == size:
+    height, width = pixels.shape[1:3]  # None for encoded pictures
+    if height == width == size:
         return pixels
+    if fit == "cut" and (height is None or height != width):
+        pixels = _middle(pixels)
     # Antialiasing changes nothing where both sides grow, and is slow.
-    grows = None not in pixels.shape[1:3] and max(pixels.shape[1:3]) <= size
+    grows = height is not None and max(height, width) <= size
     return tf.image.resize(pixels, [size, size], antialias=not grows)
 
 

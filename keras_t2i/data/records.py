@@ -11,6 +11,7 @@ A set lies in one file or in several (`name-00000-of-00004.tfrecord`).
 
 import os
 import pathlib
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -18,6 +19,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_t2i.data import captions, source
+
+_NUMBER = r"-\d+-of-\d+$"  # of a shard
+_FRAME = 16  # bytes around a record: its length and two checksums
 
 
 def write(path: str | os.PathLike, examples: Iterable[Mapping]) -> int:
@@ -62,6 +66,8 @@ def write_shards(
 ) -> list[str]:
     """Writes a held set into several record files of even length.
 
+    Pictures are dealt like cards, so that every file holds a mixture.
+
     Args:
         folder: where they go; made if missing.
         pictures: not streamed.
@@ -80,12 +86,11 @@ def write_shards(
         )
     name = pictures.name.replace("/", "_")
     paths = []
-    for number, rows in enumerate(
-        np.array_split(np.arange(len(pictures)), shards)
-    ):
+    for number in range(shards):
         file = f"{name}-{number:05d}-of-{shards:05d}.tfrecord"
         paths.append(os.path.join(folder, file))
-        write(paths[-1], examples(pictures.subset(rows)))
+        dealt = pictures.subset(slice(number, None, shards))
+        write(paths[-1], examples(dealt))
     return paths
 
 
@@ -126,7 +131,7 @@ def read(
         paths: one file or several; their order is the order of the rows.
         stream: leave the pictures in the files (sets larger than memory);
             captions, labels and keys are held all the same.
-        name: of the set, for reports; the first file's name when None.
+        name: of the set, for reports; that of the files when None.
 
     Returns:
         `Pictures` of encoded bytes or of `source.Shards`.
@@ -170,7 +175,7 @@ def read(
         labels=np.array(labels, np.int32),
         keys=np.array(list(keys), np.str_),
         class_names=tuple(classes.get(i, "") for i in range(highest + 1)),
-        name=name or pathlib.Path(paths[0]).stem,
+        name=name or re.sub(_NUMBER, "", pathlib.Path(paths[0]).stem),
     )
 
 
@@ -239,16 +244,21 @@ def _example(label: int, **parts: list[bytes]) -> tf.train.Example:
 def _records(path: str) -> Iterator[dict]:
     if not os.path.isfile(path):
         raise ValueError(f"There is no record file {path}.")
-    place = -1
+    place, size = -1, 0
     try:
         stored = tf.data.TFRecordDataset(path, buffer_size=1 << 20)
         for place, serialized in enumerate(stored.as_numpy_iterator()):
+            size += len(serialized) + _FRAME
             yield _parsed(serialized, f"Record {place} of {path}")
-    except tf.errors.DataLossError as error:
+        # TensorFlow takes a file cut off in a frame for one that ends there.
+        whole = size == os.path.getsize(path)
+    except tf.errors.DataLossError:
+        whole = False
+    if not whole:
         raise ValueError(
             f"Record {place + 1} of {path} is corrupt or cut off; make the "
             "file again."
-        ) from error
+        )
 
 
 def _parsed(serialized: bytes, where: str) -> dict:

@@ -1,0 +1,494 @@
+"""Examines batches: their order, their draws, and what is refused."""
+
+import dataclasses
+import pathlib
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i.data import batch, pipeline, records, shapes, source
+
+COUNT, SIZE = 23, 8
+EVERYTHING = dict(
+    captions_per_image=3, crop=10, flip=True, twins=True, mismatch="text"
+)
+
+
+def toy(count=COUNT):
+    """Shapes whose rows can be told apart by label: label = row."""
+    whole = shapes.load(count, SIZE)
+    pixels = np.random.RandomState(0).randint(0, 256, whole.images.shape)
+    return dataclasses.replace(
+        whole,
+        images=pixels.astype(np.uint8),
+        labels=np.arange(count, dtype=np.int32),
+        class_names=tuple(map(str, range(count))),
+    )
+
+
+def vectors(count=COUNT, captions=5):
+    """(N, K, 2): each caption's vector is (row, caption)."""
+    rows, places = np.mgrid[:count, :captions]
+    return np.stack([rows, places], -1).astype(np.float32)
+
+
+def read(pictures, moves, **arguments):
+    """Takes some batches as NumPy arrays."""
+    arguments = {
+        "batch_size": 4,
+        "image_size": SIZE,
+        "seed": 7,
+        "sentences": vectors(len(pictures)),
+    } | arguments
+    stream = pipeline.batches(pictures, **arguments).take(moves)
+    return list(stream.as_numpy_iterator())
+
+
+class Harness(parameterized.TestCase, tf.test.TestCase):
+    """Kinds of sets, and comparison of streams."""
+
+    def kind(self, name):
+        """The toy set, held in one of four ways."""
+        whole = toy()
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.get_temp_dir()))
+        if name == "arrays":
+            return whole
+        if name == "encoded":
+            return records.read(records.write_shards(folder, whole, 1))
+        if name == "shards":
+            paths = records.write_shards(folder, whole, 4)
+            return records.read(paths, stream=True)
+        paths = []
+        for key, image in zip(whole.keys, whole.images, strict=True):
+            paths.append(str(folder / f"{key}.png"))
+            pathlib.Path(paths[-1]).write_bytes(records.png(image))
+        return dataclasses.replace(whole, images=np.array(paths))
+
+    def assert_same(self, first, second):
+        self.assertEqual(len(first), len(second))
+        for one, two in zip(first, second, strict=True):
+            self.assertEqual(sorted(one), sorted(two))
+            for key in one:
+                np.testing.assert_array_equal(one[key], two[key], key)
+
+
+KINDS = ("arrays", "encoded", "files", "shards")
+
+
+class OrderTest(Harness):
+    """Order is a pure function of seed, epoch and index."""
+
+    @parameterized.parameters(*KINDS)
+    def test_start_move_gives_exactly_the_tail(self, kind):
+        # 23 pictures in batches of 4: 5 moves an epoch, so 12 is in the third.
+        pictures = self.kind(kind)
+        straight = read(pictures, 16, **EVERYTHING)
+        for start in (3, 5, 12):
+            tail = read(pictures, 16 - start, start_move=start, **EVERYTHING)
+            self.assert_same(straight[start:], tail)
+
+    @parameterized.parameters(*KINDS)
+    def test_an_epoch_shows_no_picture_twice(self, kind):
+        pictures = self.kind(kind)
+        made = read(pictures, 15)
+        for epoch in range(3):
+            some = made[5 * epoch : 5 * epoch + 5]
+            keys = np.concatenate([one["key"] for one in some])
+            self.assertLen(set(keys.tolist()), 20)
+
+    @parameterized.parameters(*KINDS)
+    def test_epochs_and_seeds_have_orders_of_their_own(self, kind):
+        pictures = self.kind(kind)
+        epochs = [one["key"] for one in read(pictures, 10)]
+        other = [one["key"] for one in read(pictures, 5, seed=8)]
+        self.assertNotAllEqual(epochs[:5], epochs[5:])
+        self.assertNotAllEqual(epochs[:5], other)
+
+    @parameterized.parameters(*KINDS)
+    def test_every_picture_comes_in_the_end(self, kind):
+        made = read(self.kind(kind), 40)
+        keys = np.concatenate([one["key"] for one in made])
+        self.assertLen(set(keys.tolist()), COUNT)
+
+    @parameterized.parameters(*KINDS)
+    def test_two_readings_are_the_same(self, kind):
+        pictures = self.kind(kind)
+        self.assert_same(
+            read(pictures, 7, **EVERYTHING), read(pictures, 7, **EVERYTHING)
+        )
+
+    def test_how_pictures_are_held_changes_nothing(self):
+        arrays = read(self.kind("arrays"), 6, mismatch="image", flip=True)
+        for kind in ("encoded", "files"):
+            held = read(self.kind(kind), 6, mismatch="image", flip=True)
+            self.assert_same(arrays, held)
+
+    def test_rows_keep_together(self):
+        whole = toy()
+        for kind in KINDS:
+            pictures = self.kind(kind)
+            for one in read(pictures, 6):
+                for row, label in enumerate(one["label"]):
+                    seen = np.rint((one["image"][row] + 1.0) * 127.5)
+                    self.assertAllEqual(seen, whole.images[label])
+                    self.assertEqual(
+                        one["key"][row].decode(), str(whole.keys[label])
+                    )
+                    self.assertIn(
+                        one["text"][row].decode(),
+                        whole.captions[label].tolist(),
+                    )
+
+    def test_far_moves_start_at_once_and_decode_nothing_before(self):
+        pictures = self.kind("files")
+        first = read(pictures, 1, start_move=4_000_000)[0]["label"]
+        for row, path in enumerate(pictures.images):
+            if row not in first:
+                pathlib.Path(path).unlink()
+        again = read(pictures, 1, start_move=4_000_000)[0]["label"]
+        self.assertAllEqual(first, again)
+
+    def test_streamed_start_opens_no_shard_before(self):
+        pictures = self.kind("shards")
+        last = read(pictures, 1, start_move=4)[0]
+        row = {key: i for i, key in enumerate(pictures.keys.tolist())}
+        ends = np.cumsum(pictures.images.counts)
+        used = {
+            int(np.searchsorted(ends, row[key.decode()], "right"))
+            for key in last["key"]
+        }
+        unused = [i for i in range(4) if i not in used]
+        self.assertNotEmpty(unused)
+        for shard in unused:
+            pathlib.Path(pictures.images.paths[shard]).unlink()
+        self.assert_same([last], read(pictures, 1, start_move=4))
+
+    def test_shortened_shard_is_noticed(self):
+        pictures = self.kind("shards")
+        records.write(pictures.images.paths[0], records.examples(toy(1)))
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, "fewer records"
+        ):
+            read(pictures, 5)
+
+    def test_moves_bounds_the_stream(self):
+        stream = pipeline.batches(
+            toy(), batch_size=4, image_size=SIZE, seed=0, moves=7
+        )
+        self.assertEqual(int(stream.cardinality()), 7)
+        self.assertLen(list(stream), 7)
+
+    def test_endless_stream_says_so(self):
+        stream = pipeline.batches(toy(), batch_size=4, image_size=SIZE, seed=0)
+        self.assertEqual(
+            int(stream.cardinality()), tf.data.INFINITE_CARDINALITY
+        )
+
+    def test_remainder_is_dropped(self):
+        self.assertEqual(pipeline.moves_per_epoch(toy(), 4), 5)
+        made = read(toy(), 2, batch_size=12)
+        self.assertNotAllEqual(made[0]["key"], made[1]["key"])
+
+
+class ShareTest(Harness):
+    """Replicas share one global stream."""
+
+    @parameterized.product(
+        kind=["arrays", "shards"], mismatch=["text", "image"]
+    )
+    def test_parts_of_a_batch_make_the_batch(self, kind, mismatch):
+        pictures = self.kind(kind)
+        options = EVERYTHING | {"mismatch": mismatch}
+        whole = read(pictures, 6, **options)
+        parts = [read(pictures, 6, shard=(i, 2), **options) for i in (0, 1)]
+        joined = [
+            {key: np.concatenate([a[key], b[key]]) for key in a}
+            for a, b in zip(*parts, strict=True)
+        ]
+        self.assert_same(whole, joined)
+
+    @parameterized.parameters(((0, 3),), ((2, 2),), ((-1, 2),))
+    def test_uneven_or_unknown_part_is_refused(self, shard):
+        with self.assertRaisesRegex(ValueError, "batch of 4 has no part"):
+            read(toy(), 1, shard=shard)
+
+
+class CaptionTest(Harness):
+    """Captions are drawn evenly and averaged."""
+
+    def test_one_caption_is_text_and_vector(self):
+        whole = toy()
+        for one in read(whole, 8):
+            for row in range(4):
+                picture, place = one["sentence"][row].astype(int)
+                self.assertEqual(picture, one["label"][row])
+                self.assertEqual(
+                    one["text"][row].decode(),
+                    str(whole.captions[picture, place]),
+                )
+
+    def test_each_caption_comes_equally_often(self):
+        made = read(toy(), 250)
+        places = np.concatenate([one["sentence"][:, 1] for one in made])
+        counts = np.bincount(places.astype(int), minlength=5)
+        # 1000 draws of 5: 200 each, standard deviation 12.6.
+        self.assertAllInRange(counts, 145, 255)
+
+    def test_several_captions_are_averaged_with_replacement(self):
+        made = read(toy(), 250, captions_per_image=4)
+        sums = 4 * np.concatenate([one["sentence"][:, 1] for one in made])
+        self.assertAllClose(sums, np.rint(sums))
+        # Drawn with replacement from 0 ... 4: mean 2, variance 2 / 4; drawn
+        # without it the variance would be 2 / 4 * (5 - 4) / (5 - 1).
+        self.assertAllClose(sums.mean() / 4, 2.0, atol=0.1)
+        self.assertAllClose((sums / 4).var(), 0.5, atol=0.1)
+        for one in made[:5]:
+            self.assertAllEqual(one["sentence"][:, 0], one["label"])
+
+    def test_twins_tell_the_same_picture_in_other_words(self):
+        for one in read(toy(), 20, twins=True):
+            self.assertAllEqual(one["twin_sentence"][:, 0], one["label"])
+            same = one["twin_sentence"][:, 1] == one["sentence"][:, 1]
+            self.assertFalse(same.any())
+            self.assertFalse((one["twin_text"] == one["text"]).any())
+
+    def test_no_vectors_no_sentences(self):
+        one = read(toy(), 1, sentences=None, mismatch="text")[0]
+        self.assertNotIn("sentence", one)
+        self.assertIn("wrong_text", one)
+
+    def test_vectors_of_half_precision_come_as_float32(self):
+        half = vectors().astype(np.float16)
+        one = read(toy(), 1, sentences=half)[0]
+        self.assertEqual(one["sentence"].dtype, np.float32)
+
+
+class MismatchTest(Harness):
+    """A mismatch is never the picture itself."""
+
+    def test_wrong_text_belongs_to_another_picture(self):
+        wrong = []
+        for one in read(toy(), 150, mismatch="text", captions_per_image=2):
+            self.assertFalse(
+                (one["wrong_sentence"][:, 0] == one["label"]).any()
+            )
+            wrong.append(one["wrong_sentence"][:, 0])
+        counts = np.bincount(np.concatenate(wrong).astype(int))
+        self.assertLen(counts, COUNT)
+        # 600 draws of 23: 26 each, standard deviation 5.
+        self.assertAllInRange(counts, 6, 50)
+
+    @parameterized.parameters(*KINDS)
+    def test_wrong_picture_is_another_one(self, kind):
+        whole = toy()
+        known = {image.tobytes(): row for row, image in enumerate(whole.images)}
+        for one in read(self.kind(kind), 30, mismatch="image"):
+            seen = np.rint((one["wrong_image"] + 1.0) * 127.5).astype(np.uint8)
+            rows = np.array([known[image.tobytes()] for image in seen])
+            self.assertFalse((rows == one["label"]).any())
+
+    @parameterized.parameters("text", "image")
+    def test_other_label_takes_another_class_evenly(self, mismatch):
+        whole = toy()
+        classes = np.array([0] * 15 + [1] * 2 + [2] * 6)[
+            np.random.RandomState(1).permutation(COUNT)
+        ]
+        labelled = dataclasses.replace(whole, labels=classes.astype(np.int32))
+        known = {image.tobytes(): row for row, image in enumerate(whole.images)}
+        keys = {key: row for row, key in enumerate(whole.keys.tolist())}
+        counts = np.zeros((3, COUNT))
+        for one in read(labelled, 300, mismatch=mismatch, other_label=True):
+            if mismatch == "text":
+                wrong = one["wrong_sentence"][:, 0].astype(int)
+            else:
+                seen = np.rint((one["wrong_image"] + 1.0) * 127.5)
+                wrong = [known[i.tobytes()] for i in seen.astype(np.uint8)]
+            right = [classes[keys[key.decode()]] for key in one["key"]]
+            np.add.at(counts, (right, wrong), 1)
+        for label in range(3):
+            allowed = classes != label
+            self.assertAllEqual(
+                counts[label, ~allowed], 0 * counts[label, ~allowed]
+            )
+            mean = counts[label].sum() / allowed.sum()
+            self.assertAllInRange(
+                counts[label, allowed],
+                mean - 5 * mean**0.5,
+                mean + 5 * mean**0.5,
+            )
+
+    def test_wrong_texts_do_not_change_the_order(self):
+        plain, wrong = read(toy(), 6), read(toy(), 6, mismatch="text")
+        for key in ("key", "text", "image", "sentence"):
+            for one, two in zip(plain, wrong, strict=True):
+                self.assertAllEqual(one[key], two[key])
+
+
+class PixelTest(Harness):
+    """Pictures are cut, mirrored and scaled as told."""
+
+    def test_untouched_pictures_keep_their_values(self):
+        one = read(toy(), 1)[0]
+        expected = toy().images[one["label"]] / 127.5 - 1.0
+        self.assertAllClose(one["image"], expected)
+        self.assertEqual(one["image"].dtype, np.float32)
+
+    def test_half_of_the_pictures_are_mirrored(self):
+        whole, mirrored, total = toy(), 0, 0
+        for one in read(whole, 100, flip=True):
+            for row, label in enumerate(one["label"]):
+                seen = np.rint((one["image"][row] + 1.0) * 127.5)
+                turned = np.array_equal(seen, whole.images[label][:, ::-1])
+                if not turned:
+                    self.assertAllEqual(seen, whole.images[label])
+                mirrored += turned
+                total += 1
+        self.assertBetween(mirrored / total, 0.4, 0.6)
+
+    def test_crops_come_from_everywhere_and_nowhere_else(self):
+        # Pictures of 8 px are cut to 6 without scaling: 9 places.
+        whole, seen = toy(), set()
+        for one in read(whole, 60, image_size=6, crop=8):
+            for row, label in enumerate(one["label"]):
+                cut = np.rint((one["image"][row] + 1.0) * 127.5)
+                places = [
+                    (top, left)
+                    for top in range(3)
+                    for left in range(3)
+                    if np.array_equal(
+                        cut,
+                        whole.images[label, top : top + 6, left : left + 6],
+                    )
+                ]
+                self.assertLen(places, 1)
+                seen.add(places[0])
+        self.assertLen(seen, 9)
+
+    def test_scaling_down_averages(self):
+        flat = np.zeros((COUNT, SIZE, SIZE, 3), np.uint8)
+        flat[:, :, ::2] = 200  # stripes of one pixel
+        striped = dataclasses.replace(toy(), images=flat)
+        one = read(striped, 1, image_size=2)[0]
+        self.assertAllClose(
+            (one["image"] + 1) * 127.5, np.full((4, 2, 2, 3), 100.0), atol=10.0
+        )
+
+    @parameterized.product(fit=["cut", "squash"], encoded=[False, True])
+    def test_oblong_pictures_become_square(self, fit, encoded):
+        wide = np.zeros((COUNT, SIZE, 2 * SIZE, 3), np.uint8)
+        wide[:, :, SIZE // 2 : -SIZE // 2] = 255  # the middle is white
+        held = wide
+        if encoded:
+            held = np.empty(COUNT, object)
+            held[:] = [records.png(image) for image in wide]
+        oblong = dataclasses.replace(toy(), images=held)
+        one = read(oblong, 1, fit=fit)[0]
+        white = (one["image"] > 0).mean()
+        self.assertEqual(one["image"].shape, (4, SIZE, SIZE, 3))
+        self.assertAllClose(white, 1.0 if fit == "cut" else 0.5)
+
+    def test_mean_picture_is_the_mean(self):
+        whole = toy()
+        expected = np.rint(whole.images.astype(float).mean(0))
+        for kind in ("arrays", "encoded", "files"):
+            mean = pipeline.mean_picture(self.kind(kind), SIZE)
+            self.assertAllEqual(mean, expected)
+
+    def test_in_order_keeps_the_order(self):
+        for kind in KINDS:
+            pictures = self.kind(kind)
+            row = {key: i for i, key in enumerate(toy().keys.tolist())}
+            rows = [row[key] for key in pictures.keys.tolist()]
+            read_back = np.concatenate(list(pipeline.in_order(pictures, SIZE)))
+            self.assertAllEqual(read_back, toy().images[rows])
+
+
+class SpecTest(Harness):
+    """Batches are what the glossary says."""
+
+    @parameterized.product(
+        kind=["arrays", "shards"],
+        mismatch=[None, "text", "image"],
+        twins=[False, True],
+    )
+    def test_element_spec_is_kept(self, kind, mismatch, twins):
+        stream = pipeline.batches(
+            self.kind(kind),
+            batch_size=4,
+            image_size=SIZE,
+            seed=0,
+            sentences=vectors(),
+            mismatch=mismatch,
+            twins=twins,
+        )
+        expected = batch.element_spec(
+            batch_size=4,
+            image_size=SIZE,
+            text_dim=2,
+            mismatch=mismatch,
+            twins=twins,
+        )
+        self.assertEqual(stream.element_spec, expected)
+        batch.check(next(iter(stream)))
+
+
+class BadArgumentTest(Harness):
+    """What does not fit is refused in one sentence."""
+
+    @parameterized.named_parameters(
+        ("batch", {"batch_size": 24}, "batch_size is 24 .* has 23 pictures"),
+        ("no batch", {"batch_size": 0}, "allowed are 1 to 23"),
+        ("size", {"image_size": 16}, "image_size is 16 .* have 8 x 8 px"),
+        ("no size", {"image_size": 0}, "at least 1"),
+        ("crop", {"crop": 7}, "crop is 7"),
+        ("start", {"start_move": -1}, "start_move is -1"),
+        ("captions", {"captions_per_image": 0}, "captions_per_image is 0"),
+        ("mismatch", {"mismatch": "label"}, "'text' and 'image'"),
+        ("fit", {"fit": "pad"}, "'cut', 'squash'"),
+        ("vectors", {"sentences": vectors(22)}, r"needs \(23, 5, 'C'\)"),
+    )
+    def test_bad_argument_gets_a_sentence(self, arguments, sentence):
+        with self.assertRaisesRegex(ValueError, sentence):
+            read(toy(), 1, **arguments)
+
+    def test_one_picture_has_no_mismatch(self):
+        with self.assertRaisesRegex(ValueError, "needs two pictures"):
+            read(toy(1), 1, batch_size=1, mismatch="text")
+
+    def test_one_caption_has_no_twin(self):
+        whole = toy()
+        single = dataclasses.replace(whole, captions=whole.captions[:, :1])
+        with self.assertRaisesRegex(ValueError, "twins need two"):
+            read(single, 1, twins=True, sentences=None)
+
+    @parameterized.parameters(0, -1)
+    def test_other_label_needs_labels(self, label):
+        labels = np.full(COUNT, label, np.int32)
+        with self.assertRaisesRegex(ValueError, "needs two classes"):
+            read(
+                dataclasses.replace(toy(), labels=labels),
+                1,
+                mismatch="text",
+                other_label=True,
+            )
+
+    def test_streamed_pictures_have_no_wrong_picture_by_label(self):
+        with self.assertRaisesRegex(ValueError, "same batch"):
+            read(self.kind("shards"), 1, mismatch="image", other_label=True)
+
+    def test_unlike_parts_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "but 3 labels"):
+            source.Pictures(
+                toy().images,
+                toy().captions,
+                np.zeros(3, np.int32),
+                toy().keys,
+                (),
+                "toy",
+            )
+
+
+if __name__ == "__main__":
+    tf.test.main()

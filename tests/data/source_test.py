@@ -1,0 +1,60 @@
+"""Examines the holder of picture sets."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i.data import shapes, source
+
+
+class PicturesTest(parameterized.TestCase, tf.test.TestCase):
+    """A set is consistent, has a name for its content, and has subsets."""
+
+    def test_subset_takes_rows_of_every_part(self):
+        whole = shapes.load(10, 8)
+        part = whole.subset([7, 2])
+        self.assertLen(part, 2)
+        self.assertAllEqual(part.images, whole.images[[7, 2]])
+        self.assertAllEqual(part.captions, whole.captions[[7, 2]])
+        self.assertAllEqual(part.keys, whole.keys[[7, 2]])
+        self.assertAllEqual(part.labels, whole.labels[[7, 2]])
+
+    def test_digest_names_the_content_and_not_the_set(self):
+        whole = shapes.load(4, 8)
+        renamed = dataclasses.replace(whole, name="other")
+        self.assertEqual(whole.digest, renamed.digest)
+        self.assertEqual(whole.digest, shapes.load(4, 8).digest)
+
+    @parameterized.parameters("images", "captions", "labels", "keys")
+    def test_digest_sees_every_part(self, part):
+        whole = shapes.load(4, 8)
+        turned = dataclasses.replace(
+            whole, **{part: getattr(whole, part)[::-1]}
+        )
+        self.assertNotEqual(whole.digest, turned.digest)
+
+    @parameterized.named_parameters(
+        ("floats", {"images": np.zeros((4, 8, 8, 3))}, "float64 of shape"),
+        ("gray", {"images": np.zeros((4, 8, 8, 1), np.uint8)}, "uint8 of"),
+        ("short", {"labels": np.zeros(3, np.int32)}, "4 pictures but 3 labels"),
+        ("flat", {"captions": np.array(list("abcd"))}, r"\(N, K\) str"),
+        ("class", {"class_names": ("one",)}, "only 1 class names"),
+    )
+    def test_inconsistent_set_is_refused(self, changes, sentence):
+        whole = shapes.load(4, 8)
+        with self.assertRaisesRegex(ValueError, sentence):
+            dataclasses.replace(whole, **changes)
+
+    def test_streamed_set_has_no_subset(self):
+        whole = dataclasses.replace(
+            shapes.load(4, 8), images=source.Shards(("a", "b"), (3, 1))
+        )
+        self.assertLen(whole, 4)
+        with self.assertRaisesRegex(ValueError, "streamed from shards"):
+            whole.subset([0])
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,48 @@
+"""Examines the tool that shows records."""
+
+import io
+import pathlib
+import tempfile
+
+import tensorflow as tf
+from PIL import Image
+
+from keras_t2i.data import records, shapes
+from tools import show_records as tool
+
+
+class ShowRecordsTest(tf.test.TestCase):
+    """Records are found, told and drawn."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir=self.get_temp_dir()))
+        self.whole = shapes.load(7, 16)
+        self.paths = records.write_shards(self.folder, self.whole, 2)
+
+    def test_patterns_find_files_in_order(self):
+        found = tool.found([f"{self.folder}/*.tfrecord"])
+        self.assertEqual(found, self.paths)
+        with self.assertRaisesRegex(ValueError, "No record file is called x"):
+            tool.found(["x*"])
+
+    def test_description_tells_names_classes_and_captions(self):
+        text = tool.described(records.read(self.paths, stream=True), 2)
+        self.assertIn("7 records, 5 captions each", text)
+        for row in (0, 2):  # dealt like cards: the first shard has 0, 2, ...
+            self.assertIn(str(self.whole.keys[row]), text)
+            for caption in self.whole.captions[row].tolist():
+                self.assertIn(caption, text)
+        self.assertNotIn(str(self.whole.keys[1]), text)
+
+    def test_sheet_shows_the_pictures(self):
+        read = records.read(self.paths, stream=True)
+        sheet = Image.open(io.BytesIO(tool.sheet(read, 4, 2, 64)))
+        colours = {pixel for _, pixel in sheet.getcolors(1 << 20)}
+        for label in read.labels[:4]:
+            name = read.class_names[label].split()[0]
+            self.assertIn(shapes.COLOURS[name], colours)
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,133 @@
+r"""Prints and draws the first records of our record files.
+
+    python -m tools.show_records --records="data/birds-*.tfrecord" --count=12 \
+        --out=birds.png
+
+Every record is checked on the way; a bad one is named by file and number.
+"""
+
+import collections
+import glob
+
+import numpy as np
+from absl import app, flags
+
+from keras_t2i.data import pipeline, records
+from keras_t2i.ops import files, sheets
+
+
+def found(patterns: list[str]) -> list[str]:
+    """Finds the files that patterns mean.
+
+    Args:
+        patterns: paths, with * and ? where wanted.
+
+    Returns:
+        Paths, each pattern's in alphabetical order.
+
+    Raises:
+        ValueError: if a pattern meets no file.
+    """
+    paths = []
+    for pattern in patterns:
+        met = sorted(glob.glob(pattern))
+        if not met:
+            raise ValueError(f"No record file is called {pattern}.")
+        paths += met
+    return paths
+
+
+def described(pictures, count: int) -> str:
+    """Tells what a set holds and how its first records read.
+
+    Args:
+        pictures: `data.source.Pictures`.
+        count: records told one by one.
+
+    Returns:
+        Several lines.
+    """
+    labels = collections.Counter(pictures.labels.tolist())
+    classes = sum(label >= 0 for label in labels)
+    lines = [
+        f"{len(pictures):,} records, {pictures.captions.shape[1]} captions "
+        f"each, {classes} classes"
+    ]
+    for row in range(min(count, len(pictures))):
+        label = int(pictures.labels[row])
+        name = pictures.class_names[label] if label >= 0 else "no class"
+        lines.append(f"{row}  {pictures.keys[row]}  [{name}]")
+        lines += [f"     {text}" for text in pictures.captions[row].tolist()]
+    return "\n".join(lines)
+
+
+def sheet(pictures, count: int, columns: int, size: int) -> bytes:
+    """Draws the first pictures, each with its first caption.
+
+    Args:
+        pictures: `data.source.Pictures`.
+        count: how many.
+        columns: pictures a row.
+        size: pixels a side.
+
+    Returns:
+        PNG bytes.
+    """
+    count = min(count, len(pictures))
+    drawn, total = [], 0
+    for chunk in pipeline.in_order(pictures, size):
+        drawn.append(chunk)
+        total += len(chunk)
+        if total >= count:
+            break
+    return sheets.captioned_grid(
+        np.concatenate(drawn)[:count],
+        pictures.captions[:count, 0].tolist(),
+        min(columns, count),
+        title=f"{pictures.name}: {count} of {len(pictures):,}",
+    )
+
+
+def run(options):
+    """Does what the flags ask for.
+
+    Args:
+        options: the parsed flags.
+
+    Raises:
+        ValueError: if the source is not usable.
+        OSError: if the result cannot be written.
+    """
+    pictures = records.read(found(options.records), stream=True)
+    print(described(pictures, options.count))
+    drawn = sheet(pictures, options.count, options.columns, options.size)
+    files.atomic_write(options.out, drawn)
+    print(f"Drew {options.out}")
+
+
+def main(argv):
+    """Runs the tool; bad input ends it with one sentence."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Unknown argument {argv[1]!r}; flags begin --.")
+    try:
+        run(flags.FLAGS)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"{error}") from error
+
+
+if __name__ == "__main__":
+    flags.DEFINE_list(
+        "records",
+        None,
+        "Record files, with * and ? where wanted.",
+        required=True,
+    )
+    flags.DEFINE_string(
+        "out", "records.png", "The contact sheet to draw (PNG)."
+    )
+    flags.DEFINE_integer("count", 12, "Records to show.", lower_bound=1)
+    flags.DEFINE_integer("columns", 6, "Pictures a row.", lower_bound=1)
+    flags.DEFINE_integer(
+        "size", 128, "Pixels a side in the sheet.", lower_bound=8
+    )
+    app.run(main)
