@@ -12,7 +12,7 @@ system's own run lies in a folder of its name; a second call goes on.
 import pathlib
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 from ml_collections import config_flags
 
 from keras_t2i.ops import files, images, sheets
@@ -85,4 +85,4 @@ def row(system, config):
 
 
 if __name__ == "__main__":
-    app.run(messages.told(main))
+    messages.run(main)

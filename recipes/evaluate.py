@@ -12,7 +12,7 @@ with the card of its protocol; scores.md is the table.
 import pathlib
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from keras_t2i import networks, weights
 from keras_t2i.metrics import evaluator, features
@@ -171,4 +171,4 @@ def _first(pictures, most):
 
 
 if __name__ == "__main__":
-    app.run(messages.told(main))
+    messages.run(main)

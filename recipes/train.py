@@ -11,7 +11,7 @@ import json
 import pathlib
 
 import tensorflow as tf
-from absl import app, flags
+from absl import flags
 from ml_collections import config_flags
 
 from keras_t2i import callbacks
@@ -171,4 +171,4 @@ def _flat(tree, prefix=""):
 
 
 if __name__ == "__main__":
-    app.run(messages.told(main))
+    messages.run(main)

@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from absl import app, flags  # noqa: E402
+from absl import flags  # noqa: E402
 
 from keras_t2i.metrics import evaluator  # noqa: E402
 from recipes import evaluate, messages, wiring  # noqa: E402
@@ -57,4 +57,4 @@ def report(claims, rows) -> bool:
 
 
 if __name__ == "__main__":
-    app.run(messages.told(main))
+    messages.run(main)

@@ -1,6 +1,12 @@
 """Other people's weights, in and out."""
 
-from keras_t2i.weights import arrays, pretrained, rules, torch_file
+from keras_t2i.weights import (
+    arrays,
+    presets,
+    pretrained,
+    rules,
+    torch_file,
+)
 from keras_t2i.weights.transfer import Report, export, load, plan
 
 __all__ = [
@@ -9,6 +15,7 @@ __all__ = [
     "export",
     "load",
     "plan",
+    "presets",
     "pretrained",
     "rules",
     "torch_file",

@@ -1,0 +1,54 @@
+r"""Writes a trained model as a SavedModel: captions in, pictures out.
+
+    python -m recipes.export --workdir=runs/mine
+    python -m recipes.export --preset=openmoji_64 --out=served/1
+
+Programs load the folder with TensorFlow alone (and tensorflow_text, whose
+operations cut the captions into words); this library is not needed.
+"""
+
+import pathlib
+
+from absl import flags
+
+from keras_t2i import serving
+from recipes import messages, wiring
+
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "A run directory of recipes.train; its newest checkpoint."
+)
+_PRESET = flags.DEFINE_string(
+    "preset", None, "A trained model that comes with the package."
+)
+_OUT = flags.DEFINE_string(
+    "out", None, "The folder to write; else saved_model in the run directory."
+)
+
+
+def main(_):
+    """Exports from the flags."""
+    flag, name = messages.one_of(workdir=_WORKDIR.value, preset=_PRESET.value)
+    if flag == "preset" and not _OUT.value:
+        raise ValueError("Say with --out=FOLDER where to write.")
+    if flag == "preset":
+        painter, card = wiring.preset_with_card(name)
+    else:
+        system, config = wiring.restored(messages.folder(flag, name))
+        painter = system.painter
+        card = {
+            "recipe": config.to_dict(),
+            "moves": int(system.moves.numpy()),
+        }
+    out = pathlib.Path(_OUT.value or pathlib.Path(name, "saved_model"))
+    serving.export(painter, out, card)
+    print(f"""The SavedModel lies in {out}. Draw with it:
+
+  python -m recipes.sample --saved_model={out} --caption="a red heart"
+
+See what it takes and gives:
+
+  saved_model_cli show --dir {out / "from_embeddings"} --all""")
+
+
+if __name__ == "__main__":
+    messages.run(main)

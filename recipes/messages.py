@@ -1,0 +1,165 @@
+"""Tells users what is wrong in one sentence instead of a traceback."""
+
+import difflib
+import functools
+import pathlib
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+
+from absl import app, flags
+
+_OURS = ("keras_t2i", "recipes", "tools", "__main__")
+
+
+def run(main: Callable) -> None:
+    """Runs a command; its errors, and those of its flags, are told.
+
+    Args:
+        main: callable of the words that are no flags.
+    """
+    app.run(told(main), flags_parser=parse)
+
+
+def told(main: Callable) -> Callable:
+    """Wraps a command so that its errors reach the user as sentences.
+
+    An `OSError`, and a `ValueError` that this library or its commands raise,
+    is printed and ends the command with exit code 2. Others keep their
+    traceback: they are mistakes of ours.
+
+    Args:
+        main: callable of the words that are no flags.
+
+    Returns:
+        The same, told.
+    """
+
+    @functools.wraps(main)
+    def wrapped(words):
+        try:
+            _check_no_rest(words[1:])
+            return main(words)
+        except (OSError, ValueError) as error:
+            if not _is_for_users(error):
+                raise
+            return _tell(sentence(error))
+
+    return wrapped
+
+
+def sentence(error: Exception) -> str:
+    """Words an error without its class and number.
+
+    Args:
+        error: what was raised.
+
+    Returns:
+        One line.
+    """
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+        if error.filename is not None:
+            text = f"{text}: {error.filename}"
+    return " ".join(text.split())
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Finds what a user may have meant.
+
+    Args:
+        name: what came.
+        known: what there is.
+
+    Returns:
+        " Did you mean 'x'?", or nothing if nothing is near.
+    """
+    found = difflib.get_close_matches(name, list(known), 1)
+    return f" Did you mean {found[0]!r}?" if found else ""
+
+
+def one_of(**values) -> tuple[str, object]:
+    """Picks the flag that was given out of several that exclude each other.
+
+    Args:
+        **values: flag -> value; None, "" and [] are not given.
+
+    Returns:
+        (flag, value) of the one.
+
+    Raises:
+        ValueError: if none or more than one is given.
+    """
+    given = [(name, value) for name, value in values.items() if value]
+    if len(given) != 1:
+        *most, last = [f"--{name}" for name in values]
+        came = " and ".join(f"--{name}" for name, _ in given)
+        raise ValueError(
+            f"Give exactly one of {', '.join(most)} and {last}; "
+            f"{came or 'none'} came."
+        )
+    return given[0]
+
+
+def folder(flag: str, path: str) -> pathlib.Path:
+    """Checks that a folder is there before anything slow starts.
+
+    Args:
+        flag: the flag that named it.
+        path: the folder.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: if there is none, with the nearest of its neighbours.
+    """
+    found = pathlib.Path(path)
+    if found.is_dir():
+        return found
+    beside = found.absolute().parent
+    others = [p.name for p in beside.iterdir()] if beside.is_dir() else []
+    hint = near(found.name, others)
+    raise ValueError(f"--{flag}={path} is no folder.{hint}")
+
+
+def parse(words):
+    """Reads the flags; a bad one is told and ends the command.
+
+    Args:
+        words: the command line, program first.
+
+    Returns:
+        The program and the words that are no flags.
+    """
+    try:
+        return flags.FLAGS(words)
+    except flags.Error as error:  # A config file's own is its last line.
+        text = str(error).strip().splitlines()[-1]
+        sys.exit(_tell(text.strip().removeprefix("ValueError: ")))
+    except (AttributeError, KeyError) as error:  # Of a config.
+        while isinstance(error.args[0], Exception):
+            error = error.args[0]
+        text = ". ".join(str(error.args[0]).splitlines())
+        sys.exit(_tell(f"--config has no key {text}"))
+
+
+def _check_no_rest(words):
+    if words:
+        raise ValueError(
+            f"{' '.join(words)!r} belongs to no flag; a value with spaces "
+            "needs quotes."
+        )
+
+
+def _tell(text):
+    print(f"Error: {text}", file=sys.stderr)
+    return 2
+
+
+def _is_for_users(error):
+    if isinstance(error, OSError):
+        return True
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals["__name__"].split(".")[0] in _OURS

@@ -1,0 +1,185 @@
+r"""Draws pictures from captions.
+
+One picture from a trained model that comes with the package:
+
+    python -m recipes.sample --preset=openmoji_64 --caption="a red heart"
+
+Three pictures for each line of a file, on one sheet, from a run of your own:
+
+    python -m recipes.sample --workdir=runs/mine --captions_file=lines.txt \
+        --count=3 --out=sheet.png
+
+The model comes from one of --preset, --workdir and --saved_model. The same
+caption with the same seed always gives the same picture.
+"""
+
+import pathlib
+
+from absl import flags
+
+from keras_t2i import serving
+from keras_t2i.data import captions as texts
+from recipes import drawing, messages, wiring
+
+_SHEET = "samples.png"
+_PRESET = flags.DEFINE_string(
+    "preset", None, "A trained model that comes with the package."
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "A run directory of recipes.train; its newest checkpoint."
+)
+_SAVED_MODEL = flags.DEFINE_string(
+    "saved_model", None, "A folder that recipes.export wrote."
+)
+_CAPTION = flags.DEFINE_multi_string(
+    "caption", [], "What to draw. Repeat the flag for more."
+)
+_CAPTIONS_FILE = flags.DEFINE_string(
+    "captions_file", None, "Text file (UTF-8) with a caption a line."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Chooses the noise.")
+_COUNT = flags.DEFINE_integer(
+    "count", 1, "Pictures a caption, of seed, seed + 1, ...", lower_bound=1
+)
+_OUT = flags.DEFINE_string(
+    "out", None, f"PNG file for one captioned sheet; else {_SHEET}."
+)
+_EACH = flags.DEFINE_string(
+    "each", None, "Folder for one plain PNG a picture, instead of a sheet."
+)
+_TRUNCATION = flags.DEFINE_float(
+    "truncation",
+    None,
+    "Keep the noise within so many standard deviations: 1 gives safer and "
+    "less varied pictures.",
+)
+_CAPTION_STEPS = flags.DEFINE_integer(
+    "interpolate_captions",
+    None,
+    "Draw so many pictures on the way between two captions, with one noise.",
+    lower_bound=2,
+)
+_NOISE_STEPS = flags.DEFINE_integer(
+    "interpolate_noise",
+    None,
+    "Draw so many pictures on the way between the noises seed and seed + 1, "
+    "with one caption.",
+    lower_bound=2,
+)
+
+
+def main(_):
+    """Draws from the flags."""
+    captions = read_captions(_CAPTION.value, _CAPTIONS_FILE.value)
+    check_flags(len(captions))
+    painter = open_painter()
+    getattr(painter, "text_encoder", painter).check(captions)
+    seed, bound = _SEED.value, _TRUNCATION.value
+    columns = _CAPTION_STEPS.value or _NOISE_STEPS.value
+    if _CAPTION_STEPS.value:
+        names = _ends(captions, columns)
+        drawn = drawing.between_captions(
+            painter, captions, columns, seed, bound
+        )
+    elif _NOISE_STEPS.value:
+        ends = [f"{captions[0]}, seed {seed}", f"seed {seed + 1}"]
+        names = _ends(ends, columns)
+        drawn = drawing.between_noises(
+            painter, captions[0], columns, seed, bound
+        )
+    else:
+        count = _COUNT.value
+        columns = count if count > 1 else min(len(captions), 6)
+        names = [text for text in captions for _ in range(count)]
+        seeds = list(range(seed, seed + count)) * len(captions)
+        drawn = drawing.paint(painter, names, seeds, bound)
+    if _EACH.value:
+        drawing.write_each(_EACH.value, drawn, names)
+    else:
+        drawing.write_sheet(_OUT.value or _SHEET, drawn, names, columns)
+    print(f"{len(drawn)} picture(s) in {_EACH.value or _OUT.value or _SHEET}")
+
+
+def read_captions(given, path):
+    """Collects and cleans the captions of the flags.
+
+    Args:
+        given: list of str.
+        path: a file with a caption a line, or None. Blank lines are skipped.
+
+    Returns:
+        List of str, at least one.
+
+    Raises:
+        ValueError: if there is none, or one is empty or not UTF-8.
+        OSError: if the file can't be read.
+    """
+    read = [texts.clean(x, f"--caption={x!r}") for x in given]
+    lines = pathlib.Path(path).read_bytes().splitlines() if path else []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            read.append(texts.clean(line, f"Line {number} of {path}"))
+    if not read:
+        raise ValueError(
+            'Say what to draw: --caption="a red heart", or --captions_file='
+            "FILE with a caption a line."
+        )
+    return read
+
+
+def check_flags(count):
+    """Refuses flags that don't fit together, before anything slow starts.
+
+    Args:
+        count: how many captions there are.
+
+    Raises:
+        ValueError: naming the flag.
+    """
+    if _OUT.value and _EACH.value:
+        raise ValueError("Give --out for a sheet or --each for files.")
+    if _OUT.value and not _OUT.value.lower().endswith(".png"):
+        raise ValueError(f"--out={_OUT.value} must end in .png.")
+    if _TRUNCATION.value is not None and not _TRUNCATION.value > 0:
+        raise ValueError(
+            f"--truncation={_TRUNCATION.value} must be greater than 0."
+        )
+    for flag, steps, wanted in (
+        ("interpolate_captions", _CAPTION_STEPS.value, 2),
+        ("interpolate_noise", _NOISE_STEPS.value, 1),
+    ):
+        if steps and (count != wanted or _COUNT.value > 1):
+            raise ValueError(
+                f"--{flag} takes {wanted} caption(s) and no --count; "
+                f"{count} caption(s) came."
+            )
+    if _CAPTION_STEPS.value and _NOISE_STEPS.value:
+        raise ValueError("Interpolate captions or noise, not both.")
+
+
+def open_painter():
+    """Opens the model of the flags.
+
+    Returns:
+        `networks.Painter` or `serving.Served`.
+
+    Raises:
+        ValueError: if there is not exactly one, or it can't be opened.
+    """
+    flag, name = messages.one_of(
+        preset=_PRESET.value,
+        workdir=_WORKDIR.value,
+        saved_model=_SAVED_MODEL.value,
+    )
+    if flag == "preset":
+        return wiring.preset(name)
+    path = messages.folder(flag, name)
+    return wiring.painter(path) if flag == "workdir" else serving.load(path)
+
+
+def _ends(names, steps):
+    return [names[0], *[""] * (steps - 2), names[1]]
+
+
+if __name__ == "__main__":
+    messages.run(main)

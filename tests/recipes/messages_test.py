@@ -1,0 +1,92 @@
+"""Examines how mistakes reach the user."""
+
+import contextlib
+import io
+import json
+import pathlib
+import tempfile
+
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i.ops import images
+from recipes import messages
+from recipes.configs import gan_cls_openmoji
+from tests.recipes import command
+
+
+def _told(action):
+    complained = io.StringIO()
+    with contextlib.redirect_stderr(complained):
+        code = messages.told(lambda _: action())(["program"])
+    return code, complained.getvalue()
+
+
+class ToldTest(parameterized.TestCase, tf.test.TestCase):
+    """Users get sentences, makers get tracebacks."""
+
+    def test_value_error_of_the_library_is_one_sentence(self):
+        code, text = _told(lambda: images.sizes_up_to(17))
+        self.assertEqual(code, 2)
+        self.assertRegex(text, r"^Error: image_size is 17; allowed are .*\n$")
+
+    def test_error_of_the_disk_names_the_file(self):
+        code, text = _told(lambda: open("/nowhere/at/all"))
+        self.assertEqual(code, 2)
+        self.assertEqual(
+            text, "Error: No such file or directory: /nowhere/at/all\n"
+        )
+
+    def test_value_error_of_another_library_keeps_its_traceback(self):
+        with self.assertRaises(ValueError):
+            _told(lambda: json.loads("{"))
+
+    def test_success_is_silent(self):
+        self.assertEqual(_told(lambda: None), (None, ""))
+
+    def test_words_that_belong_to_no_flag_are_told(self):
+        with contextlib.redirect_stderr(io.StringIO()) as text:
+            code = messages.told(lambda _: None)(["program", "red", "heart"])
+        self.assertEqual(code, 2)
+        self.assertIn("'red heart' belongs to no flag", text.getvalue())
+
+
+class FlagsTest(parameterized.TestCase, tf.test.TestCase):
+    """Flags are chosen, and misspelt ones told."""
+
+    @parameterized.parameters(
+        ("--config.trian.seed=3", 'no key .trian.*Did you mean "train"'),
+        ("--config.train.sed=3", 'no key .sed.*Did you mean "seed"'),
+        ("--config.train.seed=x", "seed=x"),
+        ("--confg.train.seed=1", "Unknown command line flag"),
+    )
+    def test_misspelt_override_is_told_its_neighbour(self, word, sentence):
+        path = f"{gan_cls_openmoji.__file__}:smoke"
+        code, _, complained = command.run(
+            "train", f"--config={path}", word, "--workdir=/nowhere"
+        )
+        self.assertEqual(code, 2)
+        self.assertRegex(complained, rf"^Error: .*{sentence}.*\n$")
+
+    def test_one_of_several_flags_is_picked(self):
+        self.assertEqual(messages.one_of(a=None, b="x"), ("b", "x"))
+        for values, came in (((None, ""), "none"), (("x", "y"), "--a and --b")):
+            with self.assertRaisesRegex(
+                ValueError, f"exactly one of --a and --b; {came} came"
+            ):
+                messages.one_of(a=values[0], b=values[1])
+
+    def test_folder_that_is_not_there_is_told_its_neighbour(self):
+        with tempfile.TemporaryDirectory() as here:
+            pathlib.Path(here, "openmoji").mkdir()
+            self.assertEqual(
+                messages.folder("workdir", f"{here}/openmoji").name, "openmoji"
+            )
+            with self.assertRaisesRegex(
+                ValueError, "--workdir=.*opnmoji is no .*mean 'openmoji'"
+            ):
+                messages.folder("workdir", f"{here}/opnmoji")
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,315 @@
+"""Examines recipes.sample from its flags to its pictures."""
+
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+from unittest import mock
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i import callbacks, networks, serving, weights
+from keras_t2i.ops import files, images, noise
+from recipes import drawing, wiring
+from recipes.configs import gan_cls_openmoji
+from tests.recipes import command
+
+_MODEL, _RUN = "model", "run"
+
+
+def _painter():
+    generator = networks.dcgan_cls.generator(
+        image_size=16, width=4, noise_dim=6, text_dim=16, projection_dim=4
+    )
+    draws = np.random.RandomState(0)
+    for variable in generator.weights:
+        spread = draws.uniform(0.5, 1.5, variable.shape)
+        is_factor = "variance" in variable.path or "gamma" in variable.path
+        variable.assign(spread if is_factor else 2 * (spread - 1))
+    return networks.Painter(generator, wiring.Letters())
+
+
+def _make_run(folder):
+    """Leaves what training leaves, without training."""
+    config = gan_cls_openmoji.get_config("smoke")
+    text = config.to_json().encode()
+    files.atomic_write(folder / "config.json", text)
+    keras.backend.clear_session()  # As a fresh process.
+    system = wiring.system(config, wiring.text_encoder(config))
+    system.moves.assign(4)
+    kept = callbacks.Checkpoint(folder / "checkpoints")
+    kept.set_model(system)
+    kept.on_train_end()
+    return system
+
+
+class SampleTest(parameterized.TestCase, tf.test.TestCase):
+    """Captions become pictures, mistakes become sentences."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.models = pathlib.Path(folder)
+        cls.painter = _painter()
+        serving.export(cls.painter, cls.models / _MODEL)
+        cls.system = _make_run(cls.models / _RUN)
+
+    def setUp(self):
+        super().setUp()
+        self.here = pathlib.Path(
+            self.enterContext(tempfile.TemporaryDirectory())
+        )
+        before = os.getcwd()
+        os.chdir(self.here)
+        self.addCleanup(os.chdir, before)
+
+    def sample(self, *words, model=True):
+        if model:
+            words = (f"--saved_model={self.models / _MODEL}", *words)
+        return command.run("sample", *words)
+
+    def sampled(self, *words, model=True):
+        code, printed, complained = self.sample(*words, model=model)
+        self.assertEqual((code, complained), (0, ""))
+        return printed
+
+    def refused(self, *words, model=True):
+        code, _, complained = self.sample(*words, model=model)
+        self.assertEqual(code, 2)
+        self.assertNotIn("Traceback", complained)
+        self.assertEqual(complained.count("\n"), 1, complained)
+        self.assertStartsWith(complained, "Error: ")
+        return complained
+
+    def each(self, *words, model=True):
+        """Draws to one file each; returns names and pictures."""
+        self.sampled(*words, "--each=each", model=model)
+        paths = sorted((self.here / "each").iterdir())
+        pictures = [
+            tf.io.decode_png(path.read_bytes()).numpy() for path in paths
+        ]
+        return [path.name for path in paths], np.stack(pictures)
+
+    def painted(self, captions, seeds, bound=None):
+        return images.to_uint8(self.painter.generate(captions, seeds, bound))
+
+    def assert_alike(self, ours, theirs):
+        self.assertAllClose(
+            np.asarray(ours).astype(int),
+            np.asarray(theirs).astype(int),
+            rtol=0,
+            atol=1,
+        )
+
+    # Pictures.
+
+    def test_sheet_is_one_png_with_room_for_every_picture(self):
+        printed = self.sampled(
+            "--caption=a red heart", "--caption=a car", "--count=3"
+        )
+        self.assertIn("6 picture(s) in samples.png", printed)
+        sheet = tf.io.decode_png((self.here / "samples.png").read_bytes())
+        self.assertGreater(sheet.shape[0], 2 * 128)
+        self.assertBetween(sheet.shape[1], 3 * 128, 4 * 128)
+
+    def test_files_are_named_by_their_captions(self):
+        names, pictures = self.each("--caption=a red heart!", "--caption=a/b")
+        self.assertEqual(names, ["000_a_red_heart.png", "001_a_b.png"])
+        self.assertAllEqual(
+            pictures, self.painted(["a red heart!", "a/b"], [0, 0])
+        )
+
+    def test_count_takes_the_next_seeds_for_every_caption(self):
+        _, pictures = self.each(
+            "--caption=a car", "--caption=a bus", "--count=2", "--seed=5"
+        )
+        captions = ["a car", "a car", "a bus", "a bus"]
+        self.assertAllEqual(pictures, self.painted(captions, [5, 6, 5, 6]))
+
+    def test_captions_come_from_a_file_too(self):
+        text = "  a red\theart \n\n\na café\r\n".encode()
+        (self.here / "lines.txt").write_bytes(text)
+        names, _ = self.each("--caption=a car", "--captions_file=lines.txt")
+        self.assertEqual(
+            names, ["000_a_car.png", "001_a_red_heart.png", "002_a_café.png"]
+        )
+
+    def test_truncation_bounds_the_noise(self):
+        _, pictures = self.each("--caption=a car", "--truncation=0.3")
+        self.assert_alike(pictures, self.painted(["a car"], [0], 0.3))
+
+    def test_captions_are_interpolated_from_one_to_the_other(self):
+        names, pictures = self.each(
+            "--caption=a car",
+            "--caption=a bus",
+            "--interpolate_captions=5",
+            "--seed=3",
+        )
+        self.assertLen(names, 5)
+        ends = self.painted(["a car", "a bus"], [3, 3])
+        self.assert_alike(pictures[[0, -1]], ends)
+        text = self.painter.encode(["a car", "a bus"])["sentence"]
+        middle = self.painter.draw(
+            {"sentence": tf.reduce_mean(text, 0, keepdims=True)},
+            noise.rows(3, 1, 6),
+        )
+        self.assert_alike(pictures[2:3], images.to_uint8(middle))
+
+    def test_noises_are_interpolated_from_one_to_the_next(self):
+        _, pictures = self.each(
+            "--caption=a car", "--interpolate_noise=4", "--seed=3"
+        )
+        ends = self.painted(["a car", "a car"], [3, 4])
+        self.assert_alike(pictures[[0, -1]], ends)
+        self.assertGreater(
+            np.abs(pictures[1].astype(int) - pictures[2]).max(), 1
+        )
+
+    def test_strip_is_one_row(self):
+        self.sampled("--caption=a car", "--interpolate_noise=4", "--out=a.png")
+        sheet = tf.io.decode_png((self.here / "a.png").read_bytes())
+        self.assertGreater(sheet.shape[1], 4 * 128)
+        self.assertLess(sheet.shape[0], 2 * 128)
+
+    def test_run_directory_draws_what_its_system_draws(self):
+        _, pictures = self.each(
+            f"--workdir={self.models / _RUN}",
+            "--caption=a red circle",
+            model=False,
+        )
+        drawn = self.system.generate(["a red circle"], [0])
+        self.assertAllEqual(pictures, images.to_uint8(drawn))
+
+    def test_preset_draws_what_its_painter_draws(self):
+        with mock.patch.object(wiring, "preset", return_value=self.painter):
+            _, pictures = self.each(
+                "--preset=toy", "--caption=a car", model=False
+            )
+        self.assertAllEqual(pictures, self.painted(["a car"], [0]))
+
+    # Mistakes.
+
+    @parameterized.parameters(
+        ([], "Say what to draw"),
+        (["--caption="], "--caption='' is empty"),
+        (["--caption=a", "--caption=  "], "--caption=' ' is empty"),
+        (["--captions_file=none.txt"], "No such file.*none.txt"),
+        (["--caption=a", "--seed=x"], "--seed=x"),
+        (["--caption=a", "--count=0"], "--count=0"),
+        (["--captoin=a"], "Did you mean: caption"),
+        (["--caption", "a", "red", "heart"], "'red heart' belongs to no flag"),
+        (["--caption=a", "--truncation=0"], "--truncation=0.0 must be greater"),
+        (["--caption=a", "--out=a.jpg"], "--out=a.jpg must end in .png"),
+        (["--caption=a", "--out=a.png", "--each=b"], "--out.* or --each"),
+        (["--caption=a", "--interpolate_captions=4"], "takes 2 caption"),
+        (["--caption=a", "--interpolate_noise=1"], "--interpolate_noise=1"),
+        (
+            ["--caption=a", "--interpolate_noise=4", "--count=2"],
+            "takes 1 caption.* no --count",
+        ),
+        (["--caption=a", "--preset=b"], "one of .*--preset and --saved_model"),
+    )
+    def test_mistake_in_the_flags_gives_a_sentence(self, words, sentence):
+        self.assertRegex(self.refused(*words), sentence)
+        self.assertEqual(os.listdir(self.here), [])
+
+    def test_caption_file_that_is_not_utf8_is_named_with_its_line(self):
+        (self.here / "lines.txt").write_bytes(b"a car\ncaf\xe9\n")
+        self.assertIn(
+            "Line 2 of lines.txt is not UTF-8",
+            self.refused("--captions_file=lines.txt"),
+        )
+
+    @parameterized.parameters(
+        ([], "Give exactly one of --preset, --workdir and --saved_model; none"),
+        (["--workdir=nowhere"], "--workdir=nowhere is no folder"),
+        (["--saved_model=nowhere"], "--saved_model=nowhere is no folder"),
+        (["--saved_model=."], "is no SavedModel"),
+        (["--workdir=."], "config.json can't be read"),
+    )
+    def test_missing_model_gives_a_sentence(self, words, sentence):
+        complaint = self.refused("--caption=a", *words, model=False)
+        self.assertIn(sentence, complaint)
+
+    def test_misspelt_folder_is_told_its_neighbour(self):
+        complaint = self.refused(
+            "--caption=a", f"--workdir={self.models / 'rum'}", model=False
+        )
+        self.assertIn("Did you mean 'run'?", complaint)
+
+    def test_misspelt_preset_is_told_its_neighbour(self):
+        known = mock.patch.object(
+            weights.presets, "names", return_value=["openmoji_64"]
+        )
+        with known:
+            complaint = self.refused(
+                "--caption=a", "--preset=openmoji64", model=False
+            )
+        self.assertIn("Did you mean 'openmoji_64'?", complaint)
+
+    def test_run_without_a_checkpoint_gives_a_sentence(self):
+        config = (self.models / _RUN / "config.json").read_bytes()
+        (self.here / "config.json").write_bytes(config)
+        complaint = self.refused("--caption=a", "--workdir=.", model=False)
+        self.assertIn("holds no checkpoint", complaint)
+
+    def test_file_in_the_place_of_a_folder_gives_a_sentence(self):
+        (self.here / "blocked").write_bytes(b"here first")
+        for words in ("--out=blocked/a.png", "--each=blocked"):
+            complaint = self.refused("--caption=a", words)
+            self.assertRegex(complaint, "Cannot write.*blocked")
+        self.assertEqual((self.here / "blocked").read_bytes(), b"here first")
+
+    def test_full_disk_leaves_the_old_sheet(self):
+        (self.here / "a.png").write_bytes(b"old")
+        old = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, old[1]))
+        try:
+            complaint = self.refused("--caption=a", "--out=a.png")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        self.assertIn("what was there is unchanged", complaint)
+        self.assertEqual((self.here / "a.png").read_bytes(), b"old")
+        self.assertEqual(os.listdir(self.here), ["a.png"])
+
+    def test_help_shows_a_newcomer_the_way(self):
+        root = pathlib.Path(command.__file__).parents[2]
+        done = subprocess.run(
+            [sys.executable, "-m", "recipes.sample", "--help"],
+            capture_output=True,
+            text=True,
+            cwd=root,
+        )
+        for words in (
+            "python -m recipes.sample --preset=openmoji_64",
+            "--caption: What to draw. Repeat the flag for more.",
+            "--interpolate_noise: Draw so many pictures",
+        ):
+            self.assertIn(words, done.stdout)
+
+
+class ArcTest(tf.test.TestCase):
+    """The way between two noises."""
+
+    def test_steps_are_equal_angles_on_the_circle(self):
+        first, last = tf.constant([2.0, 0.0]), tf.constant([0.0, 2.0])
+        angles = np.linspace(0, np.pi / 2, 4)
+        circle = 2 * np.stack([np.cos(angles), np.sin(angles)], 1)
+        self.assertAllClose(drawing.arc(first, last, 4), circle)
+
+    def test_ends_are_met_whatever_their_lengths(self):
+        first, last = noise.rows(0, 2, 100)
+        way = drawing.arc(first, last, 3)
+        self.assertAllClose(way[0], first, atol=1e-5)
+        self.assertAllClose(way[2], last, atol=1e-5)
+        self.assertGreater(tf.norm(way[1]), 0.9 * tf.norm(first))
+
+
+if __name__ == "__main__":
+    tf.test.main()
