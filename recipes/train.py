@@ -1,7 +1,7 @@
 r"""Trains a system and leaves everything in one run directory.
 
     python -m recipes.train --workdir=runs/openmoji \
-        --config=recipes/configs/gan_cls_openmoji.py:small
+        --config=recipes/configs/openmoji.py:small
 
 A second call with the same --workdir goes on where the first one stopped.
 Change anything with --config.SECTION.KEY=VALUE.
@@ -20,7 +20,7 @@ from recipes import messages, wiring
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config",
-    "recipes/configs/gan_cls_openmoji.py",
+    "recipes/configs/openmoji.py",
     "The config file, with its scale after a colon: FILE:small.",
     lock_config=True,
 )

@@ -135,7 +135,7 @@ def text_encoder(config):
     encoders = {
         "letters": Letters,
         "minilm": lambda: weights.pretrained.minilm(
-            max_words=config.text.max_words
+            max_words=config.text.max_words, length=config.text.length
         ),
     }
     return choose("config.text.encoder", config.text.encoder, encoders)()
@@ -218,60 +218,65 @@ def system(config, encoder):
 
 
 def _players(config, encoder):
-    rooms = {name: getattr(networks, name) for name in ("dcgan_cls", "gan_cls")}
-    room = choose("config.networks.name", config.networks.name, rooms)
-    shared = dict(
-        image_size=config.data.image_size,
-        text_dim=encoder.dim,
-        projection_dim=config.networks.projection_dim,
-    )
-    return {
-        "discriminator": room.discriminator(
-            width=config.networks.discriminator_width, **shared
-        ),
-        "generator": room.generator(
-            width=config.networks.generator_width,
-            noise_dim=config.networks.noise_dim,
-            **shared,
-        ),
+    rooms = {
+        name: getattr(networks, name)
+        for name in networks.__all__
+        if name != "Painter"
     }
+    players = {}
+    for player in ("discriminator", "generator"):
+        section = given(config.networks[player])
+        what = f"config.networks.{player}.name"
+        room = choose(what, section.pop("name"), rooms)
+        players[player] = getattr(room, player)(
+            image_size=config.data.image_size, text_dim=encoder.dim, **section
+        )
+    return players
+
+
+def given(section) -> dict:
+    """Takes what a section says; None leaves the default.
+
+    Args:
+        section: a section of the config.
+
+    Returns:
+        dict without the keys that are None.
+    """
+    return {key: value for key, value in section.items() if value is not None}
 
 
 def _system(config, players, encoder):
     known = {n: getattr(systems, n) for n in systems.__all__ if n != "System"}
-    kind = choose("config.system.name", config.system.name, known)
-    given = config.system.to_dict()
-    given.pop("name")
-    chosen = {k: v for k, v in config.loss_weights.items() if v is not None}
-    if config.data.mismatch is None:
-        given["mismatch_weight"] = 0.0
+    section = given(config.system)
+    kind = choose("config.system.name", section.pop("name"), known)
     return kind(
         players,
         game=game(config.game),
-        loss_weights=chosen,
+        loss_weights=given(config.loss_weights),
         seed=config.train.seed,
         text_encoder=encoder,
-        **given,
+        **section,
     )
 
 
-def game(section) -> adversarial.Game:
+def game(section) -> adversarial.Game | None:
     """Chooses the adversarial game.
 
     Args:
         section: `config.game`.
 
     Returns:
-        `losses.adversarial.Game`.
+        `losses.adversarial.Game`, or None for the system's own.
 
     Raises:
         ValueError: if it is unknown.
     """
-    games = {
-        "bce": lambda: adversarial.bce(section.real_target, section.saturating),
-        "hinge": adversarial.hinge,
-    }
-    return choose("config.game.name", section.name, games)()
+    chosen = given(section)
+    if "name" not in chosen:
+        return None
+    games = {"bce": adversarial.bce, "hinge": adversarial.hinge}
+    return choose("config.game.name", chosen.pop("name"), games)(**chosen)
 
 
 def optimizer(section) -> keras.optimizers.Optimizer:

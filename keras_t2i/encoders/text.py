@@ -23,6 +23,7 @@ class TextEncoder(tf.Module):
         model: keras.Model: {"ids", "mask"} -> {"words", "sentence"}.
         name: str, a Python identifier.
         digest: str. Changes when anything that changes a vector does.
+        scale: float. What sentence vectors are multiplied by.
 
     Call arguments:
         captions: (B,) string.
@@ -37,8 +38,9 @@ class TextEncoder(tf.Module):
             empty, too long or not UTF-8. `check` says which, in Python.
     """
 
-    def __init__(self, tokenizer, model, name, digest):
+    def __init__(self, tokenizer, model, name, digest, scale=1.0):
         super().__init__(name=name)
+        self.scale = scale
         self.tokenizer = tokenizer
         self.digest = digest
         self.max_words = tokenizer.max_words
@@ -61,7 +63,8 @@ class TextEncoder(tf.Module):
         )
         words = tf.ensure_shape(words, (None, self.max_words, self.dim))
         words = tf.where(mask[:, :, None], words, 0.0)
-        return {"words": words, "mask": mask, "sentence": outputs["sentence"]}
+        sentence = self.scale * outputs["sentence"]
+        return {"words": words, "mask": mask, "sentence": sentence}
 
     def check(self, captions):
         """Refuses captions that cannot be read, naming the first.

@@ -34,9 +34,11 @@ def minilm(
         max_words: word pieces of the longest caption, [CLS] and [SEP]
             included.
         truncate: cut longer captions instead of refusing them.
+        length: length of the sentence vectors. The model's own is 1; about
+            20 makes each of the 384 numbers as large as noise.
 
     Returns:
-        TextEncoder; its sentences are 384 numbers of length one.
+        TextEncoder; its sentences are 384 numbers.
 
     Raises:
         ValueError: if the weights are missing, damaged or of another kind.
@@ -81,7 +83,9 @@ def minilm(
     digest = files.digest(
         "minilm/text 1", data, vocabulary, lower_case, max_words, truncate
     )
-    return text.TextEncoder(words, model, "minilm", digest)
+    if length != 1.0:
+        digest = files.digest(digest, f"length {length}")
+    return text.TextEncoder(words, model, "minilm", digest, length)
 
 
 def hub(

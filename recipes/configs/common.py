@@ -21,11 +21,14 @@ CAPTIONS = (
 def base(**changes) -> config_dict.ConfigDict:
     """Lays out every section with its defaults.
 
+    What is None is left to the network, system or game, whose default is
+    the paper's.
+
     Args:
         **changes: section -> dict of what differs.
 
     Returns:
-        ConfigDict; `None` in `loss_weights` means the paper's weight.
+        ConfigDict.
 
     Raises:
         KeyError: if a section or a key is unknown.
@@ -34,35 +37,45 @@ def base(**changes) -> config_dict.ConfigDict:
         data=dict(
             name="openmoji",
             image_size=64,
-            crop=config_dict.placeholder(int),
+            crop=_absent(int),
             flip=False,
             captions_per_image=1,
             mismatch="text",
         ),
-        text=dict(encoder="minilm", max_words=32),
+        text=dict(encoder="minilm", max_words=32, length=1.0),
         networks=dict(
-            name="gan_cls",
-            noise_dim=100,
-            projection_dim=128,
-            generator_width=128,
-            discriminator_width=64,
+            generator=dict(
+                name="gan_cls",
+                width=128,
+                noise_dim=100,
+                projection_dim=_absent(int),
+            ),
+            discriminator=dict(
+                name="gan_cls", width=64, projection_dim=_absent(int)
+            ),
         ),
         system=dict(
             name="GANINTCLS",
-            mismatch_weight=0.5,
-            interpolation_weight=1.0,
-            beta=0.5,
-            average_decay=config_dict.placeholder(float),
+            mismatch_weight=_absent(float),
+            interpolation_weight=_absent(float),
+            beta=_absent(float),
+            average_decay=_absent(float),
+            average_ramp=False,
         ),
-        game=dict(name="bce", real_target=1.0, saturating=False),
+        game=dict(
+            name=_absent(str),
+            real_target=_absent(float),
+            saturating=_absent(bool),
+        ),
         loss_weights=dict(
-            real=config_dict.placeholder(float),
-            wrong=config_dict.placeholder(float),
-            fake=config_dict.placeholder(float),
-            fool=config_dict.placeholder(float),
-            between=config_dict.placeholder(float),
-            matching=config_dict.placeholder(float),
-            pixel=config_dict.placeholder(float),
+            real=_absent(float),
+            wrong=_absent(float),
+            fake=_absent(float),
+            fool=_absent(float),
+            between=_absent(float),
+            matching=_absent(float),
+            pixel=_absent(float),
+            penalty=_absent(float),
         ),
         optimizers=dict(generator=adam(2e-4), discriminator=adam(2e-4)),
         train=dict(
@@ -80,14 +93,22 @@ def base(**changes) -> config_dict.ConfigDict:
     return config
 
 
+def _absent(kind):
+    return config_dict.placeholder(kind)
+
+
 def adam(
-    learning_rate: float, beta_1: float = 0.5, halve_every: int = 0
+    learning_rate: float,
+    beta_1: float = 0.5,
+    beta_2: float = 0.999,
+    halve_every: int = 0,
 ) -> dict:
     """Describes an Adam.
 
     Args:
         learning_rate: float > 0.
-        beta_1: float in [0, 1). 0.5 in nearly all papers here.
+        beta_1: float in [0, 1). 0.5 in most papers here.
+        beta_2: float in [0, 1).
         halve_every: moves after which the rate is halved, again and again;
             0 keeps it.
 
@@ -98,7 +119,7 @@ def adam(
         name="Adam",
         learning_rate=learning_rate,
         beta_1=beta_1,
-        beta_2=0.999,
+        beta_2=beta_2,
         epsilon=1e-8,
         halve_every=halve_every,
     )
@@ -115,12 +136,8 @@ def smoke(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
     """
     config.data.update(name="shapes", image_size=16)
     config.text.encoder = "letters"
-    config.networks.update(
-        noise_dim=8,
-        projection_dim=8,
-        generator_width=4,
-        discriminator_width=4,
-    )
+    config.networks.generator.update(width=4, noise_dim=8)
+    config.networks.discriminator.width = 4
     config.train.update(batch_size=8, moves=4, moves_per_epoch=2)
     config.samples.update(captions=("a red circle", "a blue square"), noises=1)
     return config

@@ -1,4 +1,4 @@
-"""GAN-INT-CLS on OpenMoji, 64 px (Reed et al. 2016): what the demo trains.
+"""GAN-INT-CLS on OpenMoji, 64 px (Reed et al. 2016).
 
 `small` (the default) is ours: slim DCGAN networks in bfloat16 with an
 averaged generator. `paper` is Reed's own topology and constants: Adam 2e-4,
@@ -26,16 +26,10 @@ def get_config(scale="small"):
             optimizers=dict(generator=rate, discriminator=rate),
             train=dict(batch_size=64, moves=600 * _EPOCH),
         )
+    pair = dict(name="dcgan_cls", width=48)
     config = common.base(
-        networks=dict(
-            name="dcgan_cls", generator_width=48, discriminator_width=48
-        ),
-        system=dict(average_decay=0.998),
-        train=dict(
-            batch_size=32,
-            moves=4000,
-            moves_per_epoch=200,
-            precision="mixed_bfloat16",
-        ),
+        networks=dict(generator=pair, discriminator=pair),
+        system=dict(average_decay=0.998, average_ramp=True),
+        train=dict(batch_size=32, moves=4000, precision="mixed_bfloat16"),
     )
     return common.smoke(config) if scale == "smoke" else config
