@@ -1,0 +1,131 @@
+r"""Keeps a run's scores as results and renders every table of the README.
+
+    python -m tools.results --workdir=runs/demo --name=demo \
+        --command="./tools/demo.sh"
+    python -m tools.results
+
+With --workdir the rows of its scores.jsonl go to recipes/results/NAME.jsonl,
+each with the command, the config, the seed, the minutes of training and the
+commit. Then the tables between <!-- table NAME --> and <!-- end --> in
+README.md are made anew from the committed rows.
+"""
+
+import json
+import pathlib
+import re
+import subprocess
+
+from absl import flags
+
+from keras_t2i.callbacks import journal
+from keras_t2i.metrics import evaluator
+from keras_t2i.ops import files
+from recipes import messages
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "A judged run directory.")
+_NAME = flags.DEFINE_string("name", None, "What its results are called.")
+_COMMAND = flags.DEFINE_string("command", None, "What was typed to make it.")
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+_TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main(_):
+    """Keeps and renders from the flags."""
+    if _WORKDIR.value:
+        keep(pathlib.Path(_WORKDIR.value), _NAME.value, _COMMAND.value)
+    readme = ROOT / "README.md"
+    files.atomic_write(readme, rendered(readme.read_text()).encode())
+
+
+def keep(workdir: pathlib.Path, name: str | None, command: str | None):
+    """Copies a run's scores to recipes/results.
+
+    Args:
+        workdir: the run directory.
+        name: what the results are called.
+        command: what was typed to make the run.
+
+    Raises:
+        ValueError: without a name or a command.
+        OSError: if the run was not judged.
+    """
+    if not name or not command:
+        raise ValueError("Results need a --name and the --command.")
+    config = json.loads((workdir / "config.json").read_text())
+    run = {
+        "command": command,
+        "config": config,
+        "seed": config["train"]["seed"],
+        "minutes": minutes(journal.read(workdir / "metrics.jsonl")),
+        "commit": _commit(),
+    }
+    lines = (workdir / "scores.jsonl").read_text().splitlines()
+    rows = [json.dumps({**json.loads(line), "run": run}) for line in lines]
+    path = ROOT / "recipes" / "results" / f"{name}.jsonl"
+    files.atomic_write(path, "\n".join([*rows, ""]).encode())
+
+
+def minutes(rows) -> float:
+    """Adds up the time of a run that may have been cut off and resumed.
+
+    Args:
+        rows: the run's journal; "seconds" begins anew at each resumption.
+
+    Returns:
+        Minutes, one decimal.
+    """
+    total, last = 0.0, 0.0
+    for row in rows:
+        if row["seconds"] < last:
+            total += last
+        last = row["seconds"]
+    return round((total + last) / 60, 1)
+
+
+def rendered(text: str) -> str:
+    """Fills a text's tables from the committed rows.
+
+    Args:
+        text: Markdown with table marks.
+
+    Returns:
+        The text with every table made anew.
+
+    Raises:
+        OSError: if a table names results that don't exist.
+    """
+
+    def fill(match):
+        path = ROOT / "recipes" / "results" / f"{match[2]}.jsonl"
+        rows = [json.loads(x) for x in path.read_text().splitlines()]
+        return f"{match[1]}{_with_run(rows)}\n{match[3]}"
+
+    return _TABLE.sub(fill, text)
+
+
+def _with_run(rows) -> str:
+    run = rows[0]["run"]
+    counts = rows[0]["protocol"]["counts"]
+    return (
+        f"{evaluator.table(rows)}\n\n"
+        f"`{run['command']}`: {run['config']['train']['moves']:,} moves, "
+        f"{run['minutes']} minutes on 2 CPU cores, seed {run['seed']}, commit "
+        f"{run['commit']}; {counts['candidate']} pictures a row against "
+        f"{counts['reference']:,} training pictures."
+    )
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    messages.run(main)
