@@ -171,13 +171,13 @@ class GAN(System):
             (B / 2, C) float32.
 
         Raises:
-            ValueError: if B is odd.
+            ValueError: if B is odd or not fixed.
         """
         rows = sentences.shape[0]
-        if rows is not None and rows % 2:
+        if rows is None or rows % 2:
             raise ValueError(
-                f"The batch has {rows} rows on each replica; drawing between "
-                "sentences needs an even number."
+                f"The batch has {rows or 'a changing number of'} rows on each "
+                "replica; drawing between sentences needs a fixed, even one."
             )
         first, second = tf.split(replicas.gather(sentences), 2)
         return replicas.share(self.beta * first + (1.0 - self.beta) * second)

@@ -66,6 +66,7 @@ class System(keras.Model):
         super().__init__(**kwargs)
         _check_disjoint(players)
         self.players = dict(players)
+        self._keep("player", players)
         self.loss_weights = self._all_weights(loss_weights or {})
         self.seed = seed
         self.text_encoder = text_encoder
@@ -81,6 +82,11 @@ class System(keras.Model):
         self._compiled_parts = {}
         self.built = True  # else fit asks for call() under a strategy
 
+    def _keep(self, kind, named):
+        # Checkpoints hold what stands in attributes, not in dicts.
+        for name, thing in named.items():
+            setattr(self, f"{name}_{kind}", thing)
+
     def default_weights(self):
         """Weighs the terms as the paper does.
 
@@ -90,14 +96,16 @@ class System(keras.Model):
         return dict.fromkeys(self.TERMS, 1.0)
 
     def _all_weights(self, chosen):
-        unknown = sorted(set(chosen) - set(self.TERMS))
+        self._check_known(chosen)
+        return {**self.default_weights(), **chosen}
+
+    def _check_known(self, terms):
+        unknown = sorted(set(terms) - set(self.TERMS))
         if unknown:
             raise ValueError(
-                f"loss_weights names {', '.join(unknown)}; "
-                f"{type(self).__name__} has the terms "
-                f"{', '.join(self.TERMS)}."
+                f"{', '.join(unknown)} came as terms; {type(self).__name__} "
+                f"has {', '.join(self.TERMS)}."
             )
-        return {**self.default_weights(), **chosen}
 
     def compile(self, optimizers, *, xla=False, **kwargs):
         """Hands each player its optimizer.
@@ -121,10 +129,31 @@ class System(keras.Model):
             _forbid_synchronized(self.players)
         super().compile(optimizer=None, jit_compile=False, **kwargs)
         self.optimizers = dict(optimizers)
+        self._keep("optimizer", optimizers)
         self.is_compiled_by_xla = xla
         self._compiled_parts = {}
         for name, player in self.players.items():
             self.optimizers[name].build(player.trainable_variables)
+            # `step` sums over replicas: an optimizer would clip, then sum.
+            self.optimizers[name]._all_reduce_sum_gradients = list
+
+    def fit(self, x=None, *args, **kwargs):
+        """Plays moves, as `keras.Model.fit` does.
+
+        Args:
+            x: `tf.data.Dataset` of batches. On several replicas each batch
+                holds a fixed number of rows that they can share evenly.
+            *args: as for `keras.Model.fit`.
+            **kwargs: as for `keras.Model.fit`.
+
+        Returns:
+            `keras.callbacks.History`: the terms of each epoch.
+
+        Raises:
+            ValueError: if the replicas can't share the batches evenly.
+        """
+        _check_shares(x, self.distribute_strategy.num_replicas_in_sync)
+        return super().fit(x, *args, **kwargs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Players are built already. Keras would draw a batch to build them
@@ -269,6 +298,7 @@ class System(keras.Model):
         """
         with tape or tf.GradientTape() as tape:
             named = terms()
+            self._check_known(named)
             loss = sum(self.loss_weights[t] * x for t, x in named.items())
             loss = loss / replicas.count()
         for term, value in named.items():
@@ -289,7 +319,8 @@ class System(keras.Model):
         """
         if self.is_moving:
             variables = self.players[player].trainable_variables
-            self.optimizers[player].apply(gradients, variables)
+            whole = replicas.total(gradients)
+            self.optimizers[player].apply(whole, variables)
 
     def descend(self, player, terms, tape=None):
         """Finds the slope of a player's terms and takes the step.
@@ -389,6 +420,19 @@ def _check_disjoint(players):
                     f"{variable.path} belongs to the players {other} and "
                     f"{name}; each variable needs one owner."
                 )
+
+
+def _check_shares(batches, count):
+    if count == 1 or not isinstance(batches, tf.data.Dataset):
+        return
+    for name, spec in batches.element_spec.items():
+        rows = spec.shape[0]
+        if rows is None or rows % count:
+            raise ValueError(
+                f"{name} has {rows or 'a changing number of'} rows a batch, "
+                f"which {count} replicas can't share evenly: choose a batch "
+                f"size divisible by {count} and drop the remainder."
+            )
 
 
 def _twin(players, decay):
