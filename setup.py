@@ -11,7 +11,6 @@ VERSION = runpy.run_path(str(HERE / "keras_t2i" / "version.py"))["VERSION"]
 METRICS = [
     "tensorflow-gan==2.1.0",
     "tensorflow-probability~=0.25.0",
-    "setuptools<81",  # tensorflow-probability and -hub import what it had
     "tf-keras~=2.21.0",
 ]
 RECIPES = [
@@ -41,6 +40,7 @@ setuptools.setup(
         "keras~=3.15.0",
         "numpy>=2.1",
         "safetensors>=0.5",
+        "setuptools<81",  # tensorflow-hub imports pkg_resources, its last home
         "tensorflow~=2.21.0",
         "tensorflow-hub~=0.16.0",
         "tensorflow-text~=2.21.0",
