@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from keras_t2i.layers import blocks
+from keras_t2i.layers import blocks, starts
 
 
 @keras.saving.register_keras_serializable("keras_t2i")
@@ -35,11 +35,19 @@ class Affine(layers.Layer):
         hidden = self.hidden or channels
         self.parts = {}
         for name, start in (("gamma", "ones"), ("beta", "zeros")):
-            first = layers.Dense(hidden, "relu", name=f"{name}_first")
+            first = layers.Dense(
+                hidden,
+                "relu",
+                kernel_initializer=starts.torch_linear(),
+                bias_initializer=starts.torch_bias(condition_shape[-1]),
+                dtype=self.dtype_policy,
+                name=f"{name}_first",
+            )
             last = layers.Dense(
                 channels,
                 kernel_initializer="zeros",
                 bias_initializer=start,
+                dtype=self.dtype_policy,
                 name=f"{name}_last",
             )
             first.build(condition_shape)
