@@ -63,7 +63,7 @@ def main(_):
         len(captions),
         title=f"{', '.join(_SYSTEMS.value)}: "
         f"{_CONFIG.value.train.moves:,} moves each",
-        scale=max(1, 96 // rows[0].shape[1]),
+        scale=max(1, 128 // rows[0].shape[1]),
     )
     files.atomic_write(workdir / "compare.png", sheet)
     print(f"The sheet is {workdir / 'compare.png'}")

@@ -75,7 +75,7 @@ class SampleGrid(keras.callbacks.Callback):
             words,
             count,
             title=f"move {int(self.model.moves.numpy()):,}",
-            scale=max(1, 96 // pictures.shape[1]),
+            scale=max(1, 128 // pictures.shape[1]),
         )
         files.atomic_write(self._path(), sheet)
         if self.writer:
