@@ -45,3 +45,26 @@ def pixel(fake, real):
     """
     difference = ops.cast(fake, "float32") - ops.cast(real, "float32")
     return ops.mean(ops.abs(difference))
+
+
+def seeking(pictures, others, noise, other_noise):
+    """Asks that other noise gives another picture of the same sentence.
+
+    A generator that has stopped listening to its noise is told so.
+
+    Args:
+        pictures: (B, H, W, 3) float in [-1, 1].
+        others: (B, H, W, 3) float, of the same sentences.
+        noise: (B, Z) float, what `pictures` were drawn from.
+        other_noise: (B, Z) float, what `others` were drawn from.
+
+    Returns:
+        () float32 > 0: the inverse of mean(|pictures - others|) /
+        mean(|noise - other_noise|).
+
+    Source:
+        Mao et al. 2019, eq. 5, arXiv:1903.05628, with the released code's
+        inverse and epsilon of 1e-5.
+    """
+    ratio = pixel(pictures, others) / pixel(noise, other_noise)
+    return 1.0 / (ratio + 1e-5)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_t2i.losses import adversarial, penalties
+from keras_t2i.losses import adversarial, feature, penalties
 from keras_t2i.ops import replicas
 from keras_t2i.systems.system import System
 
@@ -18,7 +18,8 @@ class DFGAN(System):
 
     Mismatched pairs are picture i with the sentence of picture i - 1, the
     first with the last's. Terms are real, wrong, fake and penalty of the
-    discriminator, fool of the generator.
+    discriminator, fool and seeking of the generator. seeking (weight 0 here)
+    asks other noise for other pictures; it draws once more.
 
     Args:
         players: {"generator", "discriminator"}: the pair of
@@ -35,7 +36,7 @@ class DFGAN(System):
         generator, if asked for, is ours.
     """
 
-    TERMS = ("real", "wrong", "fake", "penalty", "fool")
+    TERMS = ("real", "wrong", "fake", "penalty", "fool", "seeking")
 
     def __init__(self, players, *, game=None, **kwargs):
         self.game = game or adversarial.hinge()
@@ -43,15 +44,20 @@ class DFGAN(System):
 
     def default_weights(self):
         """Weighs the terms as the paper does."""
-        return dict(real=1.0, wrong=0.5, fake=0.5, penalty=2.0, fool=1.0)
+        return dict(
+            real=1.0, wrong=0.5, fake=0.5, penalty=2.0, fool=1.0, seeking=0.0
+        )
 
     def train_step(self, batch):
         """Plays one move: the discriminator's, then the generator's."""
+        latent = self.latent(batch["sentence"], "fakes")
         with tf.GradientTape() as tape:
-            fakes = self.fakes(batch["sentence"], "fakes")
+            fakes = self.draw(batch["sentence"], latent)
         still = tf.stop_gradient(fakes)
         self.descend("discriminator", lambda: self.judge(batch, still))
-        self.descend("generator", lambda: self.persuade(batch, fakes), tape)
+        self.descend(
+            "generator", lambda: self.persuade(batch, fakes, latent), tape
+        )
         return self.finish()
 
     def judge(self, batch, fakes):
@@ -81,18 +87,25 @@ class DFGAN(System):
             terms["penalty"] = penalties.matching_aware(slopes)
         return terms
 
-    def persuade(self, batch, fakes):
+    def persuade(self, batch, fakes, latent):
         """Asks the moved discriminator about the same fakes.
 
         Args:
             batch: dict of tensors.
             fakes: (B, H, W, 3) float32, on the generator's tape.
+            latent: (B, Z) float32, the noise they were drawn from.
 
         Returns:
-            dict of () float32: fool.
+            dict of () float32: fool and, if weighed, seeking.
         """
-        scores = self.score(self.features(fakes), batch["sentence"])
-        return {"fool": self.game.fool(scores)}
+        sentence = batch["sentence"]
+        scores = self.score(self.features(fakes), sentence)
+        terms = {"fool": self.game.fool(scores)}
+        if self.is_used("seeking"):
+            other = self.latent(sentence, "seeking")
+            others = self.draw(sentence, other)
+            terms["seeking"] = feature.seeking(fakes, others, latent, other)
+        return terms
 
     def neighbours(self, sentences):
         """Hands each picture the sentence of the one before it.

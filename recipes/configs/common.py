@@ -76,6 +76,7 @@ def base(**changes) -> config_dict.ConfigDict:
             matching=_absent(float),
             pixel=_absent(float),
             penalty=_absent(float),
+            seeking=_absent(float),
         ),
         optimizers=dict(generator=adam(2e-4), discriminator=adam(2e-4)),
         train=dict(
