@@ -103,8 +103,10 @@ class DFGAN(System):
         terms = {"fool": self.game.fool(scores)}
         if self.is_used("seeking"):
             other = self.latent(sentence, "seeking")
-            others = self.draw(sentence, other)
-            terms["seeking"] = feature.seeking(fakes, others, latent, other)
+            drawn = fakes, self.draw(sentence, other), latent, other
+            # The inverse of a mean: halves of a batch don't add up to it.
+            whole = [replicas.gather(part) for part in drawn]
+            terms["seeking"] = feature.seeking(*whole)
         return terms
 
     def neighbours(self, sentences):

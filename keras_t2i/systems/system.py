@@ -153,6 +153,8 @@ class System(keras.Model):
             ValueError: if the replicas can't share the batches evenly.
         """
         _check_shares(x, self.distribute_strategy.num_replicas_in_sync)
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # Keras can't, and says so
         return super().fit(x, *args, **kwargs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
