@@ -1,0 +1,132 @@
+"""The laws that every pair of networks obeys, at two sizes."""
+
+import os
+import tempfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tests import harness
+from tests.conformance import cases
+
+SIZES = [
+    (f"{row.name}_{size}", row, size)
+    for row in cases.NETWORKS
+    for size in row.sizes
+]
+
+
+def answers(players, size, training=False):
+    """Runs both networks on one drawn batch: key -> tensor."""
+    batch = harness.toy_batch(rows=4, size=size)
+    pair = {name: batch[name] for name in ("image", "sentence")}
+    noise = np.random.default_rng(1).normal(size=(4, harness.NOISE))
+    drawn = players["generator"](
+        {"noise": noise.astype("float32"), "sentence": pair["sentence"]},
+        training=training,
+    )
+    scored = players["discriminator"](pair, training=training)
+    return drawn | scored
+
+
+class NetworksTest(tf.test.TestCase, parameterized.TestCase):
+    """Doors, ranges, copies."""
+
+    def assertSame(self, first, second):
+        self.assertEqual(set(first), set(second))
+        for key, value in first.items():
+            self.assertAllEqual(value, second[key])
+
+    @parameterized.named_parameters(SIZES)
+    def test_doors_are_dictionaries_of_the_glossary(self, row, size):
+        players = cases.pair(row, size)
+        given = answers(players, size)
+        self.assertEqual(given["image"].shape, (4, size, size, 3))
+        self.assertEqual(given["matched"].shape, (4,))
+        self.assertEqual(given["features"].shape[:3], (4, 4, 4))
+        for name, player in players.items():
+            self.assertEqual(player.name, name)
+            self.assertIsInstance(player.input, dict)
+            for key, symbol in player.output.items():
+                self.assertEqual(symbol.shape[1:], given[key].shape[1:])
+
+    @parameterized.named_parameters(SIZES)
+    def test_pictures_lie_within_one(self, row, size):
+        players = cases.pair(row, size)
+        generator = players["generator"]
+        generator.set_weights([20.0 * w for w in generator.get_weights()])
+        given = answers(players, size, training=True)
+        self.assertAllInRange(given["image"], -1.0, 1.0)
+
+    @parameterized.named_parameters(SIZES)
+    def test_saved_networks_come_back_equal(self, row, size):
+        players = cases.pair(row, size)
+        with tempfile.TemporaryDirectory() as folder:
+            again = {}
+            for name, player in players.items():
+                path = os.path.join(folder, f"{name}.keras")
+                player.save(path)
+                again[name] = keras.models.load_model(path)
+        for training in (False, True):
+            self.assertSame(
+                answers(players, size, training), answers(again, size, training)
+            )
+
+    @parameterized.named_parameters(SIZES)
+    def test_clones_are_equal_and_independent(self, row, size):
+        players = cases.pair(row, size)
+        copies = {}
+        for name, player in players.items():
+            copies[name] = keras.models.clone_model(player)
+            copies[name].set_weights(player.get_weights())
+        before = answers(players, size)
+        self.assertSame(before, answers(copies, size))
+        for copy in copies.values():
+            copy.set_weights([w + 1.0 for w in copy.get_weights()])
+        self.assertSame(before, answers(players, size))
+
+    @parameterized.named_parameters(SIZES)
+    def test_noise_sentence_and_picture_all_count(self, row, size):
+        players = cases.pair(row, size)
+        draw = np.random.default_rng(2)
+        for player in players.values():  # some weights may start at zero
+            weights = player.get_weights()
+            player.set_weights(
+                [w + draw.normal(0.0, 0.05, w.shape) for w in weights]
+            )
+        batch = harness.toy_batch(rows=4, size=size)
+        noise = np.ones((4, harness.NOISE), "float32")
+        for name, inputs, answer in (
+            (
+                "generator",
+                {"noise": noise, "sentence": batch["sentence"]},
+                "image",
+            ),
+            (
+                "discriminator",
+                {"image": batch["image"], "sentence": batch["sentence"]},
+                "matched",
+            ),
+        ):
+            inputs = tf.nest.map_structure(tf.constant, inputs)
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                found = players[name](inputs, training=True)[answer]
+                loss = tf.reduce_sum(found * tf.range(1.0, found.shape[-1] + 1))
+            for key, slope in tape.gradient(loss, inputs).items():
+                self.assertGreater(np.abs(slope).max(), 0.0, key)
+
+    @parameterized.named_parameters(
+        (f"{row.name}_{size}", row, size)
+        for row in cases.NETWORKS
+        for size in (4, 20, 0)
+    )
+    def test_sizes_beyond_doubling_are_refused(self, row, size):
+        with self.assertRaisesRegex(ValueError, f"image_size is {size}"):
+            cases.pair(row, size)
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,169 @@
+"""Every system on {1, 2} replicas x {XLA off, on}, eagerly and in graphs."""
+
+import functools
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i import layers, systems
+from tests import harness
+from tests.conformance import cases
+
+harness.two_processors()
+FULL = next(row for row in cases.SYSTEMS if row.name == "GANINTCLS")
+
+
+@functools.cache
+def straight(row):
+    """Plays eagerly on one replica, the plainest way there is."""
+    return cases.play(row, run_eagerly=True)
+
+
+def learned(system):
+    """Copies what a system has learned."""
+    return harness.snapshot(system.trainable_variables)
+
+
+class AgreementTest(tf.test.TestCase, parameterized.TestCase):
+    """However a system runs, it learns the same."""
+
+    @parameterized.named_parameters(
+        (f"{row.name}_on_{replicas}{'_by_xla' * xla}", row, replicas, xla)
+        for row in cases.SYSTEMS
+        for replicas in (1, 2)
+        for xla in (False, True)
+    )
+    def test_moves_agree(self, row, replicas, xla):
+        plain, plain_terms = straight(row)
+        system, terms = cases.play(row, replicas=replicas, xla=xla)
+        gap = harness.distance(learned(system), learned(plain))
+        self.assertLess(gap, 2e-6)
+        self.assertEqual(set(terms), set(row.terms))
+        for term in row.terms:
+            self.assertAllClose(terms[term], plain_terms[term], rtol=1e-5)
+
+    def test_the_moves_that_agree_are_large(self):
+        for row in cases.SYSTEMS:
+            system, _ = straight(row)
+            start = harness.toy_players()
+            for name, player in start.items():
+                gap = harness.distance(
+                    harness.snapshot(player.trainable_variables),
+                    harness.snapshot(system.players[name].trainable_variables),
+                )
+                self.assertGreater(gap, 1e-3, (row.name, name))
+
+    @parameterized.parameters("clipnorm", "global_clipnorm", "clipvalue")
+    def test_gradients_are_clipped_after_they_are_summed(self, how):
+        def clipped(players):
+            bound = {how: 0.01}
+            return {p: keras.optimizers.SGD(0.5, **bound) for p in players}
+
+        one, _ = cases.play(FULL, optimizers=clipped)
+        two, _ = cases.play(FULL, optimizers=clipped, replicas=2)
+        free, _ = cases.play(FULL, optimizers=lambda p: harness.sgd(p, 0.5))
+        self.assertLess(harness.distance(learned(one), learned(two)), 2e-6)
+        gap = harness.distance(learned(one), learned(free))
+        self.assertGreater(gap, 1e-3)
+
+    def test_adam_agrees(self):
+        one, _ = cases.play(FULL, optimizers=cases.adam)
+        two, _ = cases.play(FULL, optimizers=cases.adam, replicas=2)
+        self.assertLess(harness.distance(learned(one), learned(two)), 1e-4)
+
+    @parameterized.parameters(7, None)
+    def test_batch_that_cannot_be_shared_evenly_is_refused(self, rows):
+        system = cases.assemble(cases.SYSTEMS[0], replicas=2)
+        batches = harness.toy_batches(1, rows=rows or 8)
+        if rows is None:
+            batches = batches.unbatch().batch(8)
+        with self.assertRaisesRegex(ValueError, "share evenly: .* divisible"):
+            system.fit(batches, verbose=0)
+
+    @parameterized.parameters(False, True)
+    def test_resumed_run_equals_the_straight_one(self, xla):
+        cases.examine_resume(self, FULL, replicas=2, xla=xla)
+
+
+class StatisticsTest(tf.test.TestCase, parameterized.TestCase):
+    """Batch statistics: shared by all replicas, or averaged once a move."""
+
+    def players(self, synchronized):
+        return lambda: harness.toy_players(
+            norm=lambda: layers.BatchNorm(synchronized=synchronized)
+        )
+
+    def test_synchronised_statistics_equal_the_full_batch(self):
+        players = self.players(True)
+        one, _ = cases.play(FULL, players=players)
+        two, _ = cases.play(FULL, players=players, replicas=2)
+        gap = harness.distance(
+            harness.snapshot(one.variables), harness.snapshot(two.variables)
+        )
+        self.assertLess(gap, 1e-5)
+
+    def test_statistics_apart_are_not_the_full_batch(self):
+        players = self.players(False)
+        one, _ = cases.play(FULL, players=players)
+        two, _ = cases.play(FULL, players=players, replicas=2)
+        self.assertGreater(harness.distance(learned(one), learned(two)), 1e-4)
+
+    def test_xla_on_replicas_refuses_synchronised_statistics(self):
+        with self.assertRaisesRegex(ValueError, "synchronises.*xla=False"):
+            cases.assemble(
+                FULL, players=self.players(True), replicas=2, xla=True
+            )
+
+    def test_xla_on_one_replica_takes_synchronised_statistics(self):
+        players = self.players(True)
+        plain, _ = cases.play(FULL, players=players)
+        system, _ = cases.play(FULL, players=players, xla=True)
+        self.assertLess(harness.distance(learned(plain), learned(system)), 1e-5)
+
+    @parameterized.parameters(False, True)
+    def test_statistics_are_averaged_over_replicas(self, xla):
+        rows = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+        with harness.strategy(2).scope():
+            system = _Normaliser()
+            system.compile(harness.sgd(system.players), xla=xla)
+        batches = tf.data.Dataset.from_tensors({"x": rows})
+        system.fit(batches, verbose=0)
+        norm = system.players["reader"].layers[1]
+        halves = rows[:4], rows[4:]
+        mean = sum(half.mean(0) for half in halves) / 2
+        variance = sum(half.var(0, ddof=1) for half in halves) / 2
+        for variable, expected in (
+            (norm.moving_mean, 0.1 * mean),
+            (norm.moving_variance, 0.9 + 0.1 * variance),
+        ):
+            copies = harness.strategy(2).experimental_local_results(
+                variable.value
+            )
+            self.assertLen(copies, 2)
+            for copy in copies:
+                self.assertAllClose(copy, expected, rtol=1e-6)
+
+
+class _Normaliser(systems.System):
+    """One player that normalises and draws its outputs to 1."""
+
+    TERMS = ("off",)
+
+    def __init__(self):
+        x = keras.Input((3,))
+        y = keras.layers.Dense(1)(layers.BatchNorm()(x))
+        super().__init__({"reader": keras.Model(x, y)})
+
+    def train_step(self, batch):
+        def terms():
+            answer = self.run(self.players["reader"], batch["x"])
+            return {"off": tf.reduce_mean(tf.square(answer - 1.0))}
+
+        self.descend("reader", terms)
+        return self.finish()
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,206 @@
+"""The verbs of the base, on games small enough to solve by hand."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i import systems
+from tests import harness
+
+
+class Quadratic(systems.System):
+    """One player draws its answer to a target: w -> mean (w - target)^2."""
+
+    TERMS = ("far", "large")
+
+    def train_step(self, batch):
+        self.descend("learner", lambda: self.terms(batch))
+        return self.finish()
+
+    def terms(self, batch):
+        answer = self.players["learner"](batch["x"])
+        terms = {"far": tf.reduce_mean(tf.square(answer - batch["y"]))}
+        if self.is_used("large"):
+            terms["large"] = tf.reduce_mean(tf.square(answer))
+        return terms
+
+
+def learner(start=0.0):
+    """Builds the player: one weight w, answer w * x."""
+    x = keras.Input((1,), name="x")
+    start = keras.initializers.Constant(start)
+    y = keras.layers.Dense(1, use_bias=False, kernel_initializer=start)(x)
+    return keras.Model(x, y, name="learner")
+
+
+def batches(moves, y=3.0, rows=4):
+    """Draws the same batch many times: x is 1, the target y."""
+    ones = np.ones((moves, rows, 1), "float32")
+    return tf.data.Dataset.from_tensor_slices({"x": ones, "y": y * ones})
+
+
+def compiled(system, rate=0.25):
+    """Compiles with gradient descent."""
+    system.compile(harness.sgd(system.players, rate))
+    return system
+
+
+class DescentTest(tf.test.TestCase, parameterized.TestCase):
+    """Slope, step and weights."""
+
+    def weight(self, system):
+        return float(system.trainable_variables[0].numpy().item())
+
+    def test_descent_reaches_the_bottom(self):
+        weights = {"large": 0.0}
+        system = Quadratic({"learner": learner()}, loss_weights=weights)
+        compiled(system).fit(batches(40), verbose=0)
+        self.assertAllClose(self.weight(system), 3.0, atol=1e-5)
+        self.assertEqual(int(system.moves.numpy()), 40)
+
+    def test_one_step_is_the_rate_times_the_slope(self):
+        # d/dw (w - 3)^2 = -6 at w = 0, so w = 0.25 * 6.
+        weights = {"large": 0.0}
+        system = Quadratic({"learner": learner()}, loss_weights=weights)
+        compiled(system).fit(batches(1), verbose=0)
+        self.assertAllClose(self.weight(system), 1.5)
+
+    def test_terms_are_weighed_in_the_slope_and_logged_unweighed(self):
+        # Bottom of 1 (w - 3)^2 + 2 w^2 is w = 1.
+        weights = {"far": 1.0, "large": 2.0}
+        system = Quadratic({"learner": learner(1.0)}, loss_weights=weights)
+        history = compiled(system).fit(batches(5), verbose=0).history
+        self.assertAllClose(self.weight(system), 1.0)
+        self.assertAllClose(history["far"], [4.0])
+        self.assertAllClose(history["large"], [1.0])
+
+    def test_terms_of_weight_zero_are_not_logged(self):
+        weights = {"large": 0.0}
+        system = Quadratic({"learner": learner()}, loss_weights=weights)
+        history = compiled(system).fit(batches(1), verbose=0).history
+        self.assertEqual(list(history), ["far"])
+
+    def test_logs_are_means_over_the_epoch(self):
+        # w is 0, 1.5, 2.25 before the three moves.
+        weights = {"large": 0.0}
+        system = Quadratic({"learner": learner()}, loss_weights=weights)
+        history = compiled(system).fit(batches(3), verbose=0).history
+        expected = harness.mean([9.0, 1.5**2, 0.75**2])
+        self.assertAllClose(history["far"], [expected])
+
+    def test_resumed_tape_reaches_what_was_drawn_on_it(self):
+        class Shared(Quadratic):
+            def train_step(self, batch):
+                with tf.GradientTape() as tape:
+                    answer = self.players["learner"](batch["x"])
+
+                def far():
+                    off = answer - batch["y"]
+                    return {"far": tf.reduce_mean(tf.square(off))}
+
+                self.descend("learner", far, tape)
+                return self.finish()
+
+        system = Shared({"learner": learner()}, loss_weights={"large": 0})
+        compiled(system).fit(batches(1), verbose=0)
+        self.assertAllClose(self.weight(system), 1.5)
+
+
+class NoiseTest(tf.test.TestCase):
+    """Draws depend on seed, move and salt alone."""
+
+    def draw(self, seed=0, move=0, salt="a", rows=3):
+        system = Quadratic({"learner": learner()}, seed=seed)
+        system.moves.assign(move)
+        return system.noise(salt, rows, 5)
+
+    def test_same_key_same_numbers(self):
+        self.assertAllEqual(self.draw(), self.draw())
+
+    def test_each_part_of_the_key_counts(self):
+        draws = [
+            self.draw(),
+            self.draw(seed=1),
+            self.draw(move=1),
+            self.draw(salt="b"),
+        ]
+        for one in range(4):
+            for other in range(one):
+                gap = np.abs(draws[one] - draws[other]).max()
+                self.assertGreater(gap, 0.1)
+
+    def test_numbers_are_standard_normal(self):
+        draw = self.draw(rows=4000)
+        self.assertEqual(draw.shape, (4000, 5))
+        self.assertAllClose(np.mean(draw), 0.0, atol=0.03)
+        self.assertAllClose(np.std(draw), 1.0, atol=0.03)
+
+
+class MistakeTest(tf.test.TestCase, parameterized.TestCase):
+    """Each mistake gets a sentence."""
+
+    def test_weight_of_an_unknown_term(self):
+        with self.assertRaisesRegex(
+            ValueError, "farr came .* Quadratic has far, large"
+        ):
+            Quadratic({"learner": learner()}, loss_weights={"farr": 1.0})
+
+    def test_term_that_the_system_does_not_have(self):
+        class Inventive(Quadratic):
+            def terms(self, batch):
+                return super().terms(batch) | {"new": tf.constant(0.0)}
+
+        system = compiled(Inventive({"learner": learner()}))
+        with self.assertRaisesRegex(ValueError, "new came as terms"):
+            system.fit(batches(1), verbose=0)
+
+    def test_variable_of_two_players(self):
+        shared = learner()
+        pair = {"one": shared, "other": shared}
+        with self.assertRaisesRegex(
+            ValueError, "kernel belongs to the players one and other"
+        ):
+            Quadratic(pair)
+
+    @parameterized.parameters(([],), (["other"],), (["learner", "other"],))
+    def test_optimizers_that_do_not_match_the_players(self, names):
+        system = Quadratic({"learner": learner()})
+        with self.assertRaisesRegex(
+            ValueError, r"each player needs one: \['learner'\]"
+        ):
+            system.compile(harness.sgd(names))
+
+    @parameterized.parameters(False, True)
+    def test_variable_without_a_gradient_is_named(self, run_eagerly):
+        x = keras.Input((1,))
+        y = keras.layers.Dense(1, name="used")(x)
+        lost = keras.layers.Dense(1, name="lost")(x)
+        player = keras.Model(x, {"y": y, "lost": lost})
+
+        class Forgetful(Quadratic):
+            def terms(self, batch):
+                answer = self.players["learner"](batch["x"])["y"]
+                return {"far": tf.reduce_mean(answer)}
+
+        system = Forgetful({"learner": player})
+        system.compile(harness.sgd(system.players), run_eagerly=run_eagerly)
+        with self.assertRaisesRegex(
+            ValueError, "No gradient reaches lost/kernel, lost/bias of the"
+        ):
+            system.fit(batches(1), verbose=0)
+
+    @parameterized.parameters(-0.1, 1.0, 2.0)
+    def test_average_that_never_learns_or_runs_away(self, decay):
+        players = {"generator": learner()}
+        with self.assertRaisesRegex(ValueError, r"average_decay is .*\[0, 1\)"):
+            Quadratic(players, average_decay=decay)
+
+    def test_words_without_a_reader(self):
+        system = systems.GAN(harness.toy_players())
+        with self.assertRaisesRegex(ValueError, "needs a text_encoder"):
+            system.generate(["a red heart"])
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,7 @@
+"""Hands on Bazel's built-in C++ rules, which its own tools ask for here."""
+
+cc_binary = native.cc_binary
+cc_library = native.cc_library
+cc_test = native.cc_test
+cc_toolchain = native.cc_toolchain
+cc_toolchain_suite = native.cc_toolchain_suite
