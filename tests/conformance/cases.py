@@ -53,6 +53,10 @@ def _everything(players, **kwargs):
     return systems.GANINTCLS(players, game=game, loss_weights=weights, **kwargs)
 
 
+def _seeking(players, **kwargs):
+    return systems.DFGAN(players, loss_weights={"seeking": 1.0}, **kwargs)
+
+
 SYSTEMS = (
     SystemRow("GAN", systems.GAN, ("real", "fake", "fool")),
     SystemRow(
@@ -80,6 +84,7 @@ SYSTEMS = (
         ("real", "wrong", "fake", "penalty", "fool"),
         norm=None,
     ),
+    SystemRow("DFGAN_seeking", _seeking, systems.DFGAN.TERMS, norm=None),
 )
 
 NETWORKS = tuple(
