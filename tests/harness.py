@@ -5,6 +5,8 @@ Nothing here imports the library, so every room's tests may use it.
 
 import functools
 import math
+import os
+import sys
 
 import keras
 import numpy as np
@@ -44,6 +46,21 @@ def strategy(replicas):
     if replicas == 1:
         return tf.distribute.get_strategy()
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+# Other processes.
+
+
+def child_environment():
+    """Says where a child process finds the library: where we found it.
+
+    Returns:
+        dict for `subprocess.run`.
+    """
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
 
 
 # Toys.

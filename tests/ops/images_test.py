@@ -1,0 +1,77 @@
+"""Pictures keep their bytes on the way in and out."""
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i.ops import images
+
+
+class RangeTest(tf.test.TestCase):
+    """Bytes and floats."""
+
+    def test_every_byte_survives_the_round_trip(self):
+        every = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+        floats = images.to_float(every)
+        self.assertEqual(floats.dtype, tf.float32)
+        self.assertAllEqual(images.to_uint8(floats), every)
+
+    def test_ends_and_middle_are_where_they_should_be(self):
+        floats = images.to_float(np.uint8([0, 255]))
+        self.assertAllEqual(floats, [-1.0, 1.0])
+        # -1 + 2 / 255 * 127.6 is nearer to 128 than to 127.
+        near = [-1.0 + 2.0 / 255.0 * x for x in (127.4, 127.6)]
+        self.assertAllEqual(images.to_uint8(near), [127, 128])
+
+    def test_values_beyond_the_range_are_cut(self):
+        self.assertAllEqual(images.to_uint8([-3.0, 1.7]), [0, 255])
+
+    def test_half_precision_comes_back_as_bytes(self):
+        halves = tf.constant([-1.0, 0.5, 1.0], tf.bfloat16)
+        self.assertEqual(images.to_uint8(halves).dtype, tf.uint8)
+        self.assertAllEqual(images.to_uint8(halves), [0, 191, 255])
+
+
+class GridTest(tf.test.TestCase, parameterized.TestCase):
+    """Pictures in rows."""
+
+    @parameterized.parameters((1, 1), (4, 2), (5, 2), (3, 7))
+    def test_each_picture_lies_in_its_cell_and_the_rest_is_white(
+        self, count, columns
+    ):
+        draw = np.random.default_rng(0)
+        pictures = draw.integers(0, 200, (count, 3, 4, 3)).astype(np.uint8)
+        gap, rows = 2, -(-count // columns)
+        sheet = images.grid(pictures, columns, gap)
+        self.assertEqual(sheet.shape, (rows * 5 + gap, columns * 6 + gap, 3))
+        left = np.full_like(sheet, 255)
+        for index in range(count):
+            row, column = divmod(index, columns)
+            y, x = gap + row * 5, gap + column * 6
+            cell = np.s_[y : y + 3, x : x + 4]
+            self.assertAllEqual(sheet[cell], pictures[index])
+            left[cell] = sheet[cell]
+        self.assertAllEqual(sheet, left)
+
+
+class SizesTest(tf.test.TestCase, parameterized.TestCase):
+    """Resolutions by doubling."""
+
+    @parameterized.parameters(
+        (8, 4, [4, 8]),
+        (64, 4, [4, 8, 16, 32, 64]),
+        (24, 3, [3, 6, 12, 24]),
+    )
+    def test_sizes_double(self, image_size, base, sizes):
+        self.assertEqual(images.sizes_up_to(image_size, base), sizes)
+
+    @parameterized.parameters(4, 3, 48, 0, -8)
+    def test_other_sizes_get_a_sentence(self, image_size):
+        with self.assertRaisesRegex(
+            ValueError, f"image_size is {image_size}; allowed .*8, 16, 32"
+        ):
+            images.sizes_up_to(image_size)
+
+
+if __name__ == "__main__":
+    tf.test.main()
