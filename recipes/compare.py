@@ -16,12 +16,13 @@ from absl import flags
 from ml_collections import config_flags
 
 from keras_t2i.ops import files, images, sheets
-from recipes import messages, train
+from recipes import messages, training, wiring
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config",
     "recipes/configs/gan_cls_openmoji.py",
-    "What all systems share; system.name is replaced.",
+    "What all systems share, with its scale after a colon; the name of the "
+    "system and the weights of the four variants are replaced.",
     lock_config=True,
 )
 _WORKDIR = flags.DEFINE_string(
@@ -44,29 +45,52 @@ VARIANTS = {
 
 def main(_):
     """Compares from the flags."""
+    names, shared = _SYSTEMS.value, _CONFIG.value
     workdir = pathlib.Path(_WORKDIR.value)
-    rows = []
-    for name in _SYSTEMS.value:
-        config = _CONFIG.value.copy_and_resolve_references()
-        config.system.name = name
-        config.system.update(VARIANTS.get(name, {}))
-        rows.append(row(train.train(config, workdir / name), config))
-    captions = list(_CONFIG.value.samples.captions)
-    names = [
+    configs = {name: variant(shared, name) for name in names}
+    if not configs:
+        raise ValueError("Name at least one system with --systems.")
+    for name, config in configs.items():
+        training.check(config, workdir / name)
+    rows = [
+        row(training.train(config, workdir / name), config)
+        for name, config in configs.items()
+    ]
+    captions = list(shared.samples.captions)
+    words = [
         f"{name}: {caption}" if not column else caption
-        for name in _SYSTEMS.value
+        for name in configs
         for column, caption in enumerate(captions)
     ]
     sheet = sheets.captioned_grid(
         np.concatenate(rows),
-        names,
+        words,
         len(captions),
-        title=f"{', '.join(_SYSTEMS.value)}: "
-        f"{_CONFIG.value.train.moves:,} moves each",
+        title=f"{', '.join(configs)}: {shared.train.moves:,} moves each",
         scale=max(1, 128 // rows[0].shape[1]),
     )
     files.atomic_write(workdir / "compare.png", sheet)
     print(f"The sheet is {workdir / 'compare.png'}")
+
+
+def variant(shared, name):
+    """Makes the config of one of the systems.
+
+    Args:
+        shared: what all share.
+        name: the system.
+
+    Returns:
+        The config.
+
+    Raises:
+        ValueError: if the system is unknown.
+    """
+    wiring.choose("--systems", name, wiring.systems_by_name())
+    config = shared.copy_and_resolve_references()
+    config.system.name = name
+    config.system.update(VARIANTS.get(name, {}))
+    return config
 
 
 def row(system, config):

@@ -12,7 +12,7 @@ import pathlib
 from absl import flags
 
 from keras_t2i import serving
-from recipes import messages, wiring
+from recipes import messages, trained
 
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "A run directory of recipes.train; its newest checkpoint."
@@ -31,16 +31,11 @@ def main(_):
     if flag == "preset" and not _OUT.value:
         raise ValueError("Say with --out=FOLDER where to write.")
     if flag == "preset":
-        painter, card = wiring.preset_with_card(name)
+        found = trained.preset(name)
     else:
-        system, config = wiring.restored(messages.folder(flag, name))
-        painter = system.painter
-        card = {
-            "recipe": config.to_dict(),
-            "moves": int(system.moves.numpy()),
-        }
+        found = trained.run(messages.folder(flag, name))
     out = pathlib.Path(_OUT.value or pathlib.Path(name, "saved_model"))
-    serving.export(painter, out, card)
+    serving.export(found.painter, out, found.card)
     print(f"""The SavedModel lies in {out}. Draw with it:
 
   python -m recipes.sample --saved_model={out} --caption="a red heart"

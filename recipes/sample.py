@@ -19,7 +19,7 @@ from absl import flags
 
 from keras_t2i import serving
 from keras_t2i.data import captions as texts
-from recipes import drawing, messages, wiring
+from recipes import drawing, messages, trained
 
 _SHEET = "samples.png"
 _PRESET = flags.DEFINE_string(
@@ -172,9 +172,11 @@ def open_painter():
         saved_model=_SAVED_MODEL.value,
     )
     if flag == "preset":
-        return wiring.preset(name)
+        return trained.preset(name).painter
     path = messages.folder(flag, name)
-    return wiring.painter(path) if flag == "workdir" else serving.load(path)
+    if flag == "workdir":
+        return trained.run(path).painter
+    return serving.load(path)
 
 
 def _ends(names, steps):

@@ -1,20 +1,18 @@
 """Turns a config into objects: the only place where names become things."""
 
-import difflib
-import hashlib
-import json
+import inspect
 import os
 import pathlib
 
 import keras
 import numpy as np
 import tensorflow as tf
-from ml_collections import config_dict
 
-from keras_t2i import callbacks, data, networks, systems, weights
+from keras_t2i import data, networks, systems, weights
 from keras_t2i.data import catalog, pipeline
 from keras_t2i.encoders import text as text_room
 from keras_t2i.losses import adversarial
+from recipes import messages
 
 _PRECISIONS = ("float32", "mixed_bfloat16")
 
@@ -45,33 +43,10 @@ def choose(what: str, name: str, table):
     """
     if name in table:
         return table[name]
-    near = difflib.get_close_matches(str(name), list(table), 1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ValueError(
-        f"{what} is {name!r}; known: {', '.join(sorted(table))}.{hint}"
+        f"{what} is {name!r}; known: {', '.join(sorted(table)) or 'none'}."
+        f"{messages.near(str(name), table)}"
     )
-
-
-def read_config(workdir: str | os.PathLike) -> config_dict.ConfigDict:
-    """Reads the config that a run directory was made with.
-
-    Args:
-        workdir: the run directory.
-
-    Returns:
-        The locked config.
-
-    Raises:
-        ValueError: if there is none, or it can't be read.
-    """
-    path = pathlib.Path(workdir) / "config.json"
-    try:
-        return config_dict.ConfigDict(json.loads(path.read_text())).lock()
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{path} can't be read ({error}); is {workdir} a run directory "
-            "made by recipes.train?"
-        ) from error
 
 
 def source(config, split: str):
@@ -100,9 +75,11 @@ class Letters:
         dim: int. Length of the sentence vector.
     """
 
+    name = "letters"
+    max_words = 64
+
     def __init__(self, dim: int = 16):
         self.dim = dim
-        self.max_words = 64
         self.digest = f"letters-{dim}"
 
     def __call__(self, captions):
@@ -197,7 +174,7 @@ def system(config, encoder):
         `systems.System`, compiled.
 
     Raises:
-        ValueError: if a name or a precision is unknown.
+        ValueError: if a name, a precision or an argument is unknown.
     """
     precision = config.train.precision
     choose("config.train.precision", precision, dict.fromkeys(_PRECISIONS))
@@ -205,33 +182,18 @@ def system(config, encoder):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        players = _players(config, encoder)
+        players = {
+            name: _network(config, name, encoder)
+            for name in ("discriminator", "generator")
+        }
         built = _system(config, players, encoder)
     finally:
         keras.config.set_dtype_policy(before)
-    rates = config.optimizers
     built.compile(
-        {name: optimizer(rates[name]) for name in players},
+        {name: optimizer(config.optimizers[name], name) for name in players},
         xla=config.train.xla,
     )
     return built
-
-
-def _players(config, encoder):
-    rooms = {
-        name: getattr(networks, name)
-        for name in networks.__all__
-        if name != "Painter"
-    }
-    players = {}
-    for player in ("discriminator", "generator"):
-        section = given(config.networks[player])
-        what = f"config.networks.{player}.name"
-        room = choose(what, section.pop("name"), rooms)
-        players[player] = getattr(room, player)(
-            image_size=config.data.image_size, text_dim=encoder.dim, **section
-        )
-    return players
 
 
 def given(section) -> dict:
@@ -246,13 +208,36 @@ def given(section) -> dict:
     return {key: value for key, value in section.items() if value is not None}
 
 
+def _network(config, player, encoder):
+    rooms = {
+        name: getattr(networks, name)
+        for name in networks.__all__
+        if inspect.ismodule(getattr(networks, name))
+    }
+    build, section = _chosen(
+        f"config.networks.{player}",
+        config.networks[player],
+        {name: getattr(room, player) for name, room in rooms.items()},
+    )
+    return build(
+        image_size=config.data.image_size, text_dim=encoder.dim, **section
+    )
+
+
+def systems_by_name() -> dict:
+    """Lists the systems that a config may name.
+
+    Returns:
+        dict, name -> class.
+    """
+    return {n: getattr(systems, n) for n in systems.__all__ if n != "System"}
+
+
 def _system(config, players, encoder):
-    known = {n: getattr(systems, n) for n in systems.__all__ if n != "System"}
-    section = given(config.system)
-    kind = choose("config.system.name", section.pop("name"), known)
+    kind, section = _chosen("config.system", config.system, systems_by_name())
     return kind(
         players,
-        game=game(config.game),
+        game=_game(config.game),
         loss_weights=given(config.loss_weights),
         seed=config.train.seed,
         text_encoder=encoder,
@@ -260,30 +245,20 @@ def _system(config, players, encoder):
     )
 
 
-def game(section) -> adversarial.Game | None:
-    """Chooses the adversarial game.
-
-    Args:
-        section: `config.game`.
-
-    Returns:
-        `losses.adversarial.Game`, or None for the system's own.
-
-    Raises:
-        ValueError: if it is unknown.
-    """
-    chosen = given(section)
-    if "name" not in chosen:
-        return None
+def _game(section):
+    if not given(section):
+        return None  # The system's own.
     games = {"bce": adversarial.bce, "hinge": adversarial.hinge}
-    return choose("config.game.name", chosen.pop("name"), games)(**chosen)
+    game, section = _chosen("config.game", section, games)
+    return game(**section)
 
 
-def optimizer(section) -> keras.optimizers.Optimizer:
+def optimizer(section, player: str) -> keras.optimizers.Optimizer:
     """Makes an optimizer.
 
     Args:
         section: one of `config.optimizers`.
+        player: whose it is, for messages.
 
     Returns:
         `keras.optimizers.Adam`, its rate halved in steps if asked.
@@ -291,9 +266,8 @@ def optimizer(section) -> keras.optimizers.Optimizer:
     Raises:
         ValueError: if it is unknown.
     """
-    kind = choose(
-        "optimizer name", section.name, {"Adam": keras.optimizers.Adam}
-    )
+    what = f"config.optimizers.{player}.name"
+    kind = choose(what, section.name, {"Adam": keras.optimizers.Adam})
     rate = section.learning_rate
     if section.halve_every:
         rate = keras.optimizers.schedules.ExponentialDecay(
@@ -307,97 +281,24 @@ def optimizer(section) -> keras.optimizers.Optimizer:
     )
 
 
-def restored(workdir: str | os.PathLike):
-    """Rebuilds a run's system as its newest checkpoint left it.
-
-    Args:
-        workdir: the run directory.
-
-    Returns:
-        (system, config).
-
-    Raises:
-        ValueError: if there is no checkpoint, or it can't be read.
-    """
-    config = read_config(workdir)
-    built = system(config, text_encoder(config))
-    folder = pathlib.Path(workdir) / "checkpoints"
-    if not callbacks.restore(built, folder):
-        raise ValueError(
-            f"{folder} holds no checkpoint; train first: python -m "
-            f"recipes.train --workdir={workdir}"
-        )
-    return built, config
+def _chosen(what, section, table):
+    """Finds the thing a section names and what it is to be called with."""
+    section = given(section)
+    thing = choose(f"{what}.name", section.pop("name", None), table)
+    takes = _takes(thing)
+    for key in section:
+        if key not in takes:
+            raise ValueError(
+                f"{what}.{key} is {section[key]!r}, but "
+                f"{thing.__name__} takes no {key}."
+            )
+    return thing, section
 
 
-def painter(workdir: str | os.PathLike) -> networks.Painter:
-    """Rebuilds a run's generator with its reader, to draw with.
-
-    Args:
-        workdir: the run directory.
-
-    Returns:
-        `networks.Painter`, the averaged generator if there is one.
-
-    Raises:
-        ValueError: if there is no checkpoint, or it can't be read.
-    """
-    return restored(workdir)[0].painter
-
-
-def preset(name: str) -> networks.Painter:
-    """Opens a trained generator that came with the package.
-
-    Args:
-        name: for instance "openmoji_64".
-
-    Returns:
-        `networks.Painter`.
-
-    Raises:
-        ValueError: if it is unknown, or its reader's weights are missing.
-    """
-    return preset_with_card(name)[0]
-
-
-def preset_with_card(name: str):
-    """Opens a preset together with its card.
-
-    Args:
-        name: for instance "openmoji_64".
-
-    Returns:
-        (`networks.Painter`, card dict).
-
-    Raises:
-        ValueError: if it is unknown, or its reader's weights are missing.
-    """
-    choose("--preset", name, dict.fromkeys(weights.presets.names()))
-    generator, card = weights.presets.load(name)
-    encoder = text_encoder(preset_config(card))
-    return networks.Painter(generator, encoder), card
-
-
-def preset_config(card) -> config_dict.ConfigDict:
-    """Reads the config that a preset was trained with off its card.
-
-    Args:
-        card: a preset's card.
-
-    Returns:
-        The locked config.
-    """
-    return config_dict.ConfigDict(card["recipe"]).lock()
-
-
-def digest(config) -> str:
-    """Names a config by its content.
-
-    Args:
-        config: a ConfigDict.
-
-    Returns:
-        12 hexadecimal digits.
-    """
-    text = config.to_json(sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def _takes(thing) -> set:
+    """Lists the arguments of a function, or of a class and its bases."""
+    makers = [thing]
+    if inspect.isclass(thing):
+        is_ours = [k for k in thing.__mro__ if issubclass(k, systems.System)]
+        makers = [kind.__init__ for kind in is_ours]
+    return {name for x in makers for name in inspect.signature(x).parameters}

@@ -1,4 +1,4 @@
-r"""Turns a judged run into a preset: float16 weights and a card.
+r"""Turns a run into a preset: float16 weights and a card.
 
     python -m tools.make_preset --workdir=runs/openmoji --name=openmoji_64
 
@@ -10,13 +10,16 @@ import pathlib
 
 from absl import flags
 
-from keras_t2i import weights
+from keras_t2i import networks, weights
 from keras_t2i.callbacks import journal
-from recipes import evaluate, messages, wiring
-from tools import results
+from recipes import judging, messages, trained, wiring
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "A trained run directory.")
-_NAME = flags.DEFINE_string("name", None, "What the preset is called.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "A trained run directory.", required=True
+)
+_NAME = flags.DEFINE_string(
+    "name", None, "What the preset is called.", required=True
+)
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Noises each caption is drawn with.")
 _FOLDER = flags.DEFINE_string(
     "folder", None, "Where the preset goes; else into the package."
@@ -25,23 +28,23 @@ _FOLDER = flags.DEFINE_string(
 
 def main(_):
     """Makes a preset from the flags."""
-    make(_WORKDIR.value, _NAME.value, _SEEDS.value, _FOLDER.value)
+    make(_WORKDIR.value, _NAME.value, _FOLDER.value, seeds=_SEEDS.value)
 
 
-def make(workdir, name, seeds, folder=None):
+def make(workdir, name, folder=None, **judged):
     """Saves a run's generator, judges what was saved, completes the card.
 
     Args:
         workdir: the run directory.
         name: what the preset is called.
-        seeds: noises each test caption is drawn with.
         folder: where it goes; None is the package's own.
+        **judged: `seeds` and `most` of `recipes.judging.judge`.
 
     Raises:
         ValueError: if the run can't be read.
     """
-    folder = {} if folder is None else {"folder": folder}
-    system, config = wiring.restored(workdir)
+    found = trained.run(workdir)
+    config, painter = found.config, found.painter
     section = wiring.given(config.networks.generator)
     card = {
         "name": name,
@@ -49,29 +52,24 @@ def make(workdir, name, seeds, folder=None):
         "arguments": {
             **section,
             "image_size": config.data.image_size,
-            "text_dim": system.text_encoder.dim,
+            "text_dim": painter.text_encoder.dim,
         },
-        "recipe": config.to_dict(),
-        "moves": int(system.moves.numpy()),
-        "minutes": results.minutes(
+        **found.card,
+        "minutes": journal.minutes(
             journal.read(pathlib.Path(workdir) / "metrics.jsonl")
         ),
         "data": {
             split: wiring.source(config, split).digest
             for split in ("train", "test")
         },
-        "seeds": seeds,
-        "scores": [],
+        "judged": judged,
     }
-    weights.presets.save(name, system.painter.generator, card, **folder)
-    generator, _ = weights.presets.load(name, **folder)
-    painter = type(system.painter)(generator, system.text_encoder)
-    rows = evaluate.judge(
-        config, painter, card["moves"], seeds=seeds, untrained=False
-    )
-    weights.presets.save(
-        name, generator, {**card, "scores": list(rows)}, **folder
-    )
+    weights.presets.save(name, painter.generator, card, folder)
+    generator, _ = weights.presets.load(name, folder)
+    rounded = networks.Painter(generator, painter.text_encoder)
+    rows = judging.judge(trained.Trained(rounded, card), beside=False, **judged)
+    card["scores"] = list(rows)
+    weights.presets.save(name, generator, card, folder)
 
 
 if __name__ == "__main__":

@@ -57,30 +57,13 @@ def keep(workdir: pathlib.Path, name: str | None, command: str | None):
         "command": command,
         "config": config,
         "seed": config["train"]["seed"],
-        "minutes": minutes(journal.read(workdir / "metrics.jsonl")),
+        "minutes": journal.minutes(journal.read(workdir / "metrics.jsonl")),
         "commit": _commit(),
     }
     lines = (workdir / "scores.jsonl").read_text().splitlines()
     rows = [json.dumps({**json.loads(line), "run": run}) for line in lines]
     path = ROOT / "recipes" / "results" / f"{name}.jsonl"
     files.atomic_write(path, "\n".join([*rows, ""]).encode())
-
-
-def minutes(rows) -> float:
-    """Adds up the time of a run that may have been cut off and resumed.
-
-    Args:
-        rows: the run's journal; "seconds" begins anew at each resumption.
-
-    Returns:
-        Minutes, one decimal.
-    """
-    total, last = 0.0, 0.0
-    for row in rows:
-        if row["seconds"] < last:
-            total += last
-        last = row["seconds"]
-    return round((total + last) / 60, 1)
 
 
 def rendered(text: str) -> str:

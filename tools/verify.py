@@ -14,21 +14,24 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from absl import flags  # noqa: E402
 
 from keras_t2i.metrics import evaluator  # noqa: E402
-from recipes import evaluate, messages, wiring  # noqa: E402
+from recipes import judging, messages, trained  # noqa: E402
 
 _PRESET = flags.DEFINE_string(
     "preset", None, "The preset to verify.", required=True
+)
+_FOLDER = flags.DEFINE_string(
+    "folder", None, "Where the preset lies; else in the package."
 )
 
 
 def main(_):
     """Verifies from the flags."""
-    painter, card = wiring.preset_with_card(_PRESET.value)
-    config = wiring.preset_config(card)
-    rows = evaluate.judge(
-        config, painter, card["moves"], seeds=card["seeds"], untrained=False
-    )
-    sys.exit(0 if report(card["scores"], rows) else 1)
+    found = trained.preset(_PRESET.value, _FOLDER.value)
+    claims = found.card.get("scores")
+    if not claims:
+        raise ValueError(f"The card of {_PRESET.value} claims no scores.")
+    rows = judging.judge(found, beside=False, **found.card["judged"])
+    sys.exit(0 if report(claims, rows) else 1)
 
 
 def report(claims, rows) -> bool:

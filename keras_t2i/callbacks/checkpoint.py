@@ -1,23 +1,31 @@
 """Keeps a run so that nothing is lost when it is cut off."""
 
+import itertools
 import json
 import os
 import pathlib
+import re
+import shutil
 
 import keras
 import tensorflow as tf
 
 from keras_t2i.ops import files
 
-_CARD = "contents.json"
+_CARD, _ARRAYS = "contents.json", "arrays"
 
 
 class Checkpoint(keras.callbacks.Callback):
     """Saves everything that the next move depends on, at the end of epochs.
 
-    Networks, averages, optimizers and the count of moves are saved. Draws and
-    data order depend on the seed and that count alone, so a run that goes on
-    from here equals one that never stopped, bit for bit.
+    Players, average, optimizers and the count of moves are saved; draws and
+    data order depend on the seed and that count alone. So a run that goes on
+    from here equals one that never stopped, bit for bit. Frozen encoders are
+    not saved.
+
+    Each checkpoint is a folder, move_00000100, written beside and renamed:
+    what stands there under that name is whole. Remove one to go on from the
+    one before.
 
     Args:
         folder: str or path. Where checkpoints are kept.
@@ -26,6 +34,7 @@ class Checkpoint(keras.callbacks.Callback):
         every: int > 0. Epochs between two savings; the last is always saved.
 
     Raises:
+        ValueError: if `keep` or `every` is below 1.
         OSError: while saving, if the disk refuses; the checkpoint before
             stays and is named.
     """
@@ -34,14 +43,13 @@ class Checkpoint(keras.callbacks.Callback):
         self, folder: str | os.PathLike, keep: int = 2, every: int = 1
     ):
         super().__init__()
+        if keep < 1 or every < 1:
+            raise ValueError(
+                f"keep is {keep} and every is {every}; allowed: 1 and more."
+            )
         self.folder = pathlib.Path(folder)
         self.keep = keep
         self.every = every
-        self._manager = None
-
-    def set_model(self, model):
-        super().set_model(model)
-        self._manager = _manager(model, self.folder, self.keep)
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0:
@@ -52,23 +60,20 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _save(self):
         move = int(self.model.moves.numpy())
-        latest = self._manager.latest_checkpoint
-        if latest and latest.endswith(f"-{move}"):
+        target = self.folder / f"move_{move:08d}"
+        if target.exists():
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            files.atomic_write(
-                self.folder / _CARD,
-                json.dumps(_contents(self.model), indent=1).encode(),
-            )
-            self._manager.save(checkpoint_number=move)
+            _write(self.model, target)
         except (OSError, tf.errors.OpError) as error:
-            _sweep(self.folder, move)
+            kept = _kept(self.folder)
             raise OSError(
                 f"Saving move {move} in {self.folder} failed "
                 f"({_reason(error)}). "
-                + (f"{latest} is whole." if latest else "Nothing was saved.")
+                + (f"{kept[-1]} is whole." if kept else "Nothing was saved.")
             ) from error
+        for old in _kept(self.folder)[: -self.keep]:
+            shutil.rmtree(old)
 
 
 def restore(system, folder: str | os.PathLike) -> int:
@@ -86,68 +91,97 @@ def restore(system, folder: str | os.PathLike) -> int:
             the first difference, or can't be read. The system is then as
             it was.
     """
-    folder = pathlib.Path(folder)
-    latest = _manager(system, folder, 2).latest_checkpoint
-    if latest is None:
+    kept = _kept(pathlib.Path(folder))
+    if not kept:
         return 0
-    _check_contents(system, folder, latest)
+    latest = kept[-1]
+    _check_card(system, latest)
+    books = _books(system)
+    before = [(v, v.numpy()) for book in books.values() for v in book]
     try:
-        status = tf.train.Checkpoint(system=system).restore(latest)
-        status.assert_existing_objects_matched()
+        status = tf.train.Checkpoint(**books).read(os.fspath(latest / _ARRAYS))
+        status.assert_consumed()
     except (tf.errors.OpError, AssertionError, ValueError) as error:
-        raise ValueError(
-            f"The checkpoint {latest} can't be read ({_reason(error)}). "
-            f"Remove it from {folder} to go on from an older one."
-        ) from error
+        for variable, value in before:
+            variable.assign(value)
+        raise _unreadable(latest, error) from error
     return int(system.moves.numpy())
 
 
-def _manager(system, folder, keep):
-    return tf.train.CheckpointManager(
-        tf.train.Checkpoint(system=system),
-        os.fspath(folder),
-        max_to_keep=keep,
-        checkpoint_name="move",
-    )
+def _kept(folder):
+    """Finds the whole checkpoints, oldest first."""
+    return sorted(folder.glob("move_????????"))
+
+
+def _write(system, target):
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        card = json.dumps(_contents(system), indent=1)
+        files.atomic_write(beside / _CARD, card.encode())
+        arrays = tf.train.Checkpoint(**_books(system))
+        arrays.write(os.fspath(beside / _ARRAYS))
+        beside.rename(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _books(system) -> dict:
+    """Lists the variables that a move depends on: owner -> variables."""
+    owners = {name: p.weights for name, p in system.players.items()}
+    for name, optimizer in getattr(system, "optimizers", {}).items():
+        owners[f"{name}_optimizer"] = optimizer.variables
+    if system.average is not None:
+        owners["average"] = system.average.weights
+    owners["moves"] = [system.moves]
+    return {name: [v.value for v in own] for name, own in owners.items()}
 
 
 def _contents(system) -> dict:
-    variables = {}
-    for name, player in system.players.items():
-        for variable in player.weights:
-            path = f"{name}/{variable.path}"
-            variables[path] = [*variable.shape, variable.dtype]
+    variables = {
+        owner: [_describe(variable) for variable in book]
+        for owner, book in _books(system).items()
+    }
     return {"system": type(system).__name__, "variables": variables}
 
 
-def _check_contents(system, folder, latest):
+def _describe(variable) -> str:
+    # Keras counts the layers of a process: conv2d_7 here is conv2d_2 there.
+    name = re.sub(r"_\d+(?=[_/]|$)", "", variable.name.split(":")[0])
+    return f"{name} {tuple(variable.shape)} {variable.dtype.name}"
+
+
+def _check_card(system, latest):
     try:
-        saved = json.loads((folder / _CARD).read_text())
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{folder / _CARD}, the table of what {latest} holds, can't be "
-            f"read ({_reason(error)})."
-        ) from error
+        saved = json.loads((latest / _CARD).read_text())
+        kind, books = saved["system"], dict(saved["variables"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unreadable(latest, error) from error
     ours = _contents(system)
-    if saved["system"] != ours["system"]:
+    if kind != ours["system"]:
         raise ValueError(
-            f"The checkpoint {latest} holds a {saved['system']}; this run "
-            f"builds a {ours['system']}. Take another run directory."
+            f"The checkpoint {latest} holds a {kind}; this run builds a "
+            f"{ours['system']}. Take another run directory."
         )
-    paths = sorted(set(saved["variables"]) | set(ours["variables"]))
-    for path in paths:
-        there, here = (x["variables"].get(path) for x in (saved, ours))
-        if there != here:
-            raise ValueError(
-                f"The checkpoint {latest} is of another shape: {path} is "
-                f"{there or 'missing'} there and {here or 'missing'} here. "
-                "Take another run directory, or the config it was made with."
-            )
+    for owner in sorted(set(books) | set(ours["variables"])):
+        pairs = itertools.zip_longest(
+            books.get(owner, ()), ours["variables"].get(owner, ())
+        )
+        for place, (there, here) in enumerate(pairs):
+            if there != here:
+                raise ValueError(
+                    f"The checkpoint {latest} is of another shape: variable "
+                    f"{place} of the {owner} is {there or 'missing'} there "
+                    f"and {here or 'missing'} here. Take another run "
+                    "directory, or the config it was made with."
+                )
 
 
-def _sweep(folder, move):
-    for path in folder.glob(f"move-{move}.*"):
-        path.unlink(missing_ok=True)
+def _unreadable(latest, error):
+    return ValueError(
+        f"The checkpoint {latest} can't be read ({_reason(error)}). Remove "
+        "it to go on from the one before, if there is one."
+    )
 
 
 def _reason(error) -> str:

@@ -60,7 +60,7 @@ def read(path: str | os.PathLike) -> list[dict]:
     """Reads a journal in order of moves.
 
     A run that was cut off and resumed may have written a move twice; the
-    later line counts. A last line cut off in mid-word is left out.
+    later line counts. A line that was cut off in mid-word is left out.
 
     Args:
         path: the JSONL file; it may be missing.
@@ -70,14 +70,31 @@ def read(path: str | os.PathLike) -> list[dict]:
     """
     path = pathlib.Path(path)
     rows = {}
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in path.read_bytes().splitlines() if path.exists() else ():
         try:
             row = json.loads(line)
         except ValueError:
             continue
-        if "terms" in row:
+        if isinstance(row, dict) and {"move", "terms"} <= set(row):
             rows[row["move"]] = row
     return [rows[move] for move in sorted(rows)]
+
+
+def minutes(rows) -> float:
+    """Adds up the time of a run that may have been cut off and resumed.
+
+    Args:
+        rows: the run's journal; "seconds" begins anew at each resumption.
+
+    Returns:
+        Minutes, one decimal.
+    """
+    total, last = 0.0, 0.0
+    for row in rows:
+        if row["seconds"] < last:
+            total += last
+        last = row["seconds"]
+    return round((total + last) / 60, 1)
 
 
 def _draw(rows):

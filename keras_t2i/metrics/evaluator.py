@@ -1,6 +1,5 @@
 """Judges candidates on one scale and says with each figure how it was made."""
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -10,7 +9,6 @@ import tensorflow as tf
 
 from keras_t2i import version
 from keras_t2i.metrics import colours, diversity, features, r_precision, tfgan
-from keras_t2i.ops import files
 
 #: Draws of other pictures' texts over which R-precision is averaged.
 DRAWS = (0, 1, 2)
@@ -240,22 +238,6 @@ _PROMPTS = {
 }
 
 
-def mean_picture(batches: Iterable) -> np.ndarray:
-    """Averages pictures, pixel by pixel.
-
-    Args:
-        batches: yields (B, H, W, 3) uint8, at least one picture in all.
-
-    Returns:
-        (H, W, 3) uint8, rounded.
-    """
-    total, count = 0.0, 0
-    for batch in batches:
-        total = total + np.sum(batch, axis=0, dtype=np.float64)
-        count += len(batch)
-    return np.round(total / count).astype(np.uint8)
-
-
 def holds(claim: Mapping, measured: Mapping) -> bool:
     """Tells whether a repetition confirms a row of a card.
 
@@ -268,12 +250,6 @@ def holds(claim: Mapping, measured: Mapping) -> bool:
     """
     low, high = claim["interval"]
     return bool(low <= measured["value"] <= high)
-
-
-def write(path: str | os.PathLike, rows: Iterable[Mapping]) -> None:
-    """Adds rows to a file, one line of JSON each, as they come."""
-    for row in rows:
-        files.append_line(path, json.dumps(row, allow_nan=False))
 
 
 def table(rows: Iterable[Mapping]) -> str:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pathlib
+import zipfile
 
 import keras
 import numpy as np
@@ -12,17 +13,23 @@ from keras_t2i import networks
 from keras_t2i.ops import files
 
 _FOLDER = pathlib.Path(__file__).parent / "data"
+_CARD, _WEIGHTS = "_preset.json", "_preset.npz"
 
 
-def names() -> list[str]:
-    """Lists the presets that can be loaded."""
-    return sorted(
-        path.name.removesuffix("_preset.json")
-        for path in _FOLDER.glob("*_preset.json")
-    )
+def names(folder: str | os.PathLike | None = None) -> list[str]:
+    """Lists the presets that can be loaded.
+
+    Args:
+        folder: where they lie; the package's own by default.
+
+    Returns:
+        Their names, sorted.
+    """
+    found = pathlib.Path(folder or _FOLDER).glob(f"*{_CARD}")
+    return sorted(path.name.removesuffix(_CARD) for path in found)
 
 
-def load(name: str, folder: str | os.PathLike = _FOLDER):
+def load(name: str, folder: str | os.PathLike | None = None):
     """Builds a trained generator.
 
     Args:
@@ -32,36 +39,36 @@ def load(name: str, folder: str | os.PathLike = _FOLDER):
     Returns:
         (`keras.Model` generator in float32, card). The card is a dict:
         "network" (its file in `networks`), "arguments" (of its builder),
-        "text" (the reader it was trained with), "recipe", "scores" ...
+        "weights" (the digest of its file), "recipe", "moves", "scores" ...
 
     Raises:
-        ValueError: if there is no such preset, or its files don't fit.
+        ValueError: if there is no such preset, or its files can't be read or
+            don't fit each other.
     """
     card_path, weights_path = _paths(name, folder)
     if not card_path.exists():
         raise ValueError(
-            f"There is no preset {name!r} in {folder}; known: "
-            f"{', '.join(names()) or 'none'}."
+            f"There is no preset {name!r} in {card_path.parent}; known: "
+            f"{', '.join(names(folder)) or 'none'}."
         )
-    card = json.loads(card_path.read_text())
-    generator = build(card)
-    with np.load(weights_path, allow_pickle=False) as kept:
-        arrays = {key: kept[key].astype(np.float32) for key in kept.files}
-    own = {v.path: v for v in generator.weights}
-    wrong = [
-        path
-        for path in sorted(set(own) | set(arrays))
-        if path not in own
-        or path not in arrays
-        or tuple(own[path].shape) != arrays[path].shape
-    ]
-    if wrong:
+    try:
+        card = json.loads(card_path.read_text())
+        generator = build(card)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
-            f"{weights_path} does not fit its card: {wrong[0]} is missing "
-            "or of another shape."
-        )
-    for path, variable in own.items():
-        variable.assign(arrays[path])
+            f"{card_path} describes no network of this version: {error!r}."
+        ) from error
+    arrays, own = _read(weights_path, card), _named(generator)
+    for key in sorted(set(own) | set(arrays)):
+        there = arrays[key].shape if key in arrays else "missing"
+        here = tuple(own[key].shape) if key in own else "missing"
+        if there != here:
+            raise ValueError(
+                f"{weights_path} does not fit its card: {key!r} is {there} "
+                f"there and {here} in the network."
+            )
+    for key, variable in own.items():
+        variable.assign(arrays[key].astype(np.float32))
     return generator, card
 
 
@@ -72,10 +79,8 @@ def build(card: dict):
         card: dict with "network" and "arguments".
 
     Returns:
-        `keras.Model` generator, float32; its variables are named alike in
-        every process.
+        `keras.Model` generator, float32.
     """
-    keras.backend.clear_session()
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
@@ -85,30 +90,53 @@ def build(card: dict):
         keras.config.set_dtype_policy(before)
 
 
-def save(name: str, generator, card: dict, folder: str | os.PathLike = _FOLDER):
+def save(
+    name: str, generator, card: dict, folder: str | os.PathLike | None = None
+):
     """Keeps a generator as a preset: float16 weights and a card.
 
     Args:
         name: what it is called.
         generator: `keras.Model` whose builder and arguments the card names.
         card: dict; "network" and "arguments" are needed to load it.
-        folder: where to keep it.
+        folder: where to keep it; the package's own by default.
 
     Raises:
         OSError: if it can't be written.
     """
     card_path, weights_path = _paths(name, folder)
-    twin = build(card)
     arrays = {
-        mine.path: theirs.numpy().astype(np.float16)
-        for mine, theirs in zip(twin.weights, generator.weights, strict=True)
+        key: variable.numpy().astype(np.float16)
+        for key, variable in _named(generator).items()
     }
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays)
-    files.atomic_write(weights_path, stream.getvalue())
+    data = stream.getvalue()
+    card = {**card, "weights": files.digest(data)}
+    files.atomic_write(weights_path, data)
     files.atomic_write(card_path, json.dumps(card, indent=1).encode())
 
 
+def _read(path, card) -> dict:
+    try:
+        data = path.read_bytes()
+        with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+            arrays = {key: kept[key] for key in kept.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} can't be read: {error}.") from error
+    if files.digest(data) != card.get("weights"):
+        raise ValueError(f"{path} is not the file that its card was made for.")
+    return arrays
+
+
+def _named(generator) -> dict:
+    # By place: the names of layers count those built before in the process.
+    return {
+        f"{place:03d} {variable.name}": variable
+        for place, variable in enumerate(generator.weights)
+    }
+
+
 def _paths(name, folder):
-    folder = pathlib.Path(folder)
-    return folder / f"{name}_preset.json", folder / f"{name}_preset.npz"
+    folder = pathlib.Path(folder or _FOLDER)
+    return folder / f"{name}{_CARD}", folder / f"{name}{_WEIGHTS}"

@@ -136,6 +136,8 @@ def smoke(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
         The same config: drawn shapes, 16 px, width 4, 4 moves.
     """
     config.data.update(name="shapes", image_size=16)
+    if config.data.crop is not None:
+        config.data.crop = 18
     config.text.encoder = "letters"
     config.networks.generator.update(width=4, noise_dim=8)
     config.networks.discriminator.width = 4

@@ -1,4 +1,4 @@
-"""Runs a recipe in this process as its command line would."""
+"""Runs a recipe or a tool in this process as its command line would."""
 
 import contextlib
 import importlib
@@ -6,32 +6,30 @@ import io
 import sys
 from unittest import mock
 
-import keras
 from absl import flags
 
 from recipes import messages
 
 
-def run(name, *words):
-    """Runs `python -m recipes.NAME words`.
+def run(name, *words, room="recipes"):
+    """Runs `python -m ROOM.NAME words`.
 
-    As in a fresh process, layers are numbered from the start. Recipes share
-    names of flags, which one process can hold once: those of the recipe
-    before are forgotten.
+    Commands share names of flags, which one process can hold once: those of
+    the command before are forgotten.
 
     Args:
-        name: str, the recipe.
+        name: str, the command.
         *words: str, the flags.
+        room: str, "recipes" or "tools".
 
     Returns:
         (exit code, what it printed, what it complained).
     """
-    keras.backend.clear_session()
     for flag in list(flags.FLAGS):
         owner = flags.FLAGS.find_module_defining_flag(flag)
-        if owner.startswith("recipes."):
+        if owner.startswith(("recipes.", "tools.")):
             delattr(flags.FLAGS, flag)
-    sys.modules.pop(f"recipes.{name}", None)
+    sys.modules.pop(f"{room}.{name}", None)
     printed, complained = io.StringIO(), io.StringIO()
     with (
         contextlib.redirect_stdout(printed),
@@ -39,8 +37,8 @@ def run(name, *words):
         mock.patch.object(sys, "argv", [name, *words]),
     ):
         try:
-            recipe = importlib.import_module(f"recipes.{name}")
-            code = messages.told(recipe.main)(messages.parse(sys.argv))
+            command = importlib.import_module(f"{room}.{name}")
+            code = messages.told(command.main)(messages.parse(sys.argv))
         except SystemExit as end:
             code = end.code
     return code or 0, printed.getvalue(), complained.getvalue()

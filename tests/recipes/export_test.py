@@ -5,12 +5,11 @@ import pathlib
 import tempfile
 from unittest import mock
 
-import keras
 import tensorflow as tf
 
 from keras_t2i import callbacks, serving
 from keras_t2i.ops import files, images
-from recipes import wiring
+from recipes import trained, wiring
 from recipes.configs import gan_cls_openmoji
 from tests.recipes import command
 
@@ -26,8 +25,9 @@ class ExportTest(tf.test.TestCase):
         self.run = self.folder / "run"
         config = gan_cls_openmoji.get_config("smoke")
         files.atomic_write(self.run / "config.json", config.to_json().encode())
-        keras.backend.clear_session()  # As a fresh process.
-        self.system = wiring.system(config, wiring.text_encoder(config))
+        self.system = wiring.system(
+            trained.exact(config), wiring.text_encoder(config)
+        )
         self.system.moves.assign(4)
         kept = callbacks.Checkpoint(self.run / "checkpoints")
         kept.set_model(self.system)
@@ -54,8 +54,8 @@ class ExportTest(tf.test.TestCase):
         self.assertEqual(served.card["recipe"]["data"]["name"], "shapes")
 
     def test_preset_goes_where_it_is_told_to(self):
-        opened = (self.system.painter, {"moves": 9})
-        with mock.patch.object(wiring, "preset_with_card", return_value=opened):
+        opened = trained.Trained(self.system.painter, {"moves": 9})
+        with mock.patch.object(trained, "preset", return_value=opened):
             complaint = self.refused("--preset=toy")
             out = self.folder / "served" / "1"
             code, *_ = command.run("export", "--preset=toy", f"--out={out}")

@@ -8,14 +8,13 @@ import sys
 import tempfile
 from unittest import mock
 
-import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i import callbacks, networks, serving, weights
 from keras_t2i.ops import files, images, noise
-from recipes import drawing, wiring
+from recipes import drawing, trained, wiring
 from recipes.configs import gan_cls_openmoji
 from tests.recipes import command
 
@@ -39,8 +38,7 @@ def _make_run(folder):
     config = gan_cls_openmoji.get_config("smoke")
     text = config.to_json().encode()
     files.atomic_write(folder / "config.json", text)
-    keras.backend.clear_session()  # As a fresh process.
-    system = wiring.system(config, wiring.text_encoder(config))
+    system = wiring.system(trained.exact(config), wiring.text_encoder(config))
     system.moves.assign(4)
     kept = callbacks.Checkpoint(folder / "checkpoints")
     kept.set_model(system)
@@ -187,7 +185,8 @@ class SampleTest(parameterized.TestCase, tf.test.TestCase):
         self.assertAllEqual(pictures, images.to_uint8(drawn))
 
     def test_preset_draws_what_its_painter_draws(self):
-        with mock.patch.object(wiring, "preset", return_value=self.painter):
+        toy = trained.Trained(self.painter, {})
+        with mock.patch.object(trained, "preset", return_value=toy):
             _, pictures = self.each(
                 "--preset=toy", "--caption=a car", model=False
             )

@@ -1,0 +1,112 @@
+"""Opens what was trained before: a run directory or a preset."""
+
+import json
+import os
+import pathlib
+from typing import NamedTuple
+
+from ml_collections import config_dict
+
+from keras_t2i import callbacks, networks, weights
+from recipes import wiring
+
+
+class Trained(NamedTuple):
+    """A generator that can draw, and how it came about.
+
+    Attributes:
+        painter: `networks.Painter`, in float32.
+        card: dict: "recipe" (the config as a dict), "moves" and, of a
+            preset, its scores.
+    """
+
+    painter: networks.Painter
+    card: dict
+
+    @property
+    def config(self) -> config_dict.ConfigDict:
+        """The config it was trained with, locked."""
+        return config_dict.ConfigDict(self.card["recipe"]).lock()
+
+
+def read_config(workdir: str | os.PathLike) -> config_dict.ConfigDict:
+    """Reads the config that a run directory was made with.
+
+    Args:
+        workdir: the run directory.
+
+    Returns:
+        The locked config.
+
+    Raises:
+        ValueError: if there is none, or it can't be read.
+    """
+    path = pathlib.Path(workdir) / "config.json"
+    try:
+        return config_dict.ConfigDict(json.loads(path.read_text())).lock()
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path} can't be read ({error}); is {workdir} a run directory "
+            "made by recipes.train?"
+        ) from error
+
+
+def run(workdir: str | os.PathLike) -> Trained:
+    """Opens a run as its newest checkpoint left it.
+
+    Args:
+        workdir: the run directory.
+
+    Returns:
+        Its generator, the averaged one if there is one.
+
+    Raises:
+        ValueError: if there is no checkpoint, or it can't be read.
+    """
+    config = read_config(workdir)
+    system = wiring.system(exact(config), wiring.text_encoder(config))
+    folder = pathlib.Path(workdir) / "checkpoints"
+    moves = callbacks.restore(system, folder)
+    if not moves:
+        raise ValueError(
+            f"{folder} holds no checkpoint; train first: python -m "
+            f"recipes.train --workdir={workdir}"
+        )
+    card = {"recipe": config.to_dict(), "moves": moves}
+    return Trained(system.painter, card)
+
+
+def preset(name: str, folder: str | os.PathLike | None = None) -> Trained:
+    """Opens a trained generator that came with the package.
+
+    Args:
+        name: for instance "openmoji_64".
+        folder: where it lies; the package's own by default.
+
+    Returns:
+        Its generator, and its card.
+
+    Raises:
+        ValueError: if it is unknown or damaged, or its reader's weights are
+            missing.
+    """
+    known = dict.fromkeys(weights.presets.names(folder))
+    wiring.choose("--preset", name, known)
+    generator, card = weights.presets.load(name, folder)
+    config = config_dict.ConfigDict(card["recipe"])
+    encoder = wiring.text_encoder(config)
+    return Trained(networks.Painter(generator, encoder), card)
+
+
+def exact(config) -> config_dict.ConfigDict:
+    """Asks for float32, in which pictures are judged and served.
+
+    Args:
+        config: the run's config.
+
+    Returns:
+        A copy; the variables it builds are the same.
+    """
+    config = config.copy_and_resolve_references()
+    config.train.precision = "float32"
+    return config

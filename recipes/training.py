@@ -1,0 +1,167 @@
+"""Trains in a run directory: what recipes.train and recipes.compare share."""
+
+import json
+import os
+import pathlib
+
+import tensorflow as tf
+
+from keras_t2i import callbacks
+from keras_t2i.ops import files
+from recipes import trained, wiring
+
+
+def train(config, workdir):
+    """Trains, or goes on training, until the config's count of moves.
+
+    Args:
+        config: the run's config.
+        workdir: the run directory.
+
+    Returns:
+        The trained system.
+
+    Raises:
+        ValueError: if the config can't be played, or the directory holds a
+            run of another one; nothing is written then.
+        OSError: if the directory can't be written.
+    """
+    workdir = pathlib.Path(workdir)
+    check(config, workdir)
+    pictures = wiring.source(config, "train")
+    encoder = wiring.text_encoder(config)
+    system = wiring.system(config, encoder)
+    start = callbacks.restore(system, workdir / "checkpoints")
+    announce(config, workdir, system, pictures, start)
+    batches = wiring.dataset(config, pictures, encoder, start)
+    write_config(config, workdir)
+    play(system, batches, config, workdir, start)
+    print(f"{int(system.moves.numpy()):,} moves made; all lies in {workdir}")
+    return system
+
+
+def play(system, batches, config, workdir, start):
+    """Runs `fit` from where the run stands.
+
+    A run that is complete plays no move, but its film and curves are made
+    again: they may have been cut off.
+
+    Args:
+        system: the compiled system.
+        batches: endless dataset that begins at move `start`.
+        config: the run's config.
+        workdir: the run directory.
+        start: moves already made.
+    """
+    length = config.train.moves_per_epoch
+    writer = tf.summary.create_file_writer(os.fspath(workdir / "tensorboard"))
+    around = [  # The checkpoint last: what it counts as done is written.
+        callbacks.SampleGrid(
+            workdir / "samples",
+            workdir / "film.gif",
+            config.samples.captions,
+            noises=config.samples.noises,
+            every=config.samples.every,
+            writer=writer,
+        ),
+        callbacks.Journal(
+            workdir / "metrics.jsonl", workdir / "curves.png", writer=writer
+        ),
+        callbacks.Checkpoint(workdir / "checkpoints"),
+    ]
+    system.fit(
+        batches,
+        initial_epoch=start // length,
+        epochs=config.train.moves // length,
+        steps_per_epoch=length,
+        callbacks=around,
+        shuffle=False,
+    )
+
+
+def check(config, workdir: pathlib.Path):
+    """Refuses what can't work before anything slow starts.
+
+    Args:
+        config: the run's config.
+        workdir: the run directory.
+
+    Raises:
+        ValueError: if the directory holds a run of another config, naming
+            the first key that differs, or is a file, or the moves don't fill
+            epochs.
+    """
+    moves, length = config.train.moves, config.train.moves_per_epoch
+    if length < 1 or moves < 1 or moves % length:
+        raise ValueError(
+            f"config.train.moves is {moves} and moves_per_epoch {length}; "
+            "allowed: whole numbers above 0, the first a multiple of the "
+            "second."
+        )
+    for place in (workdir, *workdir.parents):
+        if place.exists() and not place.is_dir():
+            raise ValueError(f"--workdir={workdir}: {place} is a file.")
+    if (workdir / "config.json").exists():
+        _check_same(config, trained.read_config(workdir), workdir)
+
+
+def write_config(config, workdir: pathlib.Path):
+    """Writes down what is trained, before the first move.
+
+    Args:
+        config: the run's config.
+        workdir: the run directory; made if missing.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    text = json.dumps(json.loads(config.to_json()), indent=1, sort_keys=True)
+    files.atomic_write(workdir / "config.json", text.encode())
+
+
+def announce(config, workdir, system, pictures, start):
+    """Prints what will run.
+
+    Args:
+        config: the run's config.
+        workdir: the run directory.
+        system: the compiled system.
+        pictures: the training pictures.
+        start: moves already made.
+    """
+    sizes = ", ".join(
+        f"{name} {player.count_params():,} parameters"
+        for name, player in system.players.items()
+    )
+    print(
+        f"{config.system.name} ({sizes}) on {len(pictures):,} pictures of "
+        f"{pictures.name} at {config.data.image_size} px; "
+        f"{config.train.moves:,} moves of {config.train.batch_size} pictures "
+        f"in {config.train.precision}; run directory {workdir}"
+    )
+    if start:
+        print(f"Going on from move {start:,}.")
+
+
+def _check_same(config, kept, workdir):
+    ours, theirs = _flat(config.to_dict()), _flat(kept.to_dict())
+    free = {"train.moves"}
+    for key in sorted((set(ours) | set(theirs)) - free):
+        here, there = (
+            json.loads(json.dumps(table.get(key))) for table in (ours, theirs)
+        )
+        if here != there:
+            raise ValueError(
+                f"{workdir} holds a run with config.{key} = {there}; now it "
+                f"is {here}. Take another --workdir, or the old value."
+            )
+
+
+def _flat(tree, prefix=""):
+    flat = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
