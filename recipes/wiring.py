@@ -60,11 +60,12 @@ def source(config, split: str):
         `data.source.Pictures`.
 
     Raises:
-        ValueError: if the data set is unknown.
+        ValueError: if the data set is unknown or can't be opened.
     """
-    choose("config.data.name", config.data.name, catalog.CATALOG)
+    section = config.data
+    choose("config.data.name", section.name, dict.fromkeys(catalog.NAMES))
     return catalog.load(
-        config.data.name, split=split, image_size=config.data.image_size
+        section.name, split, section.image_size, section.get("path")
     )
 
 

@@ -1,9 +1,14 @@
-"""The sets that come with the library: name, parts, counts, licence."""
+"""The sets that come with the library, and the way to your own."""
 
 import dataclasses
+import os
+import pathlib
 from collections.abc import Callable, Mapping
 
-from keras_t2i.data import openmoji, shapes, source
+import numpy as np
+import tensorflow as tf
+
+from keras_t2i.data import openmoji, pipeline, records, shapes, source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,26 +58,42 @@ CATALOG = {
     ),
 }
 
+RECORDS = "records"  # the name of sets that lie in files
+NAMES = (*CATALOG, RECORDS)
+
 
 def load(
-    name: str, split: str | None = None, image_size: int = 64
+    name: str,
+    split: str | None = None,
+    image_size: int = 64,
+    path: str | os.PathLike | None = None,
 ) -> source.Pictures:
-    """Opens a set of the catalog.
+    """Opens a set of the catalog, or one that lies in files.
 
     Args:
-        name: one of `CATALOG`.
+        name: one of `NAMES`.
         split: "train", "test", or None for all there is.
         image_size: pixels a side.
+        path: for "records", the folder of train.tfrecord and test.tfrecord
+            that tools/prepare_folder.py makes.
 
     Returns:
         `Pictures`.
 
     Raises:
-        ValueError: if set or part is unknown, or the size cannot be had.
+        ValueError: if set or part is unknown, the size cannot be had, or the
+            path is missing, of no use or not usable.
     """
-    if name not in CATALOG:
+    if name not in NAMES:
         raise ValueError(
-            f"No set is called {name!r}; known are {', '.join(CATALOG)}."
+            f"No set is called {name!r}; known are {', '.join(NAMES)}."
+        )
+    if name == RECORDS:
+        return _held(path, split, image_size)
+    if path is not None:
+        raise ValueError(
+            f"Set {name!r} takes no path, and {path} came; sets in files are "
+            f"called {RECORDS!r}."
         )
     if split is not None and split not in CATALOG[name].counts:
         raise ValueError(
@@ -80,3 +101,35 @@ def load(
             f"{', '.join(CATALOG[name].counts)}."
         )
     return CATALOG[name].load(split, image_size)
+
+
+def _held(path, split, image_size):
+    """Reads record files into memory, scaled."""
+    if path is None:
+        raise ValueError(
+            f"Set {RECORDS!r} needs a path: the folder that "
+            "tools/prepare_folder.py made."
+        )
+    parts = ("train", "test")
+    if split not in (None, *parts):
+        raise ValueError(
+            f"Set {RECORDS!r} has no part {split!r}; it has {', '.join(parts)}."
+        )
+    folder = pathlib.Path(path)
+    files = [folder / f"{part}.tfrecord" for part in parts]
+    name = folder.name
+    if split is not None:
+        files, name = [folder / f"{split}.tfrecord"], f"{name}/{split}"
+    read = records.read(files, name=name)
+    pixels = [
+        tf.io.decode_image(data, 3, expand_animations=False).numpy()
+        for data in read.images
+    ]
+    if len({image.shape for image in pixels}) > 1:
+        raise ValueError(
+            f"Pictures of {folder} differ in size; tools/prepare_folder.py "
+            "makes them equal."
+        )
+    stored = dataclasses.replace(read, images=np.stack(pixels))
+    scaled = np.concatenate(list(pipeline.in_order(stored, image_size)))
+    return dataclasses.replace(stored, images=scaled)

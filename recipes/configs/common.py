@@ -36,6 +36,7 @@ def base(**changes) -> config_dict.ConfigDict:
     config = config_dict.create(
         data=dict(
             name="openmoji",
+            path=_absent(str),
             image_size=64,
             crop=_absent(int),
             flip=False,
