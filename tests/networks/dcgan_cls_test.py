@@ -1,0 +1,82 @@
+"""The plain DCGAN pair, layer by layer in slow float64."""
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i.networks import dcgan_cls
+from tests.networks import oracle
+
+SIZES = dict(text_dim=6, projection_dim=4)
+
+
+def drawn(*shape, seed=0):
+    """Draws normal numbers."""
+    draw = np.random.default_rng(seed)
+    return draw.normal(size=shape).astype("float32")
+
+
+def count(network):
+    """Counts learned numbers."""
+    return sum(int(np.prod(w.shape)) for w in network.trainable_weights)
+
+
+class DCGANCLSTest(tf.test.TestCase, parameterized.TestCase):
+    """Sizes and order of layers."""
+
+    def test_default_sizes_have_the_references_parameters(self):
+        self.assertEqual(count(dcgan_cls.generator()), 4_756_736)
+        self.assertEqual(count(dcgan_cls.discriminator()), 2_899_072)
+
+    @parameterized.parameters(16, 32, 64, 128)
+    def test_pictures_come_in_every_size(self, size):
+        sizes = dict(image_size=size, width=4, **SIZES)
+        image = dcgan_cls.generator(noise_dim=5, **sizes).output["image"]
+        self.assertEqual(image.shape, (None, size, size, 3))
+        network = dcgan_cls.discriminator(**sizes)
+        self.assertEqual(network.output["features"].shape[1:3], (4, 4))
+
+    def test_generator_follows_the_released_layers(self):
+        network = dcgan_cls.generator(
+            image_size=32, width=4, noise_dim=5, **SIZES
+        )
+        read = oracle.Reader(network)
+        noise, sentence = drawn(2, 5), drawn(2, 6, seed=1)
+        text = oracle.leaky(read.norm(read.dense(np.float64(sentence))))
+        x = np.concatenate([text, noise], 1)[:, None, None]
+        x = oracle.relu(read.norm(read.deconv(x, 1, 0)))
+        x = oracle.relu(read.norm(read.deconv(x, 2, 1)))
+        x = oracle.relu(read.norm(read.deconv(x, 2, 1)))
+        x = np.tanh(read.deconv(x, 2, 1))
+        self.assertTrue(read.is_empty())
+        answer = network({"noise": noise, "sentence": sentence})
+        self.assertAllClose(answer["image"], x, atol=1e-4)
+
+    @parameterized.parameters(True, False)
+    def test_discriminator_follows_the_released_layers(self, batch_norm):
+        network = dcgan_cls.discriminator(
+            image_size=32, width=4, batch_norm=batch_norm, **SIZES
+        )
+        trunk, head = network.get_layer("trunk"), network.get_layer("head")
+        image, sentence = drawn(2, 32, 32, 3), drawn(2, 6, seed=1)
+        read = oracle.Reader(trunk)
+        x = oracle.leaky(read.conv(np.float64(image), 2, 1))
+        for _ in range(2):
+            x = read.conv(x, 2, 1)
+            x = oracle.leaky(read.norm(x) if batch_norm else x)
+        self.assertTrue(read.is_empty())
+        answer = network({"image": image, "sentence": sentence})
+        self.assertAllClose(answer["features"], x, rtol=1e-3, atol=1e-3)
+
+        features = np.float64(drawn(2, 4, 4, 16, seed=2))
+        read = oracle.Reader(head)
+        text = oracle.leaky(read.norm(read.dense(np.float64(sentence))))
+        x = np.concatenate([features, oracle.tiled(text)], -1)
+        x = read.conv(x, 1, 0)[:, 0, 0, 0]
+        self.assertTrue(read.is_empty())
+        answer = head([np.float32(features), sentence])
+        self.assertAllClose(answer, x, rtol=1e-3, atol=1e-3)
+
+
+if __name__ == "__main__":
+    tf.test.main()
