@@ -166,7 +166,12 @@ class Judge:
             yield self._row(candidate, f"diversity_{name}", [value], card)
 
     def real_colours(
-        self, candidate: str, images: np.ndarray, captions: np.ndarray, **about
+        self,
+        candidate: str,
+        images: np.ndarray,
+        captions: np.ndarray,
+        /,
+        **about,
     ) -> Iterator[dict]:
         """Measures colour truth of real pictures, where captions allow it.
 
