@@ -14,6 +14,7 @@ import collections
 import dataclasses
 import hashlib
 import io
+import json
 import os
 import pathlib
 import shlex
@@ -91,15 +92,16 @@ def square(path: pathlib.Path, size: int) -> bytes:
     try:
         with Image.open(path) as file:
             picture = ImageOps.exif_transpose(file)
-            clear = picture.has_transparency_data
-            picture = picture.convert("RGBA" if clear else "RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # Decoders meet bad bytes with errors of many kinds.
         raise ValueError("a picture that can't be read") from None
+    if picture.mode[0] in "IF":
+        raise ValueError("a picture of more than 8 bits a colour")
     if min(picture.size) < size:
         raise ValueError(f"a picture smaller than {size} px")
-    if clear:
+    if picture.has_transparency_data:
         white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture).convert("RGB")
+        picture = Image.alpha_composite(white, picture.convert("RGBA"))
+    picture = picture.convert("RGB")
     small = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     small.save(stream, "PNG")
@@ -274,11 +276,14 @@ def command(split: dict[str, list], out, size: int) -> str:
         Several lines, to be pasted into a shell.
     """
     texts = [example.captions[0] for example in split["test"] + split["train"]]
-    shown = tuple(dict.fromkeys(texts))[:_SHOWN]
+    shown = [
+        json.dumps(t, ensure_ascii=False)
+        for t in list(dict.fromkeys(texts))[:_SHOWN]
+    ]
     changes = {
         "data.name": "records",
         "data.path": out,
-        "samples.captions": shown,
+        "samples.captions": f"({', '.join(shown)},)",
     }
     if size != 64:
         changes |= {"data.image_size": size, "data.crop": size * 70 // 64}
