@@ -27,7 +27,8 @@ def run(name, *words, room="recipes"):
     """
     for flag in list(flags.FLAGS):
         owner = flags.FLAGS.find_module_defining_flag(flag)
-        if owner.startswith(("recipes.", "tools.")):
+        ours = owner.startswith(("recipes.", "tools."))
+        if ours or flag.startswith("config."):  # Overrides are absl's own.
             delattr(flags.FLAGS, flag)
     sys.modules.pop(f"{room}.{name}", None)
     printed, complained = io.StringIO(), io.StringIO()
