@@ -30,6 +30,7 @@ def train(config, workdir):
     check(config, workdir)
     pictures = wiring.source(config, "train")
     encoder = wiring.text_encoder(config)
+    encoder.check(list(config.samples.captions))
     system = wiring.system(config, encoder)
     start = callbacks.restore(system, workdir / "checkpoints")
     announce(config, workdir, system, pictures, start)
@@ -88,21 +89,30 @@ def check(config, workdir: pathlib.Path):
 
     Raises:
         ValueError: if the directory holds a run of another config, naming
-            the first key that differs, or is a file, or the moves don't fill
-            epochs.
+            the first key that differs, or is a file, or a count is wrong.
     """
-    moves, length = config.train.moves, config.train.moves_per_epoch
+    _check_counts(config.train, config.samples)
+    for place in (workdir, *workdir.parents):
+        if place.exists() and not place.is_dir():
+            raise ValueError(f"--workdir={workdir}: {place} is a file.")
+    if (workdir / "config.json").exists():
+        _check_same(config, trained.read_config(workdir), workdir)
+
+
+def _check_counts(train, samples):
+    moves, length = train.moves, train.moves_per_epoch
     if length < 1 or moves < 1 or moves % length:
         raise ValueError(
             f"config.train.moves is {moves} and moves_per_epoch {length}; "
             "allowed: whole numbers above 0, the first a multiple of the "
             "second."
         )
-    for place in (workdir, *workdir.parents):
-        if place.exists() and not place.is_dir():
-            raise ValueError(f"--workdir={workdir}: {place} is a file.")
-    if (workdir / "config.json").exists():
-        _check_same(config, trained.read_config(workdir), workdir)
+    counts = (len(samples.captions), samples.noises, samples.every)
+    if min(counts) < 1:
+        raise ValueError(
+            "config.samples has {} captions, noises {} and every {}; allowed: "
+            "1 and more of each.".format(*counts)
+        )
 
 
 def write_config(config, workdir: pathlib.Path):

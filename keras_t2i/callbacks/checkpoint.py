@@ -101,7 +101,7 @@ def restore(system, folder: str | os.PathLike) -> int:
     try:
         status = tf.train.Checkpoint(**books).read(os.fspath(latest / _ARRAYS))
         status.assert_consumed()
-    except (tf.errors.OpError, AssertionError, ValueError) as error:
+    except Exception as error:  # A damaged file may raise anything at all.
         for variable, value in before:
             variable.assign(value)
         raise _unreadable(latest, error) from error
@@ -163,10 +163,9 @@ def _check_card(system, latest):
             f"The checkpoint {latest} holds a {kind}; this run builds a "
             f"{ours['system']}. Take another run directory."
         )
-    for owner in sorted(set(books) | set(ours["variables"])):
-        pairs = itertools.zip_longest(
-            books.get(owner, ()), ours["variables"].get(owner, ())
-        )
+    own = ours["variables"]
+    for owner in [*own, *(set(books) - set(own))]:
+        pairs = itertools.zip_longest(books.get(owner, ()), own.get(owner, ()))
         for place, (there, here) in enumerate(pairs):
             if there != here:
                 raise ValueError(

@@ -21,13 +21,10 @@ class SampleGrid(keras.callbacks.Callback):
     Args:
         folder: str or path for the sheets.
         film: str or path of the film (GIF).
-        captions: list of strings, one a column.
+        captions: list of strings, one a column, at least one.
         noises: int > 0. Rows: how many noises for each caption.
         every: int > 0. Epochs between sheets; the last is always drawn.
         writer: `tf.summary` writer that gets the sheets too, or None.
-
-    Raises:
-        ValueError: if there are no captions, or a number is below 1.
     """
 
     def __init__(
@@ -41,11 +38,6 @@ class SampleGrid(keras.callbacks.Callback):
         writer=None,
     ):
         super().__init__()
-        if not captions or noises < 1 or every < 1:
-            raise ValueError(
-                f"{len(captions)} captions, noises {noises} and every {every} "
-                "came for samples; allowed: 1 and more of each."
-            )
         self.folder = pathlib.Path(folder)
         self.film = pathlib.Path(film)
         self.captions = list(captions)

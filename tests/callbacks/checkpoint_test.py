@@ -1,0 +1,255 @@
+"""Examines what is kept of a run and how it comes back."""
+
+import json
+import os
+import pathlib
+import resource
+import tempfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i import callbacks
+from tests import harness
+
+
+def network(seed, size=4):
+    """Builds the smallest network with two layers."""
+    keras.utils.set_random_seed(seed)
+    layers = [keras.layers.Dense(size), keras.layers.Dense(2)]
+    return keras.Sequential([keras.Input((3,)), *layers])
+
+
+class Toy:
+    """Stands for a system: the books that a checkpoint keeps, and no more."""
+
+    def __init__(self, seed=0, average=True, optimizer=keras.optimizers.Adam):
+        self.players = {"generator": network(seed), "judge": network(seed + 1)}
+        self.optimizers = {name: optimizer(0.1) for name in self.players}
+        for name, player in self.players.items():
+            variables = player.trainable_variables
+            self.optimizers[name].build(variables)
+            slopes = [tf.fill(v.shape, 0.1 + seed) for v in variables]
+            self.optimizers[name].apply(slopes, variables)
+        self.average = network(seed + 2) if average else None
+        self.moves = keras.Variable(0, dtype="int64")
+        self.text_encoder = tf.Module()
+        self.text_encoder.frozen = tf.Variable(tf.zeros([1000]))
+
+    def books(self):
+        owners = [*self.players.values(), *self.optimizers.values()]
+        owners += [self.average] if self.average else []
+        return [np.array(v) for o in owners for v in o.variables]
+
+
+class OtherToy(Toy):
+    """Is called otherwise."""
+
+
+class CheckpointTest(parameterized.TestCase, tf.test.TestCase):
+    """All is kept, all comes back, and the disk may fail."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(
+            self.enterContext(tempfile.TemporaryDirectory()), "kept"
+        )
+        self.toy = Toy()
+
+    def save(self, move, **kwargs):
+        keeper = callbacks.Checkpoint(self.folder, **kwargs)
+        keeper.set_model(self.toy)
+        self.toy.moves.assign(move)
+        keeper.on_train_end()
+
+    def kept(self):
+        return sorted(os.listdir(self.folder))
+
+    def restored(self, **kwargs):
+        """Restores into a new toy, built later in the same process."""
+        toy = Toy(seed=5, **kwargs)
+        return toy, callbacks.restore(toy, self.folder)
+
+    def refused(self, toy):
+        """Restores into a toy that must be left as it was."""
+        toy.moves.assign(77)
+        before = toy.books()
+        with self.assertRaises(ValueError) as caught:
+            callbacks.restore(toy, self.folder)
+        self.assertEqual(harness.distance(toy.books(), before), 0.0)
+        self.assertEqual(int(toy.moves), 77)
+        self.assertNotIn("\n", str(caught.exception))
+        return str(caught.exception)
+
+    # What is kept.
+
+    def test_players_averages_and_slots_come_back_bit_for_bit(self):
+        self.save(6)
+        toy, moves = self.restored()
+        self.assertEqual(moves, 6)
+        self.assertEqual(int(toy.moves), 6)
+        self.assertEqual(harness.distance(toy.books(), self.toy.books()), 0.0)
+        self.assertGreater(harness.distance(Toy(5).books(), toy.books()), 0.0)
+
+    def test_frozen_encoders_are_not_kept(self):
+        self.save(6)
+        arrays = self.folder / "move_00000006" / "arrays"
+        owners = {
+            name.split("/")[0] for name, _ in tf.train.list_variables(arrays)
+        } - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+        players = {"generator", "judge"}
+        optimizers = {f"{player}_optimizer" for player in players}
+        self.assertEqual(owners, players | optimizers | {"average", "moves"})
+
+    def test_newest_ones_are_kept_and_the_newest_counts(self):
+        for move in (2, 4, 100, 20_000):
+            self.save(move)
+        self.assertEqual(self.kept(), ["move_00000100", "move_00020000"])
+        self.assertEqual(self.restored()[1], 20_000)
+
+    def test_removed_one_makes_way_for_the_one_before(self):
+        self.save(2)
+        self.save(4)
+        for path in (self.folder / "move_00000004").iterdir():
+            path.unlink()
+        (self.folder / "move_00000004").rmdir()
+        self.assertEqual(self.restored()[1], 2)
+        self.save(4)
+        self.assertEqual(self.kept(), ["move_00000002", "move_00000004"])
+
+    def test_epochs_between_and_the_last_are_kept(self):
+        keeper = callbacks.Checkpoint(self.folder, keep=9, every=2)
+        keeper.set_model(self.toy)
+        for epoch in range(5):
+            self.toy.moves.assign_add(10)
+            keeper.on_epoch_end(epoch)
+        keeper.on_train_end()
+        moves = [int(name.split("_")[1]) for name in self.kept()]
+        self.assertEqual(moves, [20, 40, 50])
+
+    def test_what_is_kept_is_not_written_again(self):
+        self.save(2)
+        arrays = self.folder / "move_00000002" / "arrays.index"
+        before = arrays.stat().st_mtime_ns
+        self.save(2)
+        self.assertEqual(arrays.stat().st_mtime_ns, before)
+
+    def test_nothing_there_is_the_beginning(self):
+        self.assertEqual(self.restored()[1], 0)
+        self.assertFalse(self.folder.exists())
+
+    def test_what_was_cut_off_in_saving_does_not_count(self):
+        self.save(2)
+        part = self.folder / ".move_00000004.part"
+        part.mkdir()
+        (part / "contents.json").write_text("{}")
+        self.assertEqual(self.restored()[1], 2)
+        self.save(4)
+        self.assertEqual(self.kept(), ["move_00000002", "move_00000004"])
+
+    @parameterized.parameters(dict(keep=0), dict(every=0))
+    def test_wrong_count_is_refused(self, **counts):
+        with self.assertRaisesRegex(ValueError, "is 0.*1 and more"):
+            callbacks.Checkpoint(self.folder, **counts)
+
+    # What does not fit.
+
+    def test_another_system_is_named(self):
+        self.save(2)
+        self.assertRegex(
+            self.refused(OtherToy()), "move_00000002 holds a Toy.*a OtherToy"
+        )
+
+    def test_another_shape_is_named_by_its_first_difference(self):
+        self.save(2)
+        toy = Toy()
+        toy.players["generator"] = network(0, size=7)
+        self.assertRegex(
+            self.refused(toy),
+            r"variable 0 of the generator is sequential/dense/kernel \(3, 4\) "
+            r"float32 there and sequential/dense/kernel \(3, 7\) float32 here",
+        )
+
+    def test_average_must_be_on_both_sides(self):
+        self.save(2)
+        self.assertRegex(
+            self.refused(Toy(average=False)),
+            "variable 0 of the average is seq.* there and missing here",
+        )
+        self.toy.average = None
+        self.save(4)
+        self.assertRegex(
+            self.refused(Toy()),
+            "of the average is missing there and sequential/dense/k",
+        )
+
+    def test_another_optimizer_is_named(self):
+        self.save(2)
+        self.assertRegex(
+            self.refused(Toy(optimizer=keras.optimizers.SGD)),
+            "of the generator_optimizer is adam/it.* there and sgd/it.* here",
+        )
+
+    # What is broken.
+
+    @parameterized.parameters(
+        ("arrays.data-00000-of-00001", lambda data: data[:-100]),
+        ("arrays.data-00000-of-00001", lambda data: data[:99] + data[:1]),
+        ("arrays.data-00000-of-00001", lambda data: data[::-1]),
+        ("arrays.data-00000-of-00001", None),
+        ("arrays.index", lambda data: data[:50]),
+        ("arrays.index", None),
+        ("contents.json", lambda data: data[:50]),
+        ("contents.json", lambda data: b"[]"),
+        ("contents.json", lambda data: b"\xff"),
+        ("contents.json", None),
+    )
+    def test_damaged_one_is_named_and_leaves_the_system(self, name, damage):
+        self.save(2)
+        path = self.folder / "move_00000002" / name
+        data = path.read_bytes()
+        path.unlink()
+        if damage:
+            path.write_bytes(damage(data))
+        self.assertRegex(
+            self.refused(Toy(seed=3)),
+            r"The checkpoint .*move_00000002 can't be read \(.+\)\. Remove it",
+        )
+
+    def test_table_that_lies_leaves_the_system(self):
+        self.save(2)
+        path = self.folder / "move_00000002" / "contents.json"
+        toy = Toy(average=False)
+        card = json.loads(path.read_text())
+        del card["variables"]["average"]
+        path.write_text(json.dumps(card))
+        self.assertIn("can't be read", self.refused(toy))
+
+    def test_full_disk_leaves_and_names_the_last_good_one(self):
+        self.save(2)
+        card = self.folder / "move_00000002" / "contents.json"
+        enough = card.stat().st_size
+        self.assertLess(enough, (card.parent / "arrays.index").stat().st_size)
+        old = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (enough, old[1]))
+        try:
+            with self.assertRaisesRegex(
+                OSError, r"Saving move 4 in .*kept failed.*_00000002 is whole"
+            ):
+                self.save(4)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        self.assertEqual(self.kept(), ["move_00000002"])
+        self.assertEqual(self.restored()[1], 2)
+
+    def test_file_in_place_of_the_folder_is_named(self):
+        self.folder.write_bytes(b"here first")
+        with self.assertRaisesRegex(OSError, "kept failed.*Nothing was saved"):
+            self.save(4)
+        self.assertEqual(self.folder.read_bytes(), b"here first")
+
+
+if __name__ == "__main__":
+    tf.test.main()
