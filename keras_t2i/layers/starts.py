@@ -38,6 +38,9 @@ def torch_bias(fan_in):
     Args:
         fan_in: int. How many numbers each output is summed from.
 
+    Returns:
+        `keras.initializers.Initializer`.
+
     Source:
         torch.nn.Linear and torch.nn.Conv2d.
     """

@@ -54,7 +54,15 @@ def extract(
 
 
 def in_batches(pictures: np.ndarray, size: int = 32) -> Iterator[np.ndarray]:
-    """Cuts a table of pictures into batches; the last may be smaller."""
+    """Cuts a table of pictures into batches; the last may be smaller.
+
+    Args:
+        pictures: (N, H, W, 3) uint8.
+        size: int > 0. Pictures a batch.
+
+    Yields:
+        (B, H, W, 3) uint8 with B at most `size`.
+    """
     for start in range(0, len(pictures), size):
         yield pictures[start : start + size]
 

@@ -35,12 +35,26 @@ class Bridge:
     centre: np.ndarray
 
     def pictures(self, features) -> np.ndarray:
-        """Says where the words of (N, C) features should lie: (N, D)."""
+        """Says where the words of pictures should lie.
+
+        Args:
+            features: (N, C) float.
+
+        Returns:
+            (N, D) float64.
+        """
         features = np.asarray(features, np.float64)
         return (features - self.mean) / self.scale @ self.weights
 
     def texts(self, sentences) -> np.ndarray:
-        """Says where (N, D) sentence vectors lie: (N, D)."""
+        """Says where texts lie.
+
+        Args:
+            sentences: (N, D) float. Their sentence vectors.
+
+        Returns:
+            (N, D) float64.
+        """
         return np.asarray(sentences, np.float64) - self.centre
 
 

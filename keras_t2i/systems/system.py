@@ -33,7 +33,6 @@ class System(keras.Model):
 
     Args:
         players: dict, name -> built `keras.Model`. Each owns its variables.
-        optimizers: nothing here; they come with `compile`.
         loss_weights: dict, term -> float. Others keep the paper's weight; a
             term of weight 0 is not computed.
         seed: int. Together with the count of moves it decides every draw.
@@ -43,6 +42,7 @@ class System(keras.Model):
             after m moves, so that a short run forgets its random start.
         text_encoder: callable, (B,) strings -> {"sentence": (B, C), ...}.
             Needed by `generate` only.
+        **kwargs: as for `keras.Model`.
 
     Raises:
         ValueError: for a loss weight of an unknown term, or players that

@@ -73,7 +73,14 @@ def parse(data: bytes, name: str) -> dict[str, np.ndarray]:
 
 
 def is_one(data: bytes) -> bool:
-    """Says whether bytes begin as a PyTorch file of either format does."""
+    """Says whether bytes begin as a PyTorch file of either format does.
+
+    Args:
+        data: a file's content.
+
+    Returns:
+        True if `read` may be tried on it.
+    """
     if data[:2] == b"PK":
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as file:
@@ -84,7 +91,14 @@ def is_one(data: bytes) -> bool:
 
 
 def from_bfloat16(bits: np.ndarray) -> np.ndarray:
-    """Turns bfloat16 numbers, given as uint16, into the equal float32."""
+    """Turns bfloat16 numbers into the equal float32.
+
+    Args:
+        bits: array of any shape, uint16: the numbers' bits.
+
+    Returns:
+        float32 array of the same shape.
+    """
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
