@@ -123,7 +123,9 @@ class PresetsTest(parameterized.TestCase, tf.test.TestCase):
         if damage:
             path.write_bytes(damage(data))
         complaint = self.refused()
-        self.assertRegex(complaint, f"^.*{name}.* (can't be|describes no|is not the) ")
+        self.assertRegex(
+            complaint, f"^.*{name}.* (can't be|describes no|is not the) "
+        )
         self.assertNotIn("\n", complaint)
 
     def test_weights_of_another_generator_are_refused(self):
