@@ -212,6 +212,18 @@ class PublicNamesTest(tf.test.TestCase):
             self.assertEqual(names, sorted(names), room.name)
             self.assertEqual(set(names), set(public_api.origins(tree)))
 
+    def test_every_name_has_a_file_of_tests(self):
+        missing = []
+        for room in public_api.rooms():
+            tree = public_api.parse(room / "__init__.py")
+            for name, module in public_api.origins(tree).items():
+                is_module = module == f"keras_t2i.{room.name}"
+                stem = name if is_module else module.rpartition(".")[2]
+                path = ROOT / "tests" / room.name / f"{stem}_test.py"
+                if not path.exists():
+                    missing.append(local(path))
+        self.assertEqual(missing, [])
+
     def test_every_module_is_listed_or_private_to_a_listed_one(self):
         for room in public_api.rooms():
             origins = public_api.origins(public_api.parse(room / "__init__.py"))
