@@ -36,7 +36,14 @@ def train(config, workdir):
     announce(config, workdir, system, pictures, start)
     batches = wiring.dataset(config, pictures, encoder, start)
     write_config(config, workdir)
-    play(system, batches, config, workdir, start)
+    try:
+        play(system, batches, config, workdir, start)
+    except BaseException:
+        if (
+            int(system.moves.numpy()) == 0
+        ):  # Nothing to protect from another config.
+            (workdir / "config.json").unlink()
+        raise
     print(f"{int(system.moves.numpy()):,} moves made; all lies in {workdir}")
     return system
 

@@ -185,4 +185,5 @@ def _unreadable(latest, error):
 
 def _reason(error) -> str:
     text = getattr(error, "message", None) or str(error)
-    return text.strip().splitlines()[0][:200] if text.strip() else repr(error)
+    text = re.sub(r"{{.*?}}|\[Op:.*?\]", "", text).strip()
+    return text.splitlines()[0] if text else repr(error)

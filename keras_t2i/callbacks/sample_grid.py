@@ -55,15 +55,14 @@ class SampleGrid(keras.callbacks.Callback):
             self._draw()
 
     def on_train_end(self, logs=None):
-        self._draw()
+        if not self._path().exists():
+            self._draw()
         files.atomic_write(self.film, sheets.film(self._frames()))
 
     def _path(self):
         return self.folder / f"move_{int(self.model.moves.numpy()):08d}.png"
 
     def _draw(self):
-        if self._path().exists():
-            return
         count = len(self.captions)
         seeds = np.repeat(np.arange(self.noises), count)
         pictures = images.to_uint8(

@@ -108,6 +108,12 @@ class SampleGridTest(tf.test.TestCase):
         self.assertLen(self.toy.asked, 2)
         self.assertLen(self.frames(), 5)
 
+    def test_sheet_of_an_earlier_attempt_is_drawn_anew(self):
+        self.folder.mkdir()
+        (self.folder / "move_00000000.png").write_bytes(b"of another config")
+        self.play(0, 1)
+        self.assertLen(self.frames(), 2)
+
     def test_complete_run_binds_its_film_again(self):
         self.play(0, 2)
         film = self.film.read_bytes()

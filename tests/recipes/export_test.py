@@ -1,17 +1,14 @@
 """Examines recipes.export from its flags to the folder."""
 
 import os
-import pathlib
-import tempfile
 from unittest import mock
 
 import tensorflow as tf
 
-from keras_t2i import callbacks, serving
-from keras_t2i.ops import files, images
-from recipes import trained, wiring
-from recipes.configs import gan_cls_openmoji
-from tests.recipes import command
+from keras_t2i import serving
+from keras_t2i.ops import images
+from recipes import trained
+from tests.recipes import command, runs
 
 
 class ExportTest(tf.test.TestCase):
@@ -19,19 +16,9 @@ class ExportTest(tf.test.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.folder = pathlib.Path(
-            self.enterContext(tempfile.TemporaryDirectory())
-        )
+        self.folder = runs.folder(self)
         self.run = self.folder / "run"
-        config = gan_cls_openmoji.get_config("smoke")
-        files.atomic_write(self.run / "config.json", config.to_json().encode())
-        self.system = wiring.system(
-            trained.exact(config), wiring.text_encoder(config)
-        )
-        self.system.moves.assign(4)
-        kept = callbacks.Checkpoint(self.run / "checkpoints")
-        kept.set_model(self.system)
-        kept.on_train_end()
+        self.system = runs.make(self.run)
 
     def refused(self, *words):
         code, _, complained = command.run("export", *words)

