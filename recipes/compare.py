@@ -66,7 +66,7 @@ def main(_):
         np.concatenate(rows),
         words,
         len(captions),
-        title=f"{', '.join(configs)}: {shared.train.moves:,} moves each",
+        title=f"{shared.train.moves:,} moves each",
         scale=max(1, 128 // rows[0].shape[1]),
     )
     files.atomic_write(workdir / "compare.png", sheet)

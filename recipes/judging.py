@@ -48,6 +48,11 @@ def judge(found: trained.Trained, *, seeds=3, most=None, beside=True):
     train, test = (
         _first(wiring.source(config, split), most) for split in _SPLITS
     )
+    print(
+        f"Judging {_describe(config)}, after {found.card['moves']:,} moves: "
+        f"{seeds} x {len(test):,} pictures against {len(train):,} of "
+        f"{train.name}; a few minutes for thousands."
+    )
     bench = _judge(config, train, test, reader)
     captions = [str(row[0]) for row in test.captions]
     own = wiring.sentences(test, reader)[:, 0]

@@ -44,7 +44,7 @@ def read_config(workdir: str | os.PathLike) -> config_dict.ConfigDict:
     path = pathlib.Path(workdir) / "config.json"
     try:
         return config_dict.ConfigDict(json.loads(path.read_text())).lock()
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} can't be read ({error}); is {workdir} a run directory "
             "made by recipes.train?"

@@ -34,10 +34,20 @@ def make(folder: pathlib.Path, config=None):
     files.atomic_write(folder / "config.json", config.to_json().encode())
     system = wiring.system(trained.exact(config), wiring.text_encoder(config))
     system.moves.assign(4)
+    keep(system, folder)
+    return system
+
+
+def keep(system, folder: pathlib.Path):
+    """Saves a checkpoint.
+
+    Args:
+        system: the system.
+        folder: the run directory.
+    """
     keeper = callbacks.Checkpoint(folder / "checkpoints")
     keeper.set_model(system)
     keeper.on_train_end()
-    return system
 
 
 def folder(case) -> pathlib.Path:

@@ -1,0 +1,166 @@
+"""Examines recipes.evaluate from a run directory to its table."""
+
+import json
+import pathlib
+import shutil
+import tempfile
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+
+from keras_t2i.metrics import evaluator
+from recipes import judging
+from tests.recipes import command, runs
+
+FEW = ["--pictures=6", "--seeds=1"]
+CANDIDATES = [
+    "untrained generator",
+    "mean training picture",
+    "trained generator",
+    "real test pictures",
+]
+
+
+class EvaluateTest(tf.test.TestCase):
+    """A smoke run gets its scores, each with its protocol."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = runs.folder(cls)
+        cls.workdir = cls.folder / "run"
+        cls.system = runs.make(cls.workdir)
+        for variable in cls.system.average.weights:
+            variable.assign(variable + 0.5)  # Not the untrained one.
+        shutil.rmtree(cls.workdir / "checkpoints")
+        runs.keep(cls.system, cls.workdir)
+        code, cls.printed, complained = command.run(
+            "evaluate", f"--workdir={cls.workdir}", *FEW
+        )
+        assert (code, complained) == (0, ""), complained
+        lines = (cls.workdir / "scores.jsonl").read_text().splitlines()
+        cls.rows = [json.loads(line) for line in lines]
+
+    def row(self, candidate, name):
+        (row,) = [
+            row
+            for row in self.rows
+            if (row["candidate"], row["name"]) == (candidate, name)
+        ]
+        return row
+
+    def refused(self, *words):
+        code, _, complained = command.run("evaluate", *words)
+        self.assertEqual(code, 2)
+        self.assertRegex(complained, r"^Error: [^\n]+\n$")
+        return complained
+
+    def test_every_candidate_has_its_figures(self):
+        found = {}
+        for row in self.rows:
+            found.setdefault(row["candidate"], []).append(row["name"])
+        pictures = ["fid", "kid", "is", "r_precision"]
+        pictures = [f"{name}_lite0" for name in pictures]
+        pictures[-1] += "_letters"
+        prompts = ["colour_truth", "diversity_pixels", "diversity_lite0"]
+        self.assertEqual(list(found), CANDIDATES)
+        self.assertEqual(found["untrained generator"], pictures + prompts)
+        self.assertEqual(found["mean training picture"], pictures)
+        self.assertEqual(found["trained generator"], pictures + prompts)
+        self.assertEqual(
+            found["real test pictures"], [*pictures, "colour_truth"]
+        )
+
+    def test_protocol_says_how_it_was_measured(self):
+        card = self.row("trained generator", "fid_lite0")["protocol"]
+        self.assertEqual(
+            (card["data"], card["image_size"], card["seeds"], card["moves"]),
+            ("shapes", 16, [0], 4),
+        )
+        self.assertEqual(card["counts"], {"reference": 6, "candidate": 6})
+        self.assertEqual(card["generator"], "gan_cls, trained by GANINTCLS")
+        self.assertEqual(card["image_network"]["name"], "lite0")
+        self.assertCountEqual(card["data_digest"], ["train", "test"])
+        self.assertIn("tensorflow-gan", card["versions"])
+        untrained = self.row("untrained generator", "fid_lite0")
+        self.assertEqual(untrained["protocol"]["moves"], 0)
+
+    def test_untrained_and_trained_are_two_generators(self):
+        values = [
+            self.row(name, "fid_lite0")["value"]
+            for name in ("untrained generator", "trained generator")
+        ]
+        self.assertNotAllClose(*values)
+
+    def test_real_colours_are_judged_by_names_of_both_parts(self):
+        row = self.row("real test pictures", "colour_truth")
+        card = row["protocol"]
+        self.assertEqual(card["split"], "train and test")
+        self.assertIn("names only", card["captions"])
+        # A shape's name says its colour: one caption a picture, 6 + 6.
+        self.assertEqual(card["counts"], {"captions": 12})
+
+    def test_table_is_written_and_printed(self):
+        table = (self.workdir / "scores.md").read_text()
+        self.assertIn(table, self.printed)
+        self.assertEqual(table.strip(), evaluator.table(self.rows))
+        for name in CANDIDATES:
+            self.assertIn(f"| {name} |", table)
+
+    def test_failure_leaves_the_scores_that_are_there(self):
+        before = runs.contents(self.workdir)
+        with mock.patch.object(
+            judging, "judge", side_effect=ValueError("broken")
+        ):
+            with self.assertRaisesRegex(ValueError, "broken"):
+                command.run("evaluate", f"--workdir={self.workdir}")
+
+        def breaking():
+            yield self.rows[0]
+            raise OSError("broken")
+
+        with self.assertRaisesRegex(OSError, "broken"):
+            judging.write(breaking(), self.workdir)
+        self.assertEqual(runs.contents(self.workdir), before)
+
+    def test_scores_are_replaced(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder, "deep")
+            for rows in (self.rows, self.rows[:1]):
+                judging.write(rows, out)
+            lines = (out / "scores.jsonl").read_text().splitlines()
+            self.assertLen(lines, 1)
+
+    def test_pictures_are_drawn_with_seeds_of_their_own(self):
+        asked = []
+
+        class Painter:
+            def generate(self, captions, seeds):
+                asked.append((captions, list(seeds)))
+                return tf.zeros([len(captions), 4, 4, 3])
+
+        drawn = list(judging.draw(Painter(), ["a", "b", "c"], 2, size=2))
+        self.assertEqual(
+            asked, [(["a", "b"], [200_000, 200_001]), (["c"], [200_002])]
+        )
+        self.assertEqual([len(x) for x in drawn], [2, 1])
+        self.assertEqual(drawn[0].dtype, np.uint8)
+
+    def test_mistakes_give_sentences(self):
+        self.assertIn("Give exactly one of", self.refused())
+        self.assertIn("--out=FOLDER", self.refused("--preset=toy"))
+        self.assertIn("known", self.refused("--preset=toy", "--out=x"))
+        self.assertIn(
+            "Did you mean 'run'?", self.refused(f"--workdir={self.folder}/rnu")
+        )
+        self.assertIn("--seeds=0", self.refused("--seeds=0"))
+        self.assertIn("--pictures=1", self.refused("--pictures=1"))
+        self.assertIn(
+            "config.json can't be read",
+            self.refused(f"--workdir={self.folder}"),
+        )
+
+
+if __name__ == "__main__":
+    tf.test.main()
