@@ -36,7 +36,15 @@ class Rule:
 
 
 def same(variable, key):
-    """Takes an array as it is."""
+    """Takes an array as it is.
+
+    Args:
+        variable: ours.
+        key: str. The array's name in the file.
+
+    Returns:
+        `Rule`.
+    """
     return _one(variable, key, lambda x: x, lambda x: x)
 
 
@@ -47,6 +55,9 @@ def permuted(variable, key, order):
         variable: ours.
         key: str.
         order: tuple of int. Our axis i is the file's axis `order[i]`.
+
+    Returns:
+        `Rule`.
     """
     back = tuple(int(i) for i in np.argsort(order))
     return _one(
@@ -57,13 +68,68 @@ def permuted(variable, key, order):
     )
 
 
+def reshaped(variable, key, shape):
+    """Takes an array of another shape, its numbers in the same order.
+
+    Args:
+        variable: ours.
+        key: str.
+        shape: tuple of int. The file's.
+
+    Returns:
+        `Rule`.
+    """
+    return _one(
+        variable,
+        key,
+        lambda x: x.reshape(variable.shape),
+        lambda x: x.reshape(shape),
+    )
+
+
 def ignored(*keys):
-    """Names arrays that are known and not needed."""
+    """Names arrays that are known and not needed.
+
+    Args:
+        *keys: str. Their names in the file.
+
+    Returns:
+        `Rule`.
+    """
     return Rule(keys)
 
 
+def plain_names(keys, prefixes):
+    """Cuts off what some files put before a family's names.
+
+    Args:
+        keys: iterable of str. The names in the file.
+        prefixes: tuple of str. Each is cut off as often as it stands there.
+
+    Returns:
+        dict: plain name -> name in the file. Of two names that are plainly
+        the same the second stays as it is.
+    """
+    names = {}
+    for key in keys:
+        plain = key
+        while plain.startswith(prefixes):
+            cut = next(p for p in prefixes if plain.startswith(p))
+            plain = plain.removeprefix(cut)
+        names[key if plain in names else plain] = key
+    return names
+
+
 def conv(layer, prefix):
-    """Writes the rules of a convolution of any rank, (out, in, h, w)."""
+    """Writes the rules of a convolution of any rank, (out, in, h, w).
+
+    Args:
+        layer: Keras's Conv1D, Conv2D or Conv3D.
+        prefix: str. What the file's names begin with.
+
+    Returns:
+        List of `Rule`.
+    """
     rank = len(layer.kernel.shape)
     order = (*range(2, rank), 1, 0)
     return [permuted(layer.kernel, f"{prefix}.weight", order)] + _bias(
@@ -72,20 +138,84 @@ def conv(layer, prefix):
 
 
 def conv_transpose(layer, prefix):
-    """Writes the rules of a transposed convolution, (in, out, h, w)."""
+    """Writes the rules of a transposed convolution, (in, out, h, w).
+
+    Args:
+        layer: Keras's Conv2DTranspose.
+        prefix: str. What the file's names begin with.
+
+    Returns:
+        List of `Rule`.
+    """
     return conv(layer, prefix)  # Keras's is (h, w, out, in): the same order.
 
 
 def depthwise(layer, prefix):
-    """Writes the rules of a depthwise convolution, (channels, 1, h, w)."""
+    """Writes the rules of a depthwise convolution, (channels, 1, h, w).
+
+    Args:
+        layer: Keras's DepthwiseConv2D.
+        prefix: str. What the file's names begin with.
+
+    Returns:
+        List of `Rule`.
+    """
     kernel = permuted(layer.kernel, f"{prefix}.weight", (2, 3, 0, 1))
     return [kernel] + _bias(layer, prefix)
 
 
 def dense(layer, prefix):
-    """Writes the rules of a linear layer, (out, in)."""
+    """Writes the rules of a linear layer, (out, in).
+
+    Args:
+        layer: Keras's Dense.
+        prefix: str. What the file's names begin with.
+
+    Returns:
+        List of `Rule`.
+    """
     kernel = permuted(layer.kernel, f"{prefix}.weight", (1, 0))
     return [kernel] + _bias(layer, prefix)
+
+
+def dense_onto_map(layer, prefix, size):
+    """Writes the rules of a linear layer whose outputs become a map.
+
+    The file's outputs are (channels, size, size), ours end in channels.
+
+    Args:
+        layer: Keras's Dense.
+        prefix: str.
+        size: int. Height and width of the map.
+
+    Returns:
+        List of `Rule`.
+    """
+    inputs, outputs = layer.kernel.shape
+    channels = outputs // size**2
+    ours, theirs = (size, size, channels), (channels, size, size)
+    return [
+        _one(
+            layer.kernel,
+            f"{prefix}.weight",
+            lambda x: (
+                x.reshape(*theirs, inputs)
+                .transpose(3, 1, 2, 0)
+                .reshape(inputs, outputs)
+            ),
+            lambda x: (
+                x.reshape(inputs, *ours)
+                .transpose(3, 1, 2, 0)
+                .reshape(outputs, inputs)
+            ),
+        ),
+        _one(
+            layer.bias,
+            f"{prefix}.bias",
+            lambda x: x.reshape(theirs).transpose(1, 2, 0).reshape(outputs),
+            lambda x: x.reshape(ours).transpose(2, 0, 1).reshape(outputs),
+        ),
+    ]
 
 
 def heads(layer, prefix, inputs):
@@ -95,6 +225,9 @@ def heads(layer, prefix, inputs):
         layer: Keras's EinsumDense of (in, heads, size) or (heads, size, out).
         prefix: str.
         inputs: int. How many leading axes of the kernel are inputs: 1 or 2.
+
+    Returns:
+        List of `Rule`.
     """
     shape = tuple(layer.kernel.shape)
     flat = (int(np.prod(shape[:inputs])), int(np.prod(shape[inputs:])))
@@ -116,12 +249,28 @@ def heads(layer, prefix, inputs):
 
 
 def embedding(layer, prefix):
-    """Writes the rule of a table of vectors."""
+    """Writes the rule of a table of vectors.
+
+    Args:
+        layer: Keras's Embedding.
+        prefix: str. What the file's names begin with.
+
+    Returns:
+        List of `Rule`.
+    """
     return [same(layer.embeddings, f"{prefix}.weight")]
 
 
 def layer_norm(layer, prefix):
-    """Writes the rules of a layer normalisation."""
+    """Writes the rules of a layer normalisation.
+
+    Args:
+        layer: Keras's LayerNormalization.
+        prefix: str. What the file's names begin with.
+
+    Returns:
+        List of `Rule`.
+    """
     return [
         same(layer.gamma, f"{prefix}.weight"),
         same(layer.beta, f"{prefix}.bias"),
@@ -129,7 +278,15 @@ def layer_norm(layer, prefix):
 
 
 def batch_norm(layer, prefix):
-    """Writes the rules of a batch normalisation, with or without scale."""
+    """Writes the rules of a batch normalisation, with or without scale.
+
+    Args:
+        layer: `layers.BatchNorm`.
+        prefix: str. What the file's names begin with.
+
+    Returns:
+        List of `Rule`.
+    """
     rules = [
         same(layer.moving_mean, f"{prefix}.running_mean"),
         same(layer.moving_variance, f"{prefix}.running_var"),

@@ -5,7 +5,7 @@ import difflib
 
 import numpy as np
 
-from keras_t2i.weights import families
+from keras_t2i.weights import families, rules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Report:
     Args:
         family: str, "family/part".
         loaded: dict: key -> paths of the variables it fills.
-        ignored: keys that are known and not needed.
+        ignored: keys that are known and not needed, or belong to the
+            family's other parts.
         unknown: keys that the family has no place for.
         missing: keys that the family needs and that are not there.
         misshapen: sentences, one a key whose shape or numbers do not fit.
@@ -89,13 +90,14 @@ def load(family, model, arrays):
         error = ValueError(_complaint(report))
         error.report = report
         raise error
+    names, _ = _names(family, arrays)
     values = []
     for rule in table:
         if rule.variables:
-            foreign = [np.asarray(arrays[key]) for key in rule.keys]
+            foreign = [np.asarray(arrays[names[key]]) for key in rule.keys]
             values += zip(rule.variables, rule.forward(*foreign), strict=True)
     for variable, value in values:
-        variable.assign(np.ascontiguousarray(value).astype(variable.dtype))
+        variable.assign(np.asarray(value, variable.dtype, order="C"))
     return report
 
 
@@ -117,7 +119,7 @@ def export(family, model):
         if rule.variables:
             ours = [v.numpy() for v in rule.variables]
             foreign = zip(rule.keys, rule.backward(*ours), strict=True)
-            arrays |= {k: np.ascontiguousarray(a) for k, a in foreign}
+            arrays |= {k: np.asarray(a, order="C") for k, a in foreign}
     return arrays
 
 
@@ -133,22 +135,39 @@ def _rules(family, model):
     return known[family](model)
 
 
+def _names(family, arrays):
+    """Plain name -> the file's, and the names of the family's other parts."""
+    own = families.PREFIXES.get(family, ())
+    start = family.partition("/")[0] + "/"
+    others = {
+        prefix
+        for part, prefixes in families.PREFIXES.items()
+        for prefix in prefixes
+        if part.startswith(start) and prefix not in own
+    }
+    names = rules.plain_names(arrays, own)
+    apart = [plain for plain in names if plain.startswith(tuple(others))]
+    return names, [names.pop(plain) for plain in apart]
+
+
 def _plan(family, table, arrays):
-    loaded, ignored, missing, misshapen = {}, [], [], []
+    names, ignored = _names(family, arrays)
+    loaded, missing, misshapen = {}, [], []
     for rule in table:
         if not rule.variables:
-            ignored += [key for key in rule.keys if key in arrays]
+            ignored += [names[key] for key in rule.keys if key in names]
             continue
-        for key, shape in zip(rule.keys, _foreign_shapes(rule), strict=True):
-            if key not in arrays:
-                missing.append(key)
+        for plain, shape in zip(rule.keys, _foreign_shapes(rule), strict=True):
+            key = names.get(plain)
+            if key is None:
+                missing.append(plain)
             elif fault := _fault(key, np.asarray(arrays[key]), shape, rule):
                 misshapen.append(fault)
             else:
                 paths = loaded.setdefault(key, [])
                 paths += [_path(v) for v in rule.variables]
     known = {key for rule in table for key in rule.keys}
-    unknown = [key for key in arrays if key not in known]
+    unknown = [key for plain, key in names.items() if plain not in known]
     return Report(
         family,
         loaded,

@@ -1,13 +1,31 @@
 """Which foreign name belongs to which of our variables, family by family.
 
 `FAMILIES` maps "family/part" to a function: our model -> list of rules.
+`PREFIXES` maps a part to what some files put before its names; the prefixes
+of a family's other parts mark arrays that are not meant for this one.
 """
 
-from keras_t2i.weights.families import efficientnet_lite0, minilm
+from keras_t2i.weights.families import (
+    dcgan_cls,
+    df_gan,
+    efficientnet_lite0,
+    minilm,
+)
 
 FAMILIES = {
+    "dcgan_cls/discriminator": dcgan_cls.discriminator,
+    "dcgan_cls/generator": dcgan_cls.generator,
+    "df_gan/discriminator": df_gan.discriminator,
+    "df_gan/generator": df_gan.generator,
     "efficientnet_lite0/image": efficientnet_lite0.image,
     "minilm/text": minilm.text,
 }
 
-__all__ = ["FAMILIES"]
+PREFIXES = {
+    "dcgan_cls/discriminator": dcgan_cls.DISCRIMINATOR_PREFIXES,
+    "dcgan_cls/generator": dcgan_cls.GENERATOR_PREFIXES,
+    "df_gan/discriminator": df_gan.DISCRIMINATOR_PREFIXES,
+    "df_gan/generator": df_gan.GENERATOR_PREFIXES,
+}
+
+__all__ = ["FAMILIES", "PREFIXES"]
