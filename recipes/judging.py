@@ -94,6 +94,31 @@ def _real_colours(bench, train, test):
     )
 
 
+def confirm(claims, rows) -> bool:
+    """Prints each score beside the card's claim.
+
+    Args:
+        claims: rows on the card.
+        rows: rows measured now.
+
+    Returns:
+        True if every claim was measured and holds.
+    """
+    measured = {row["name"]: row for row in rows}
+    passed = True
+    for claim in claims:
+        row = measured.get(claim["name"])
+        good = row is not None and evaluator.holds(claim, row)
+        passed = passed and good
+        low, high = claim["interval"]
+        value = "not measured" if row is None else f"{row['value']:.4f}"
+        print(
+            f"{'pass' if good else 'FAIL'}  {claim['name']}: {value}, the "
+            f"card says {claim['value']:.4f} ({low:.4f} to {high:.4f})"
+        )
+    return passed
+
+
 def draw(painter, captions, seed, size=40):
     """Draws one picture a caption, batch by batch.
 

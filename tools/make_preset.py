@@ -20,15 +20,19 @@ _WORKDIR = flags.DEFINE_string(
 _NAME = flags.DEFINE_string(
     "name", None, "What the preset is called.", required=True
 )
-_SEEDS = flags.DEFINE_integer("seeds", 3, "Noises each caption is drawn with.")
 _FOLDER = flags.DEFINE_string(
     "folder", None, "Where the preset goes; else into the package."
+)
+_SEEDS = flags.DEFINE_integer("seeds", 3, "Noises each caption is drawn with.")
+_PICTURES = flags.DEFINE_integer(
+    "pictures", None, "Judge with so many pictures of each part at most."
 )
 
 
 def main(_):
     """Makes a preset from the flags."""
-    make(_WORKDIR.value, _NAME.value, _FOLDER.value, seeds=_SEEDS.value)
+    judged = dict(seeds=_SEEDS.value, most=_PICTURES.value)
+    make(_WORKDIR.value, _NAME.value, _FOLDER.value, **judged)
 
 
 def make(workdir, name, folder=None, **judged):

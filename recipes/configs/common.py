@@ -28,7 +28,7 @@ def base(**changes) -> config_dict.ConfigDict:
         **changes: section -> dict of what differs.
 
     Returns:
-        ConfigDict.
+        ConfigDict, locked.
 
     Raises:
         KeyError: if a section or a key is unknown.
@@ -89,7 +89,7 @@ def base(**changes) -> config_dict.ConfigDict:
             xla=False,
         ),
         samples=dict(captions=CAPTIONS, noises=2, every=1),
-    )
+    ).lock()
     for section, values in changes.items():
         config[section].update(values)
     return config

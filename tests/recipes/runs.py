@@ -10,6 +10,13 @@ from keras_t2i.ops import files
 from recipes import trained, wiring
 from recipes.configs import gan_cls_openmoji
 
+#: The configs, and in which precision recipes.train is proven on them.
+CASES = (
+    ("gan_cls_openmoji", "float32"),
+    ("gan_cls_openmoji", "mixed_bfloat16"),
+    ("openmoji", "mixed_bfloat16"),
+)
+
 
 def smoke():
     """Describes the smallest run.

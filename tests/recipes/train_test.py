@@ -19,11 +19,6 @@ from tests.recipes import command, runs
 
 CONFIGS = pathlib.Path(configs.__file__).parent
 ROOT = CONFIGS.parents[1]
-CASES = [
-    ("gan_cls_openmoji", "float32"),
-    ("gan_cls_openmoji", "mixed_bfloat16"),
-    ("openmoji", "mixed_bfloat16"),
-]
 
 
 def words(workdir, *more, config="gan_cls_openmoji"):
@@ -90,7 +85,7 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
                 (ours / name).read_bytes(), (theirs / name).read_bytes(), name
             )
 
-    @parameterized.parameters(*CASES)
+    @parameterized.parameters(*runs.CASES)
     def test_resumed_run_equals_the_straight_one(self, config, precision):
         more = [f"--config.train.precision={precision}"]
         straight = self.straight(config, precision)

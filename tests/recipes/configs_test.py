@@ -1,0 +1,146 @@
+"""Examines the configs: every one at every scale, the papers' constants."""
+
+import importlib
+import pathlib
+
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i.data import catalog
+from recipes import configs, wiring
+from recipes.configs import common, gan_cls_openmoji, openmoji
+from tests.recipes import runs
+
+FOLDER = pathlib.Path(configs.__file__).parent
+NAMES = sorted(
+    path.stem
+    for path in FOLDER.glob("*.py")
+    if path.stem not in ("__init__", "common")
+)
+SENTENCE = 384  # what all-MiniLM-L6-v2 says of a caption
+
+
+class Reader:
+    """Stands for MiniLM where only its size counts."""
+
+    dim = SENTENCE
+
+
+def get(name, scale):
+    """Reads a config as the flag does."""
+    module = importlib.import_module(f"recipes.configs.{name}")
+    return module.get_config(scale)
+
+
+class ConfigsTest(parameterized.TestCase, tf.test.TestCase):
+    """A config that can't be built is found here, not after an hour."""
+
+    @parameterized.product(name=NAMES, scale=common.SCALES)
+    def test_every_config_builds_its_system_at_every_scale(self, name, scale):
+        config = get(name, scale)
+        self.assertEqual(config.train.moves % config.train.moves_per_epoch, 0)
+        self.assertIn(config.data.name, catalog.CATALOG)
+        size = config.data.image_size
+        self.assertLessEqual(size, config.data.crop or size)
+        # Small networks of the same shape: `width` alone is changed.
+        config.networks.generator.width = 4
+        config.networks.discriminator.width = 4
+        system = wiring.system(config, Reader())
+        drawn = system.players["generator"].output["image"].shape
+        self.assertEqual(drawn, (None, size, size, 3))
+
+    @parameterized.parameters(*NAMES)
+    def test_docstring_has_its_command(self, name):
+        text = importlib.import_module(f"recipes.configs.{name}").__doc__
+        self.assertIn(f"--config=recipes/configs/{name}.py:small", text)
+        self.assertIn("python -m recipes.train", text)
+
+    def test_every_config_is_trained_at_smoke(self):
+        trained = {config for config, _ in runs.CASES}
+        self.assertEqual(trained, set(NAMES))
+
+    @parameterized.parameters(*NAMES)
+    def test_smoke_needs_no_weights_and_few_moves(self, name):
+        config = get(name, "smoke")
+        self.assertEqual(config.text.encoder, "letters")
+        self.assertEqual(config.data.name, "shapes")
+        self.assertEqual(config.data.image_size, 16)
+        self.assertLessEqual(config.train.moves, 4)
+
+    @parameterized.parameters(*NAMES)
+    def test_unknown_scale_is_told_the_known(self, name):
+        with self.assertRaisesRegex(ValueError, "'big'; allowed: paper, small"):
+            get(name, "big")
+
+    def test_small_is_the_default(self):
+        for module in (gan_cls_openmoji, openmoji):
+            self.assertEqual(
+                module.get_config().to_dict(),
+                module.get_config("small").to_dict(),
+            )
+
+    def test_overrides_keep_their_kind(self):
+        config = get("gan_cls_openmoji", "small")
+        config.system.beta = 0.25  # None until then
+        with self.assertRaises(TypeError):
+            config.system.beta = "half"
+        with self.assertRaises(TypeError):
+            config.train.seed = "three"
+
+    def test_unknown_section_or_key_is_refused(self):
+        for mistake in (
+            dict(trian=dict(seed=1)),
+            dict(train=dict(sed=1)),
+            dict(networks=dict(generator=dict(widht=4))),
+        ):
+            with self.assertRaisesRegex(KeyError, "Did you mean"):
+                common.base(**mistake)
+
+
+class PaperTest(tf.test.TestCase):
+    """Reed et al. 2016 as released: networks, optimizer, schedule."""
+
+    def setUp(self):
+        super().setUp()
+        self.config = get("gan_cls_openmoji", "paper")
+
+    def test_networks_are_reeds_with_shorter_sentences(self):
+        system = wiring.system(self.config, Reader())
+        counts = {
+            name: sum(int(tf.size(v)) for v in player.trainable_variables)
+            for name, player in system.players.items()
+        }
+        # Reed's have sentences of 1,024 numbers, read by 128 units each.
+        fewer = (1024 - SENTENCE) * 128
+        self.assertEqual(counts["generator"], 18_909_699 - fewer)
+        self.assertEqual(counts["discriminator"], 4_032_321 - fewer)
+        self.assertEqual(
+            system.players["generator"].input["noise"].shape, (None, 100)
+        )
+        self.assertIsNone(system.average)
+        self.assertEqual(system.beta, 0.5)
+        self.assertEqual(system.mismatch_weight, 0.5)
+
+    def test_constants_are_the_papers(self):
+        for player in ("generator", "discriminator"):
+            section = self.config.optimizers[player]
+            self.assertEqual(section.name, "Adam")
+            self.assertEqual(section.learning_rate, 2e-4)
+            self.assertEqual((section.beta_1, section.beta_2), (0.5, 0.999))
+        train, data = self.config.train, self.config.data
+        self.assertEqual((train.batch_size, train.precision), (64, "float32"))
+        pictures = catalog.CATALOG["openmoji"].counts["train"]
+        epoch = pictures // 64  # the remainder is dropped
+        self.assertEqual(train.moves, 600 * epoch)
+        self.assertEqual(
+            self.config.optimizers.generator.halve_every, 100 * epoch
+        )
+        self.assertEqual((data.image_size, data.crop), (64, 76))
+        self.assertTrue(data.flip)
+        self.assertEqual(data.captions_per_image, 4)
+        self.assertEqual(data.mismatch, "text")
+        self.assertEqual(self.config.system.name, "GANINTCLS")
+
+
+if __name__ == "__main__":
+    tf.test.main()

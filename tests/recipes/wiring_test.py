@@ -1,0 +1,161 @@
+"""Examines how names in a config become things."""
+
+import os
+from unittest import mock
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i import systems
+from recipes import wiring
+from recipes.configs import gan_cls_openmoji, openmoji
+from tests import harness
+from tests.recipes import runs
+
+
+class WiringTest(parameterized.TestCase, tf.test.TestCase):
+    """What the config says is what is built."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = runs.folder(self)
+        self.config = gan_cls_openmoji.get_config("smoke")
+
+    def system(self):
+        return wiring.system(self.config, wiring.text_encoder(self.config))
+
+    def test_nearest_name_is_told(self):
+        table = {"circle": 1, "square": 2}
+        self.assertEqual(wiring.choose("form", "square", table), 2)
+        with self.assertRaisesRegex(
+            ValueError,
+            r"^form is 'sqare'; known: circle, square\. Did you mean 'square'",
+        ):
+            wiring.choose("form", "sqare", table)
+        with self.assertRaisesRegex(ValueError, r"known: circle, square\.$"):
+            wiring.choose("form", 7, table)
+
+    def test_cache_lies_where_the_environment_says(self):
+        self.assertEqual(wiring.cache_dir(), self.folder / "cache")
+        home = {"HOME": "/home/somebody"}
+        with mock.patch.dict(os.environ, home, clear=True):
+            self.assertEqual(
+                str(wiring.cache_dir()), "/home/somebody/.cache/keras_t2i"
+            )
+
+    def test_letters_read_words_and_not_their_order(self):
+        reader = wiring.Letters(8)
+        read = reader(tf.constant(["a red cat", "cat A red", "a cat", "dog"]))
+        first, turned, shorter, dog = read["sentence"]
+        self.assertEqual(read["sentence"].shape, (4, 8))
+        self.assertAllClose(first, turned)
+        # Sums: a third word adds its own vector.
+        red = reader(tf.constant(["red"]))["sentence"][0]
+        self.assertAllClose(first - shorter, red)
+        self.assertNotAllClose(dog, red)
+        self.assertNotEqual(reader.digest, wiring.Letters(9).digest)
+        with self.assertRaises(ValueError):
+            reader.check(["a cat", ""])
+
+    def test_sentences_are_read_once_and_kept(self):
+        pictures = wiring.source(self.config, "test")
+        reader = wiring.text_encoder(self.config)
+        vectors = wiring.sentences(pictures, reader)
+        self.assertEqual(vectors.shape, (128, 5, 16))
+        with mock.patch.object(wiring.Letters, "__call__") as again:
+            self.assertAllEqual(wiring.sentences(pictures, reader), vectors)
+        again.assert_not_called()
+
+    def test_stream_begins_where_the_run_stands(self):
+        pictures = wiring.source(self.config, "train")
+        reader = wiring.text_encoder(self.config)
+
+        def keys(start, count):
+            stream = wiring.dataset(self.config, pictures, reader, start)
+            return [b["key"].numpy().tolist() for b in stream.take(count)]
+
+        # 512 pictures in batches of 8: the second epoch begins at move 64.
+        self.assertEqual(keys(0, 70)[62:], keys(62, 8))
+        self.assertNotEqual(keys(0, 1), keys(64, 1))
+        self.config.train.seed = 1
+        self.assertNotEqual(keys(0, 1), keys(64, 1))
+
+    def test_same_config_starts_with_the_same_weights(self):
+        first, again = self.system(), self.system()
+        self.assertEqual(
+            harness.distance(
+                harness.snapshot(first.variables),
+                harness.snapshot(again.variables),
+            ),
+            0.0,
+        )
+        self.config.train.seed = 1
+        other = self.system()
+        kernel = [s.players["generator"].weights[0] for s in (first, other)]
+        self.assertNotAllClose(*kernel)
+
+    @parameterized.parameters("float32", "mixed_bfloat16")
+    def test_precision_holds_for_the_players_only(self, precision):
+        self.config.train.precision = precision
+        system = self.system()
+        self.assertEqual(keras.config.dtype_policy().name, "float32")
+        for player in system.players.values():
+            self.assertEqual(player.dtype_policy.name, precision)
+            self.assertEqual({v.dtype for v in player.weights}, {"float32"})
+
+    def test_what_is_none_is_left_to_the_paper(self):
+        system = self.system()
+        self.assertIsInstance(system, systems.GANINTCLS)
+        self.assertEqual(system.mismatch_weight, 0.5)
+        self.assertEqual(system.loss_weights["wrong"], 0.5)
+        self.config.system.mismatch_weight = 0.25
+        self.config.loss_weights.fake = 3.0
+        weights = self.system().loss_weights
+        self.assertEqual((weights["wrong"], weights["fake"]), (0.25, 3.0))
+
+    def test_game_is_the_systems_own_unless_named(self):
+        config = openmoji.get_config("smoke")
+        encoder = wiring.text_encoder(config)
+        # Hinge says nothing of a score beyond 1; cross-entropy does.
+        real = wiring.system(config, encoder).game.real(tf.constant([2.0]))
+        self.assertEqual(float(real), 0.0)
+        config.game.name = "bce"
+        real = wiring.system(config, encoder).game.real(tf.constant([2.0]))
+        self.assertAllClose(real, harness.cross_entropy(2.0, 1.0))
+        config.game.real_target = 0.9
+        real = wiring.system(config, encoder).game.real(tf.constant([2.0]))
+        self.assertAllClose(real, harness.cross_entropy(2.0, 0.9))
+
+    def test_rate_is_halved_in_steps(self):
+        section = self.config.optimizers.generator
+        section.halve_every = 10
+        optimizer = wiring.optimizer(section, "generator")
+        rates = []
+        for move in (0, 9, 10, 20):
+            optimizer.iterations.assign(move)
+            rates.append(float(optimizer.learning_rate))
+        self.assertAllClose(rates, [2e-4, 2e-4, 1e-4, 5e-5])
+        section.halve_every = 0
+        plain = wiring.optimizer(section, "generator")
+        self.assertAllClose(plain.learning_rate, 2e-4)
+        self.assertEqual((plain.beta_1, plain.beta_2), (0.5, 0.999))
+
+    def test_arguments_reach_classes_through_their_bases(self):
+        self.config.system.average_decay = 0.25
+        self.assertEqual(self.system().average_decay, 0.25)
+
+    def test_xla_is_asked_for_by_config(self):
+        self.assertFalse(self.system().is_compiled_by_xla)
+        self.config.train.xla = True
+        self.assertTrue(self.system().is_compiled_by_xla)
+
+    def test_given_leaves_out_what_is_none(self):
+        found = wiring.given(self.config.system)
+        self.assertEqual(set(found), {"name", "average_decay", "average_ramp"})
+        self.assertTrue(np.all([x is not None for x in found.values()]))
+
+
+if __name__ == "__main__":
+    tf.test.main()
