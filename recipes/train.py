@@ -3,8 +3,9 @@ r"""Trains a system and leaves everything in one run directory.
     python -m recipes.train --workdir=runs/mine \
         --config=recipes/configs/openmoji.py:small
 
-Try it in seconds with :smoke in place of :small. Change any value of the
-config with --config.SECTION.KEY=VALUE, for instance
+Try it in seconds with :smoke in place of :small. Any value of the config (all
+stand in recipes/configs/common.py) is changed with --config.SECTION.KEY=VALUE,
+for instance
 
     --config.train.moves=20000 --config.train.seed=1
 
