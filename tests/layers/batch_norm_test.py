@@ -1,0 +1,123 @@
+"""Batch normalisation against slow arithmetic."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from keras_t2i.layers import BatchNorm
+
+
+def slow(x, gamma, beta, epsilon=1e-5):
+    """Normalises in float64; also the mean and the unbiased variance."""
+    rows = x.reshape(-1, x.shape[-1]).astype(np.float64)
+    mean = rows.sum(0) / len(rows)
+    squares = ((rows - mean) ** 2).sum(0)
+    normal = (x - mean) / np.sqrt(squares / len(rows) + epsilon)
+    return normal * gamma + beta, mean, squares / (len(rows) - 1)
+
+
+class BatchNormTest(tf.test.TestCase, parameterized.TestCase):
+    """PyTorch's law, as its documentation states it."""
+
+    def setUp(self):
+        super().setUp()
+        keras.utils.set_random_seed(0)
+        self.draw = np.random.RandomState(0)
+
+    def _layer(self, channels, **kwargs):
+        layer = BatchNorm(**kwargs)
+        layer.build((None, channels))
+        layer.gamma.assign(self.draw.uniform(0.5, 2.0, channels))
+        layer.beta.assign(self.draw.normal(size=channels))
+        return layer
+
+    @parameterized.parameters((9, 3), (4, 5, 3), (4, 5, 6, 3))
+    def test_batch_mode_equals_slow_arithmetic(self, *shape):
+        layer = self._layer(3)
+        x = self.draw.normal(2.0, 3.0, shape).astype(np.float32)
+        wanted, mean, variance = slow(
+            x, layer.gamma.numpy(), layer.beta.numpy()
+        )
+        self.assertAllClose(layer(x, training=True), wanted, atol=2e-5)
+        self.assertAllClose(layer.moving_mean, 0.1 * mean, atol=1e-5)
+        self.assertAllClose(
+            layer.moving_variance, 0.9 + 0.1 * variance, rtol=1e-5
+        )
+
+    def test_momentum_is_the_weight_of_the_new(self):
+        layer = self._layer(3, momentum=0.25)
+        means, kept = [], np.zeros(3)
+        for _ in range(3):
+            x = self.draw.normal(size=(7, 3)).astype(np.float32)
+            layer(x, training=True)
+            means.append(x.mean(0, dtype=np.float64))
+            kept = 0.75 * kept + 0.25 * means[-1]
+        self.assertAllClose(layer.moving_mean, kept, atol=1e-6)
+
+    def test_inference_uses_and_keeps_running_statistics(self):
+        layer = self._layer(3)
+        layer.moving_mean.assign([1.0, 2.0, 3.0])
+        layer.moving_variance.assign([4.0, 1.0, 0.25])
+        x = self.draw.normal(size=(2, 4, 4, 3)).astype(np.float32)
+        wanted = (x - [1.0, 2.0, 3.0]) / np.sqrt(
+            np.array([4.0, 1.0, 0.25]) + 1e-5
+        ) * layer.gamma.numpy() + layer.beta.numpy()
+        self.assertAllClose(layer(x, training=False), wanted, atol=1e-5)
+        self.assertAllEqual(layer.moving_mean, [1.0, 2.0, 3.0])
+
+    def test_statistics_of_bfloat16_are_float32(self):
+        layer = self._layer(3, dtype="mixed_bfloat16")
+        x = tf.cast(self.draw.normal(300.0, 1.0, (64, 3)), tf.bfloat16)
+        y = layer(x, training=True)
+        self.assertEqual(y.dtype, tf.bfloat16)
+        self.assertEqual(layer.moving_mean.dtype, "float32")
+        mean = tf.cast(x, tf.float64).numpy().mean(0)
+        self.assertAllClose(layer.moving_mean, 0.1 * mean, rtol=1e-5)
+
+    @parameterized.parameters(((6, 3),), ((3, 2, 2, 3),))
+    def test_gradient_of_gradient_equals_finite_differences(self, shape):
+        layer = self._layer(3)
+        x = self.draw.normal(size=shape).astype(np.float32)
+        aim = self.draw.normal(size=shape).astype(np.float32)
+        way = self.draw.normal(size=shape).astype(np.float32)
+
+        def slope(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = tf.reduce_sum(aim * layer(x, training=True) ** 3)
+            return tape.gradient(y, x)
+
+        x = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            along = tf.reduce_sum(slope(x) * way)
+        found = tf.reduce_sum(tape.gradient(along, x) * way)
+        step = 1e-2
+        wanted = (
+            tf.reduce_sum(slope(x + step * way) * way)
+            - tf.reduce_sum(slope(x - step * way) * way)
+        ) / (2 * step)
+        self.assertAllClose(found, wanted, rtol=2e-2)
+
+    def test_config_builds_an_equal_layer(self):
+        layer = self._layer(
+            3,
+            momentum=0.2,
+            epsilon=1e-3,
+            synchronized=True,
+            gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
+        )
+        twin = BatchNorm.from_config(layer.get_config())
+        self.assertEqual(twin.get_config(), layer.get_config())
+
+    def test_without_shift_and_factor_there_are_no_weights_to_learn(self):
+        layer = BatchNorm(center=False, scale=False)
+        x = self.draw.normal(size=(8, 3)).astype(np.float32)
+        wanted, _, _ = slow(x, 1.0, 0.0)
+        self.assertAllClose(layer(x, training=True), wanted, atol=1e-5)
+        self.assertEmpty(layer.trainable_variables)
+
+
+if __name__ == "__main__":
+    tf.test.main()
