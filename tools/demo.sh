@@ -2,7 +2,7 @@
 # Trains, judges and serves a small text-to-image GAN on the pictures that come
 # with the package; a second call goes on where the first one stopped.
 #
-#   ./tools/demo.sh            about ten minutes of training on 2 CPU cores
+#   ./tools/demo.sh            about eighteen minutes of training on 2 CPU cores
 #   ./tools/demo.sh --quick    the same path in about two minutes
 #
 # RUN=folder chooses the run directory.

@@ -5,8 +5,8 @@ width 16, because its matching-aware penalty keeps two small networks in
 balance without batch statistics, and the plain DCGAN generator, because it
 is the fastest that learns; sentences stretched to the size of the noise,
 bfloat16, an averaged generator, and a little mode seeking (Mao et al. 2019)
-so that it listens to its noise. About eleven minutes on two CPU cores at
-`small`; `paper` is DF-GAN as published (width 32, 256 px rules at 64 px,
+so that it listens to its noise. About eighteen minutes on two quiet CPU
+cores at `small`; `paper` is DF-GAN as published (width 32, 256 px rules at 64 px,
 batch 32, its own optimizers); `smoke` runs in seconds.
 
     python -m recipes.train --workdir=runs/openmoji \
@@ -46,7 +46,7 @@ def get_config(scale="small"):
         loss_weights=dict(seeking=0.02),
         train=dict(
             batch_size=16,
-            moves=5000,
+            moves=8000,
             moves_per_epoch=250,
             precision="mixed_bfloat16",
         ),
