@@ -3,7 +3,9 @@
 import contextlib
 import importlib
 import io
+import logging
 import sys
+import warnings
 from unittest import mock
 
 from absl import flags
@@ -15,7 +17,7 @@ def run(name, *words, room="recipes"):
     """Runs `python -m ROOM.NAME words`.
 
     Commands share names of flags, which one process can hold once: those of
-    the command before are forgotten.
+    the command before are forgotten. What other libraries log is left out.
 
     Args:
         name: str, the command.
@@ -33,6 +35,7 @@ def run(name, *words, room="recipes"):
     sys.modules.pop(f"{room}.{name}", None)
     printed, complained = io.StringIO(), io.StringIO()
     with (
+        _others_silent(),
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(complained),
         mock.patch.object(sys, "argv", [name, *words]),
@@ -43,3 +46,15 @@ def run(name, *words, room="recipes"):
         except SystemExit as end:
             code = end.code
     return code or 0, printed.getvalue(), complained.getvalue()
+
+
+@contextlib.contextmanager
+def _others_silent():
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        logging.disable(before)
