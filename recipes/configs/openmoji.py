@@ -6,8 +6,8 @@ balance without batch statistics, and the plain DCGAN generator, because it
 is the fastest that learns; sentences stretched to the size of the noise,
 bfloat16, an averaged generator, and a little mode seeking (Mao et al. 2019)
 so that it listens to its noise. About eighteen minutes on two quiet CPU
-cores at `small`; `paper` is DF-GAN as published (width 32, 256 px rules at 64 px,
-batch 32, its own optimizers); `smoke` runs in seconds.
+cores at `small`; `paper` is DF-GAN as published (width 32, 256 px rules at
+64 px, batch 32, its own optimizers); `smoke` runs in seconds.
 
     python -m recipes.train --workdir=runs/openmoji \
         --config=recipes/configs/openmoji.py:small
