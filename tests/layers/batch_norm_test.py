@@ -17,6 +17,23 @@ def slow(x, gamma, beta, epsilon=1e-5):
     return normal * gamma + beta, mean, squares / (len(rows) - 1)
 
 
+def slopes(x, gamma, aim, way):
+    """Differentiates in float64 by the plain formula, once and twice."""
+    x, gamma = tf.constant(x, tf.float64), tf.constant(gamma, tf.float64)
+    with tf.GradientTape() as outer:
+        outer.watch([x, gamma])
+        with tf.GradientTape() as tape:
+            tape.watch([x, gamma])
+            axes = list(range(len(x.shape) - 1))
+            mean = tf.reduce_mean(x, axes)
+            variance = tf.reduce_mean(tf.square(x - mean), axes)
+            y = gamma * (x - mean) * tf.math.rsqrt(variance + 1e-5)
+            loss = tf.reduce_sum(aim * y**3)
+        first = tape.gradient(loss, [x, gamma])
+        along = tf.reduce_sum(first[0] * way)
+    return first, outer.gradient(along, [x, gamma])
+
+
 class BatchNormTest(tf.test.TestCase, parameterized.TestCase):
     """PyTorch's law, as its documentation states it."""
 
@@ -99,6 +116,64 @@ class BatchNormTest(tf.test.TestCase, parameterized.TestCase):
             - tf.reduce_sum(slope(x - step * way) * way)
         ) / (2 * step)
         self.assertAllClose(found, wanted, rtol=2e-2)
+
+    @parameterized.product(
+        shape=((6, 3), (3, 4, 5, 3)), manner=("eager", "graph", "xla")
+    )
+    def test_slopes_equal_those_of_the_plain_formula(self, shape, manner):
+        layer = self._layer(3)
+        layer.beta.assign(np.zeros(3))
+        x, aim, way = self.draw.normal(size=(3, *shape)).astype(np.float32)
+
+        def ours(x):
+            watched = [x, layer.gamma.value]
+            with tf.GradientTape() as outer:
+                outer.watch(x)
+                with tf.GradientTape() as tape:
+                    tape.watch(x)
+                    y = layer(x, training=True)
+                    loss = tf.reduce_sum(aim * y**3)
+                first = tape.gradient(loss, watched)
+                along = tf.reduce_sum(first[0] * way)
+            return first, outer.gradient(along, watched)
+
+        if manner != "eager":
+            ours = tf.function(ours, jit_compile=manner == "xla")
+        found = ours(tf.constant(x))
+        wanted = slopes(x, layer.gamma.numpy(), aim, way)
+        for one, other in zip(
+            tf.nest.flatten(found), tf.nest.flatten(wanted), strict=True
+        ):
+            size = np.abs(other).max()
+            self.assertAllClose(one, other, atol=2e-5 * size, rtol=0)
+
+    @parameterized.parameters(False, True)
+    def test_long_sums_keep_their_digits(self, xla):
+        x = self.draw.normal(3.0, 1.0, (32, 64, 64, 2)).astype(np.float32)
+        layer = self._layer(2, momentum=1.0)
+        wanted, mean, variance = slow(
+            x, layer.gamma.numpy(), layer.beta.numpy()
+        )
+        call = tf.function(layer, jit_compile=xla)
+        self.assertAllClose(call(x, training=True), wanted, atol=5e-6)
+        self.assertAllClose(layer.moving_mean, mean, rtol=5e-7)
+        self.assertAllClose(layer.moving_variance, variance, rtol=1e-6)
+
+    def test_double_precision_comes_back_in_its_own_type(self):
+        layer = self._layer(3, dtype="float64")
+        x = self.draw.normal(size=(9, 3))
+        wanted, mean, _ = slow(x, layer.gamma.numpy(), layer.beta.numpy())
+        y = layer(x, training=True)
+        self.assertEqual(y.dtype, tf.float64)
+        self.assertAllClose(y, wanted, atol=1e-5)
+        self.assertAllClose(layer.moving_mean, 0.1 * mean, atol=1e-6)
+
+    @parameterized.parameters("float32", "mixed_bfloat16")
+    def test_a_single_row_leaves_finite_statistics(self, policy):
+        layer = self._layer(3, dtype=policy)
+        y = layer(np.ones((1, 3), np.float32), training=True)
+        self.assertAllClose(y, [layer.beta.numpy()], rtol=1e-2)
+        self.assertAllClose(layer.moving_variance, [0.9] * 3)
 
     def test_config_builds_an_equal_layer(self):
         layer = self._layer(
