@@ -16,6 +16,7 @@ from absl import app, flags
 from keras_t2i.encoders import bert, efficientnet_lite
 from keras_t2i.ops import files
 from keras_t2i.weights import arrays, export, load
+from keras_t2i.weights.families import dcgan_cls
 
 _FAMILY = flags.DEFINE_string("family", None, "Whose weights: family/part.")
 _SOURCE = flags.DEFINE_string("source", None, "Released file of any kind.")
@@ -110,11 +111,16 @@ def _bert(found):
 
 def _size(found, key, axis, default):
     """The size of an array; a wrong one is refused when it is loaded."""
-    shape = np.shape(found.get(key, ()))
+    shape = np.shape(found.get(key, 0))
     return shape[axis] if axis < len(shape) else default
 
 
-MODELS = {"efficientnet_lite0/image": _lite0, "minilm/text": _bert}
+MODELS = {
+    "dcgan_cls/discriminator": dcgan_cls.discriminator_of,
+    "dcgan_cls/generator": dcgan_cls.generator_of,
+    "efficientnet_lite0/image": _lite0,
+    "minilm/text": _bert,
+}
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["family", "source", "out"])

@@ -73,8 +73,14 @@ class ConvertTest(tf.test.TestCase):
             convert_weights.convert("minilm/text", self.source, self.out)
         self.assertFalse(os.path.exists(self.out))
 
+    def test_missing_size_is_told_by_its_arrays_name(self):
+        del self.arrays["embeddings.word_embeddings.weight"]
+        self.write()
+        with self.assertRaisesRegex(ValueError, "missing key 'embeddings.word"):
+            convert_weights.convert("minilm/text", self.source, self.out)
+
     def test_an_unknown_family_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "known are efficientnet"):
+        with self.assertRaisesRegex(ValueError, "known are .*minilm.text"):
             convert_weights.convert("minilm/txt", self.source, self.out)
 
     def test_the_command_reports_every_array(self):

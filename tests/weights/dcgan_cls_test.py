@@ -8,6 +8,7 @@ from absl.testing import parameterized
 
 from keras_t2i import weights
 from keras_t2i.networks import dcgan_cls
+from keras_t2i.weights.families import dcgan_cls as family
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "dcgan_cls.npz"
 PARTS = (("generator", "gan_cls.G."), ("discriminator", "gan_cls.D."))
@@ -44,6 +45,55 @@ class DCGANCLSTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllEqual(array, arrays[name], name)
         left = {n for n in arrays if n not in back}
         self.assertTrue(all(n.endswith("num_batches_tracked") for n in left))
+
+    @parameterized.parameters(
+        ("generator", "wgan_cls.G.", 27, 5),
+        ("discriminator", "wgan_cls.D.", 23, 4),
+        ("discriminator", "wgan_cls.D_improved.", 11, 1),
+    )
+    def test_models_of_the_arrays_sizes_take_them_all(
+        self, part, prefix, placed, ignored
+    ):
+        arrays = recorded(prefix)
+        model = getattr(family, f"{part}_of")(arrays)
+        report = weights.load(f"dcgan_cls/{part}", model, arrays)
+        self.assertLen(report.loaded, placed)
+        self.assertLen(report.ignored, ignored)
+        for name in report.ignored:
+            self.assertEndsWith(name, ".num_batches_tracked")
+        self.assertLen(model.weights, placed)
+
+    def test_published_sizes_are_the_default(self):
+        for part, count in (
+            ("generator", 4_756_736),
+            ("discriminator", 2_899_072),
+        ):
+            model = getattr(family, f"{part}_of")({})
+            learned = sum(
+                int(np.prod(v.shape)) for v in model.trainable_variables
+            )
+            self.assertEqual(learned, count)
+
+    def test_critic_without_batch_norm_refuses_weights_with_it(self):
+        model = family.discriminator_of(recorded("wgan_cls.D_improved."))
+        with self.assertRaisesRegex(ValueError, "netD_1.3.weight"):
+            weights.load(
+                "dcgan_cls/discriminator", model, recorded("wgan_cls.D.")
+            )
+
+    def test_a_file_with_both_parts_serves_both(self):
+        both = {}
+        for part, prefix in PARTS:
+            for name, array in recorded(prefix).items():
+                both[f"{part}.module.{name}"] = array
+        for part, prefix in PARTS:
+            model = getattr(family, f"{part}_of")(both)
+            report = weights.load(f"dcgan_cls/{part}", model, both)
+            self.assertEqual(len(report.loaded) + len(report.ignored), 59)
+            for name, array in weights.export(
+                f"dcgan_cls/{part}", model
+            ).items():
+                self.assertAllEqual(array, recorded(prefix)[name])
 
     @parameterized.product(
         part=PARTS, change=("missing", "wrong shape", "unknown")

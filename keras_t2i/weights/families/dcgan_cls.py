@@ -84,10 +84,7 @@ def discriminator_of(arrays):
         width=_size(found, "netD_1.0.weight", 0, 64),
         text_dim=_size(found, projection, 1, 1024),
         projection_dim=_size(found, projection, 0, 128),
-        batch_norm=any(
-            key.startswith("netD_1.") and key.endswith(".running_mean")
-            for key in found
-        ),
+        batch_norm="netD_1.4.weight" not in found,  # with it, no layer has 4
     )
 
 
@@ -117,5 +114,5 @@ def _count(found, prefix, default):
 
 
 def _size(found, key, axis, default):
-    shape = np.shape(found.get(key, ()))
+    shape = np.shape(found.get(key, 0))
     return shape[axis] if axis < len(shape) else default

@@ -144,5 +144,5 @@ def _count(found, start, default):
 
 
 def _size(found, key, axis, default):
-    shape = np.shape(found.get(key, ()))
+    shape = np.shape(found.get(key, 0))
     return shape[axis] if axis < len(shape) else default
