@@ -18,16 +18,6 @@ from keras_t2i.ops import files
 from keras_t2i.weights import arrays, export, load
 from keras_t2i.weights.families import dcgan_cls
 
-_FAMILY = flags.DEFINE_string("family", None, "Whose weights: family/part.")
-_SOURCE = flags.DEFINE_string("source", None, "Released file of any kind.")
-_OUT = flags.DEFINE_string("out", None, "The .npz to write.")
-_PREFIX = flags.DEFINE_string(
-    "prefix", "", "Take the arrays whose names begin so, and cut it off."
-)
-_HALF = flags.DEFINE_boolean(
-    "half", False, "Round kernels to float16; vectors stay float32."
-)
-
 
 def convert(family, source, out, prefix="", half=False):
     """Reads one part of a family, checks every array and writes it.
@@ -70,18 +60,18 @@ def main(argv):
     del argv
     try:
         report = convert(
-            _FAMILY.value,
-            _SOURCE.value,
-            _OUT.value,
-            _PREFIX.value,
-            _HALF.value,
+            flags.FLAGS.family,
+            flags.FLAGS.source,
+            flags.FLAGS.out,
+            flags.FLAGS.prefix,
+            flags.FLAGS.half,
         )
     except (ValueError, OSError) as error:
         if hasattr(error, "report"):
             print(error.report)
         raise SystemExit(str(error)) from error
     print(report)
-    print(f"Wrote {_OUT.value}.")
+    print(f"Wrote {flags.FLAGS.out}.")
 
 
 def _halved(array):
@@ -123,5 +113,14 @@ MODELS = {
 }
 
 if __name__ == "__main__":
+    flags.DEFINE_string("family", None, "Whose weights: family/part.")
+    flags.DEFINE_string("source", None, "Released file of any kind.")
+    flags.DEFINE_string("out", None, "The .npz to write.")
+    flags.DEFINE_string(
+        "prefix", "", "Take the arrays whose names begin so, and cut it off."
+    )
+    flags.DEFINE_boolean(
+        "half", False, "Round kernels to float16; vectors stay float32."
+    )
     flags.mark_flags_as_required(["family", "source", "out"])
     app.run(main)

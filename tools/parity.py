@@ -32,15 +32,6 @@ from tools import parities
 
 _NEIGHBOURS = 16
 
-_GOLDEN = flags.DEFINE_string(
-    "golden", None, "The .npz with the reference's arrays."
-)
-_FAMILY = flags.DEFINE_string(
-    "family",
-    None,
-    f"Which reference recorded it: {', '.join(parities.FAMILIES)}.",
-)
-
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -367,12 +358,12 @@ def main(argv):
     """Runs the command."""
     if argv[1:]:
         return _refuse(f"These words were not understood: {argv[1:]}.")
-    if not _GOLDEN.value or not _FAMILY.value:
+    if not flags.FLAGS.golden or not flags.FLAGS.family:
         return _refuse("Both --golden and --family are needed; see --help.")
     try:
-        ledger = prove(_GOLDEN.value, _FAMILY.value)
+        ledger = prove(flags.FLAGS.golden, flags.FLAGS.family)
     except OSError as error:
-        return _refuse(f"Cannot read {_GOLDEN.value}: {error.strerror}.")
+        return _refuse(f"Cannot read {flags.FLAGS.golden}: {error.strerror}.")
     except ValueError as error:
         return _refuse(str(error))
     print(ledger)
@@ -411,4 +402,10 @@ def _fits(shape, wanted):
 
 
 if __name__ == "__main__":
+    flags.DEFINE_string("golden", None, "The .npz with the reference's arrays.")
+    flags.DEFINE_string(
+        "family",
+        None,
+        f"Which reference recorded it: {', '.join(parities.FAMILIES)}.",
+    )
     app.run(main)
