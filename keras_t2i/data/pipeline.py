@@ -364,12 +364,13 @@ def _shard_rows(shards, plan, epoch, skip):
         inside = noise.permutation(key, count)[cut:]
 
         def pick(stored):
-            tf.debugging.assert_equal(
+            whole = tf.debugging.assert_equal(
                 tf.size(stored, tf.int64),
                 count,
                 "A record file has fewer records than when it was opened.",
             )
-            return before[shard] + inside, tf.gather(stored, inside)
+            with tf.control_dependencies([whole]):
+                return before[shard] + inside, tf.gather(stored, inside)
 
         stored = tf.data.TFRecordDataset(paths[shard]).batch(count).take(1)
         return stored.map(pick).unbatch()
