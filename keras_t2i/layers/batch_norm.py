@@ -160,19 +160,22 @@ def _normalise(x, gamma, beta, epsilon):
     @tf.custom_gradient
     def normal(x, gamma, beta):
         mean = _mean(x)
-        centred = x - mean
-        variance = _mean(ops.square(centred))
+        variance = _mean(ops.square(x - mean))
         factor = ops.rsqrt(variance + epsilon)
 
+        # Vectors are worked out first: each further pass over x costs time.
         def slopes(upstream, *_):
-            unit = centred * factor
             for_beta = _mean(upstream)
-            for_gamma = _mean(upstream * unit)
-            for_x = (upstream - for_beta - unit * for_gamma) * (factor * gamma)
+            for_gamma = (_mean(upstream * x) - mean * for_beta) * factor
+            whole = gamma * factor
+            slant = whole * factor * for_gamma
+            for_x = upstream * whole - x * slant
+            for_x = for_x + (mean * slant - whole * for_beta)
             rows = _rows(x)
             return for_x, for_gamma * rows, for_beta * rows
 
-        outputs = centred * (factor * gamma) + beta
+        whole = gamma * factor
+        outputs = x * whole + (beta - mean * whole)
         return (outputs, mean, variance), slopes
 
     return normal(x, gamma, beta)
