@@ -52,7 +52,8 @@ def share(values):
     if count() == 1:
         return values
     size = tf.shape(values)[0] // count()
-    return values[index() * size : (index() + 1) * size]
+    mine = values[index() * size : (index() + 1) * size]
+    return _with_rows(mine, values, lambda rows: rows // count())
 
 
 def gather(values):
@@ -66,7 +67,8 @@ def gather(values):
     """
     if count() == 1:
         return values
-    return context().all_gather(values, axis=0)
+    whole = context().all_gather(values, axis=0)
+    return _with_rows(whole, values, lambda rows: rows * count())
 
 
 def mean(values):
@@ -95,3 +97,10 @@ def total(tensors):
     if count() == 1:
         return list(tensors)
     return context().all_reduce(tf.distribute.ReduceOp.SUM, list(tensors))
+
+
+def _with_rows(made, source, change):
+    """Tells a graph the shape that slicing and collectives forget."""
+    rows, *rest = source.shape
+    known = None if rows is None else change(rows)
+    return tf.ensure_shape(made, [known, *rest])

@@ -50,22 +50,28 @@ class DFGAN(System):
 
     def train_step(self, batch):
         """Plays one move: the discriminator's, then the generator's."""
-        latent = self.latent(batch["sentence"], "fakes")
+        batch = {
+            **batch,
+            "wrong_sentence": self.neighbours(batch["sentence"]),
+            "latent": self.latent(batch["sentence"], "fakes"),
+        }
         with tf.GradientTape() as tape:
-            fakes = self.draw(batch["sentence"], latent)
-        still = tf.stop_gradient(fakes)
-        self.descend("discriminator", lambda: self.judge(batch, still))
-        self.descend(
-            "generator", lambda: self.persuade(batch, fakes, latent), tape
-        )
+            fakes = self.draw(batch["sentence"], batch["latent"])
+        still = {**batch, "fakes": tf.stop_gradient(fakes)}
+        self.descend("discriminator", self.judge, still)
+        if self.micro_batches == 1:
+            shown = {**batch, "fakes": fakes}
+            self.descend("generator", self.persuade, shown, tape)
+        else:  # A whole batch on tape is what parts are to spare.
+            self.descend("generator", self.persuade, batch)
         return self.finish()
 
-    def judge(self, batch, fakes):
+    def judge(self, batch):
         """Scores real, mismatched and fake pairs and the slope at the real.
 
         Args:
-            batch: dict of tensors.
-            fakes: (B, H, W, 3) float32 in [-1, 1].
+            batch: dict of tensors, with "fakes" (B, H, W, 3) and
+                "wrong_sentence" (B, C).
 
         Returns:
             dict of () float32: real, wrong, fake, penalty.
@@ -75,30 +81,33 @@ class DFGAN(System):
             tape.watch(pair)
             features = self.features(pair[0])
             real = self.score(features, pair[1])
-        wrong = self.score(features, self.neighbours(batch["sentence"]))
-        fake = self.score(self.features(fakes), batch["sentence"])
+        wrong = self.score(features, batch["wrong_sentence"])
+        fake = self.score(self.features(batch["fakes"]), batch["sentence"])
         terms = {
             "real": self.game.real(real),
             "wrong": self.game.fake(wrong),
             "fake": self.game.fake(fake),
         }
         if self.is_used("penalty"):
-            slopes = tape.gradient(real, pair)
+            slopes = self.steepness(real, pair, tape)
             terms["penalty"] = penalties.matching_aware(slopes)
         return terms
 
-    def persuade(self, batch, fakes, latent):
+    def persuade(self, batch):
         """Asks the moved discriminator about the same fakes.
 
         Args:
-            batch: dict of tensors.
-            fakes: (B, H, W, 3) float32, on the generator's tape.
-            latent: (B, Z) float32, the noise they were drawn from.
+            batch: dict of tensors, with "latent" (B, Z), the noise of the
+                fakes, and "fakes" (B, H, W, 3) if they lie on the
+                generator's tape; else they are drawn again.
 
         Returns:
             dict of () float32: fool and, if weighed, seeking.
         """
-        sentence = batch["sentence"]
+        sentence, latent = batch["sentence"], batch["latent"]
+        fakes = batch.get("fakes")
+        if fakes is None:
+            fakes = self.draw(sentence, latent)
         scores = self.score(self.features(fakes), sentence)
         terms = {"fool": self.game.fool(scores)}
         if self.is_used("seeking"):

@@ -84,17 +84,18 @@ class GAN(System):
 
     def train_step(self, batch):
         """Plays one move: the discriminator's, then the generator's."""
+        if self.is_used("between"):
+            batch = {**batch, "between": self.between(batch["sentence"])}
         fakes = self.fakes(batch["sentence"], "judge")
-        self.descend("discriminator", lambda: self.judge(batch, fakes))
-        self.descend("generator", lambda: self.persuade(batch))
+        self.descend("discriminator", self.judge, {**batch, "fakes": fakes})
+        self.descend("generator", self.persuade, batch)
         return self.finish()
 
-    def judge(self, batch, fakes):
+    def judge(self, batch):
         """Scores real, wrong and fake pairs.
 
         Args:
-            batch: dict of tensors.
-            fakes: (B, H, W, 3) float32 in [-1, 1].
+            batch: dict of tensors, with "fakes" (B, H, W, 3).
 
         Returns:
             dict of () float32: real, fake and, if weighed, wrong.
@@ -105,7 +106,7 @@ class GAN(System):
         if self.is_used("wrong"):
             terms["wrong"] = self.game.fake(self.score_wrong(batch, features))
         if self.is_used("fake"):
-            scores = self.score(self.features(fakes), sentence)
+            scores = self.score(self.features(batch["fakes"]), sentence)
             terms["fake"] = self.game.fake(scores)
         return terms
 
@@ -122,22 +123,16 @@ class GAN(System):
         Raises:
             ValueError: if the batch holds neither.
         """
-        if "wrong_image" in batch:
-            wrong = self.features(batch["wrong_image"])
-            return self.score(wrong, batch["sentence"])
-        if "wrong_sentence" in batch:
-            return self.score(features, batch["wrong_sentence"])
-        raise ValueError(
-            "The batch holds neither wrong_image nor wrong_sentence, and "
-            f"mismatched pairs weigh {self.loss_weights['wrong']}: ask the "
-            'pipeline for mismatch="text" or mismatch="image".'
-        )
+        pictures, sentences = self.mismatched(batch)
+        if pictures is not batch["image"]:
+            features = self.features(pictures)
+        return self.score(features, sentences)
 
     def persuade(self, batch):
         """Draws anew and asks the discriminator what it thinks.
 
         Args:
-            batch: dict of tensors.
+            batch: dict of tensors, with "between" if that is weighed.
 
         Returns:
             dict of () float32: fool and the other weighed terms.
@@ -145,7 +140,7 @@ class GAN(System):
         sentences, rows = batch["sentence"], tf.shape(batch["image"])[0]
         latent = self.latent(sentences, "persuade")
         if self.is_used("between"):
-            mixed = self.between(sentences)
+            mixed = batch["between"]
             latent = tf.concat([latent, self.latent(mixed, "between")], 0)
             sentences = tf.concat([sentences, mixed], 0)
         fakes = self.draw(sentences, latent)

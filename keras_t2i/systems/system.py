@@ -4,8 +4,8 @@ A system is a set of players (networks that learn) and a `train_step` that
 says, in the paper's order, who descends on which terms:
 
     fakes = self.fakes(batch["sentence"], "judge")
-    self.descend("discriminator", lambda: self.judge(batch, fakes))
-    self.descend("generator", lambda: self.persuade(batch))
+    self.descend("discriminator", self.judge, {**batch, "fakes": fakes})
+    self.descend("generator", self.persuade, batch)
     return self.finish()
 
 XLA compiles the players' forward passes (and so their gradients), one
@@ -79,6 +79,9 @@ class System(keras.Model):
         self.trackers = {t: keras.metrics.Mean(name=t) for t in self.TERMS}
         self.is_moving = True
         self.is_compiled_by_xla = False
+        self.optimizers = {}
+        self.micro_batches = 1
+        self._micro_batch = None  # the number of the one at hand
         self._compiled_parts = {}
         self.built = True  # else fit asks for call() under a strategy
 
@@ -107,13 +110,23 @@ class System(keras.Model):
                 f"has {', '.join(self.TERMS)}."
             )
 
-    def compile(self, optimizers, *, xla=False, **kwargs):
+    def compile(self, optimizers, *, xla=False, micro_batches=1, **kwargs):
         """Hands each player its optimizer.
+
+        Clipping that an optimizer does itself (`clipvalue`, `clipnorm`,
+        `global_clipnorm`) sees the whole batch's gradient. Players that
+        compute in float16 get a loss scale each
+        (`keras.optimizers.LossScaleOptimizer`): it, too, looks at the whole
+        batch's gradient, so one replica's NaN skips the move on all.
 
         Args:
             optimizers: dict, player -> `keras.optimizers.Optimizer`.
             xla: bool. Whether XLA compiles the players' forward passes and
                 their gradients.
+            micro_batches: int > 0. In how many parts, one after the other,
+                each slope is found. Parts need less memory; their sum is the
+                whole batch's gradient where no term and no layer takes
+                statistics of the batch.
             **kwargs: `run_eagerly` and other arguments of `keras.Model`.
 
         Raises:
@@ -125,17 +138,26 @@ class System(keras.Model):
                 f"optimizers came for {sorted(optimizers)}; each player "
                 f"needs one: {sorted(self.players)}."
             )
+        if micro_batches < 1:
+            raise ValueError(
+                f"micro_batches is {micro_batches}; allowed: 1 and more."
+            )
         if xla and self.distribute_strategy.num_replicas_in_sync > 1:
             _forbid_synchronized(self.players)
         super().compile(optimizer=None, jit_compile=False, **kwargs)
-        self.optimizers = dict(optimizers)
-        self._keep("optimizer", optimizers)
+        self.optimizers = {
+            name: _scaled(optimizers[name], player)
+            for name, player in self.players.items()
+        }
+        self._keep("optimizer", self.optimizers)
         self.is_compiled_by_xla = xla
+        self.micro_batches = micro_batches
         self._compiled_parts = {}
         for name, player in self.players.items():
             self.optimizers[name].build(player.trainable_variables)
             # `step` sums over replicas: an optimizer would clip, then sum.
-            self.optimizers[name]._all_reduce_sum_gradients = list
+            inner = _unscaled(self.optimizers[name])
+            inner._all_reduce_sum_gradients = list
 
     def fit(self, x=None, *args, **kwargs):
         """Plays moves, as `keras.Model.fit` does.
@@ -214,15 +236,54 @@ class System(keras.Model):
         Returns:
             (rows, size) float32, standard normal.
         """
+        return self._drawn(noise.normal, salt, rows, (size,))
+
+    def uniform(self, salt, rows, shape):
+        """Draws this move's even numbers for the caller's rows, as `noise`.
+
+        Args:
+            salt: str. What they are for.
+            rows: int. Rows of this replica.
+            shape: tuple of int. Shape of a row.
+
+        Returns:
+            (rows, *shape) float32 in [0, 1).
+        """
+        return self._drawn(noise.uniform, salt, rows, shape)
+
+    def _drawn(self, draw, salt, rows, shape):
+        # Draws for the whole batch; hands out the caller's rows.
+        parts = 1 if self._micro_batch is None else self.micro_batches
         key = noise.key(self.seed, self.moves, salt)
-        whole = noise.normal(key, (rows * replicas.count(), size))
-        return replicas.share(whole)
+        whole = draw(key, (rows * parts * replicas.count(), *shape))
+        mine = replicas.share(whole)
+        if parts == 1:
+            return mine
+        return mine[self._micro_batch * rows : (self._micro_batch + 1) * rows]
+
+    def masks(self, part, rows, salt):
+        """Draws what a network's dropout needs.
+
+        Args:
+            part: `keras.Model`, whose inputs dropout_... are drawn.
+            rows: int. Rows of this replica.
+            salt: str. Names the draw.
+
+        Returns:
+            dict, input -> (rows, ...) float32 in [0, 1).
+        """
+        return {
+            name: self.uniform(f"{salt} {name}", rows, place.shape[1:])
+            for name, place in part.input.items()
+            if name.startswith("dropout_")
+        }
 
     def latent(self, sentences, salt):
         """Draws this move's noise for sentences.
 
         Args:
-            sentences: (N, C) float32, this replica's.
+            sentences: (N, ...), this replica's sentences, or anything else
+                with as many rows.
             salt: str. Names the draw.
 
         Returns:
@@ -235,14 +296,17 @@ class System(keras.Model):
         """Draws fakes from sentences and noise.
 
         Args:
-            sentences: (N, C) float32.
+            sentences: (N, C) float32; None if the generator reads no text.
             latent: (N, Z) float32.
 
         Returns:
             (N, H, W, 3) float32 in [-1, 1].
         """
-        inputs = {"noise": latent, "sentence": sentences}
-        return self.run(self.players["generator"], inputs)["image"]
+        generator = self.players["generator"]
+        inputs = {"noise": latent}
+        if "sentence" in generator.input:
+            inputs["sentence"] = sentences
+        return self.run(generator, inputs)["image"]
 
     def fakes(self, sentences, salt):
         """Draws fakes with this move's noise.
@@ -255,6 +319,29 @@ class System(keras.Model):
             (N, H, W, 3) float32 in [-1, 1].
         """
         return self.draw(sentences, self.latent(sentences, salt))
+
+    def mismatched(self, batch):
+        """Finds pictures and sentences that don't belong together.
+
+        Args:
+            batch: dict with "wrong_image" (B, H, W, C) or "wrong_sentence"
+                (B, C), as the pipeline makes them.
+
+        Returns:
+            Pictures and sentences, one of them as in the true pairs.
+
+        Raises:
+            ValueError: if the batch holds neither.
+        """
+        if "wrong_image" in batch:
+            return batch["wrong_image"], batch["sentence"]
+        if "wrong_sentence" in batch:
+            return batch["image"], batch["wrong_sentence"]
+        raise ValueError(
+            "The batch holds neither wrong_image nor wrong_sentence, and "
+            f"mismatched pairs weigh {self.loss_weights['wrong']}: ask the "
+            'pipeline for mismatch="text" or mismatch="image".'
+        )
 
     def features(self, pictures):
         """Looks at pictures through the discriminator's trunk.
@@ -281,28 +368,51 @@ class System(keras.Model):
         head = self.players["discriminator"].get_layer("head")
         return self.run(head, [features, sentences])
 
-    def slope(self, player, terms, tape=None):
+    def slope(self, player, terms, batch, tape=None):
         """Weighs and sums a player's terms and finds which way is down.
 
         Args:
             player: str. Whose variables.
-            terms: callable -> dict of named () losses, means over this
-                replica's rows.
+            terms: callable, batch -> dict of named () losses, means over the
+                rows it is given.
+            batch: dict of tensors, this replica's rows. It is given whole,
+                or in as many parts as `compile` was told, one by one.
             tape: `tf.GradientTape` to resume, if fakes were drawn on one.
+                Only a whole batch can be laid on it.
 
         Returns:
             List of gradients, one for each trainable variable; this
             replica's share of the whole batch's gradient.
 
         Raises:
-            ValueError: if a variable gets no gradient, by its name, or a
-                term is not in `TERMS`.
+            ValueError: if a variable gets no gradient, by its name, a term
+                is not in `TERMS`, or the rows have no such parts.
         """
+        if self.micro_batches == 1:
+            return self._slope(player, terms, batch, tape)
+        total = []
+        for number in range(self.micro_batches):
+            part = _part(batch, number, self.micro_batches)
+            # One part after the other, or all lie in memory at once.
+            with tf.control_dependencies(total):
+                part = {key: tf.identity(value) for key, value in part.items()}
+            self._micro_batch = number
+            try:
+                found = self._slope(player, terms, part)
+            finally:
+                self._micro_batch = None
+            pairs = zip(total, found, strict=True)
+            total = [a + b for a, b in pairs] if total else found
+        return total
+
+    def _slope(self, player, terms, batch, tape=None):
         with tape or tf.GradientTape() as tape:
-            named = terms()
+            named = terms(batch)
             self._check_known(named)
             loss = sum(self.loss_weights[t] * x for t, x in named.items())
-            loss = loss / replicas.count()
+            loss = loss / (replicas.count() * self.micro_batches)
+            if player in self.optimizers:
+                loss = self.optimizers[player].scale_loss(loss)
         for term, value in named.items():
             self.trackers[term].update_state(value)
         if not self.is_moving:
@@ -311,6 +421,30 @@ class System(keras.Model):
         gradients = tape.gradient(loss, [v.value for v in variables])
         _check_reached(player, variables, gradients)
         return gradients
+
+    def steepness(self, scores, inputs, tape):
+        """Finds how fast scores change with what was scored.
+
+        Gradient penalties are made of it. In float16 the scores are scaled
+        up on the way down, lest small slopes become 0.
+
+        Args:
+            scores: (B,) float32.
+            inputs: list of float32 tensors that `tape` watches.
+            tape: `tf.GradientTape` that has seen the scoring; under another
+                one that sees this call the answer has gradients itself.
+
+        Returns:
+            List of float32 tensors, shaped like `inputs`.
+        """
+        is_short = any(
+            player.compute_dtype == "float16"
+            for player in self.players.values()
+        )
+        scale = 1024.0 if is_short else 1.0
+        upstream = tf.fill(tf.shape(scores), scale)
+        slopes = tape.gradient(scores, inputs, output_gradients=upstream)
+        return [slope / scale for slope in slopes] if is_short else slopes
 
     def step(self, player, gradients):
         """Moves a player down a slope; replicas' slopes are summed.
@@ -324,15 +458,39 @@ class System(keras.Model):
             whole = replicas.total(gradients)
             self.optimizers[player].apply(whole, variables)
 
-    def descend(self, player, terms, tape=None):
+    def descend(self, player, terms, batch, tape=None):
         """Finds the slope of a player's terms and takes the step.
 
         Args:
             player: str. Who moves.
-            terms: callable -> dict of named () losses.
-            tape: `tf.GradientTape` to resume, if fakes were drawn on one.
+            terms: callable, batch -> dict of named () losses.
+            batch: dict of tensors, as for `slope`.
+            tape: `tf.GradientTape` to resume, as for `slope`.
         """
-        self.step(player, self.slope(player, terms, tape))
+        self.step(player, self.slope(player, terms, batch, tape))
+
+    def split(self, batch, parts):
+        """Deals a batch out to the moves of a player that moves often.
+
+        Rows are dealt like cards, so that replicas together hold what one
+        replica would.
+
+        Args:
+            batch: dict of (parts * B, ...) tensors.
+            parts: int > 0. How many.
+
+        Returns:
+            List of dicts of (B, ...) tensors.
+
+        Raises:
+            ValueError: if the rows can't be dealt out evenly.
+        """
+        for key, value in batch.items():
+            _check_parts(key, value, parts, "moves of a player")
+        return [
+            {key: value[part::parts] for key, value in batch.items()}
+            for part in range(parts)
+        ]
 
     def finish(self):
         """Closes the move: statistics, average, count, logs.
@@ -422,6 +580,37 @@ def _check_disjoint(players):
                     f"{variable.path} belongs to the players {other} and "
                     f"{name}; each variable needs one owner."
                 )
+
+
+def _part(batch, number, count):
+    part = {}
+    for key, value in batch.items():
+        _check_parts(key, value, count, "micro-batches")
+        rows = value.shape[0] // count
+        part[key] = value[number * rows : (number + 1) * rows]
+    return part
+
+
+def _check_parts(key, value, count, what):
+    rows = value.shape[0]
+    if rows is None or rows % count:
+        raise ValueError(
+            f"{key} has {rows or 'a changing number of'} rows on each "
+            f"replica, which {count} {what} can't share evenly: choose a "
+            f"batch size divisible by {count}."
+        )
+
+
+def _scaled(optimizer, player):
+    if player.compute_dtype != "float16" or isinstance(
+        optimizer, keras.optimizers.LossScaleOptimizer
+    ):
+        return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer)
+
+
+def _unscaled(optimizer):
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _check_shares(batches, count):

@@ -21,6 +21,8 @@ class SystemRow(NamedTuple):
         wrong: the key of the batch's mismatched half, or None.
         order: who moves, in order, in one move.
         norm: the layer that normalises in its networks, or None.
+        is_sum_of_rows: whether its terms are means over rows, so that parts
+            of a batch add up to the batch.
     """
 
     name: str
@@ -29,6 +31,7 @@ class SystemRow(NamedTuple):
     wrong: str | None = None
     order: tuple = ("discriminator", "generator")
     norm: Callable | None = layers.BatchNorm
+    is_sum_of_rows: bool = True
 
 
 class NetworkRow(NamedTuple):
@@ -77,6 +80,7 @@ SYSTEMS = (
         _everything,
         systems.GAN.TERMS,
         wrong="wrong_sentence",
+        is_sum_of_rows=False,  # matching compares means of batches.
     ),
     SystemRow(
         "DFGAN",
@@ -84,7 +88,13 @@ SYSTEMS = (
         ("real", "wrong", "fake", "penalty", "fool"),
         norm=None,
     ),
-    SystemRow("DFGAN_seeking", _seeking, systems.DFGAN.TERMS, norm=None),
+    SystemRow(
+        "DFGAN_seeking",
+        _seeking,
+        systems.DFGAN.TERMS,
+        norm=None,
+        is_sum_of_rows=False,  # seeking is the inverse of a mean.
+    ),
 )
 
 NETWORKS = tuple(
@@ -154,7 +164,7 @@ def assemble(row, *, replicas=1, players=None, optimizers=None, **options):
         players: callable -> players; None means toys without statistics.
         optimizers: callable of players -> optimizers; None means plain
             gradient descent.
-        **options: xla and run_eagerly go to `compile`, the rest to the
+        **options: what `compile` takes goes there, the rest to the
             system.
 
     Returns:
@@ -236,4 +246,4 @@ def examine_resume(test, row, **options):
     test.assertGreater(harness.distance(state(saved), state(straight)), 1e-4)
 
 
-_COMPILE = ("xla", "run_eagerly")
+_COMPILE = ("xla", "run_eagerly", "micro_batches")

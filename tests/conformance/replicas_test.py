@@ -68,6 +68,20 @@ class AgreementTest(tf.test.TestCase, parameterized.TestCase):
         gap = harness.distance(learned(one), learned(free))
         self.assertGreater(gap, 1e-3)
 
+    @parameterized.named_parameters(
+        (f"{row.name}_on_{replicas}", row, replicas)
+        for row in cases.SYSTEMS
+        for replicas in (1, 2)
+        if row.is_sum_of_rows
+    )
+    def test_parts_of_a_batch_add_up_to_it(self, row, replicas):
+        plain, plain_terms = straight(row)
+        system, terms = cases.play(row, replicas=replicas, micro_batches=2)
+        gap = harness.distance(learned(system), learned(plain))
+        self.assertLess(gap, 2e-6)
+        for term in row.terms:
+            self.assertAllClose(terms[term], plain_terms[term], rtol=1e-5)
+
     def test_adam_agrees(self):
         one, _ = cases.play(FULL, optimizers=cases.adam)
         two, _ = cases.play(FULL, optimizers=cases.adam, replicas=2)
@@ -85,6 +99,59 @@ class AgreementTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(False, True)
     def test_resumed_run_equals_the_straight_one(self, xla):
         cases.examine_resume(self, FULL, replicas=2, xla=xla)
+
+
+class LossScaleTest(tf.test.TestCase, parameterized.TestCase):
+    """float16: a move whose gradient is not finite is made by nobody."""
+
+    def setUp(self):
+        super().setUp()
+        keras.config.set_dtype_policy("mixed_float16")
+        self.addCleanup(keras.config.set_dtype_policy, "float32")
+
+    @parameterized.parameters(
+        (1, None), (1, 0), (2, None), (2, 0), (2, 5), (2, 7)
+    )
+    def test_one_bad_row_skips_the_move_on_all(self, replicas, bad_row):
+        system = cases.assemble(FULL, replicas=replicas, optimizers=cases.adam)
+        batch = harness.toy_batch(wrong=FULL.wrong)
+        if bad_row is not None:
+            batch["image"][bad_row] = np.nan
+        before = {
+            n: harness.snapshot(p.trainable_variables)
+            for n, p in system.players.items()
+        }
+        system.fit(tf.data.Dataset.from_tensors(batch), verbose=0)
+        scaled = system.optimizers["discriminator"]
+        self.assertEqual(
+            float(scaled.dynamic_scale.numpy()),
+            2.0**15 if bad_row is None else 2.0**14,
+        )
+        self.assertEqual(
+            int(scaled.iterations.numpy()), 1 if bad_row is None else 0
+        )
+        own = system.players["discriminator"]
+        gap = harness.distance(
+            before["discriminator"], harness.snapshot(own.trainable_variables)
+        )
+        if bad_row is None:
+            self.assertGreater(gap, 1e-4)
+        else:
+            self.assertEqual(gap, 0.0)
+        # The generator's scale is its own: its fakes were fine.
+        other = system.optimizers["generator"]
+        self.assertEqual(float(other.dynamic_scale.numpy()), 2.0**15)
+        self.assertEqual(int(other.iterations.numpy()), 1)
+
+    def test_replicas_agree(self):
+        one, terms = cases.play(FULL)
+        two, other = cases.play(FULL, replicas=2)
+        self.assertLess(harness.distance(learned(one), learned(two)), 1e-3)
+        for term in FULL.terms:
+            self.assertAllClose(terms[term], other[term], rtol=1e-2)
+
+    def test_resumed_run_equals_the_straight_one(self):
+        cases.examine_resume(self, FULL, replicas=2)
 
 
 class StatisticsTest(tf.test.TestCase, parameterized.TestCase):
@@ -157,11 +224,11 @@ class _Normaliser(systems.System):
         super().__init__({"reader": keras.Model(x, y)})
 
     def train_step(self, batch):
-        def terms():
+        def terms(batch):
             answer = self.run(self.players["reader"], batch["x"])
             return {"off": tf.reduce_mean(tf.square(answer - 1.0))}
 
-        self.descend("reader", terms)
+        self.descend("reader", terms, batch)
         return self.finish()
 
 

@@ -169,15 +169,23 @@ class PrecisionTest(tf.test.TestCase, parameterized.TestCase):
         super().setUp()
         self.addCleanup(keras.config.set_dtype_policy, "float32")
 
-    @parameterized.named_parameters(cases.by_name(cases.SYSTEMS))
-    def test_bfloat16_stays_near(self, row):
+    @parameterized.named_parameters(
+        (f"{row.name}_in_{short}", row, short)
+        for row in cases.SYSTEMS
+        for short in ("bfloat16", "float16")
+    )
+    def test_half_precision_stays_near(self, row, short):
         _, terms = eagerly(row, players=normalised(row))
-        keras.config.set_dtype_policy("mixed_bfloat16")
+        keras.config.set_dtype_policy(f"mixed_{short}")
         mixed, near = eagerly(row, players=normalised(row))
+        share = 0.05 if short == "bfloat16" else 0.01
         for term in row.terms:
-            self.assertAllClose(near[term], terms[term], rtol=0.05, atol=0.02)
+            self.assertAllClose(near[term], terms[term], rtol=share, atol=0.02)
         for variable in mixed.trainable_variables:
             self.assertEqual(variable.dtype, "float32")
+        for player, optimizer in mixed.optimizers.items():
+            moves = row.order.count(player) * 3
+            self.assertEqual(int(optimizer.iterations.numpy()), moves)
 
     @parameterized.parameters(False, True)
     def test_bfloat16_runs_in_graphs(self, xla):

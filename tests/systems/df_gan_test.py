@@ -65,6 +65,12 @@ def batch_of(rows=4, seed=0):
     return tf.nest.map_structure(tf.constant, batch)
 
 
+def shown(system, batch, fakes):
+    """Adds what a move adds before the discriminator judges."""
+    wrong = system.neighbours(batch["sentence"])
+    return {**batch, "fakes": fakes, "wrong_sentence": wrong}
+
+
 def pairs(first, second):
     """Lists which row of one stands beside which row of the other."""
     rows = zip(np.array(first), np.array(second), strict=True)
@@ -78,7 +84,7 @@ class TermsTest(tf.test.TestCase, parameterized.TestCase):
         batch = batch_of()
         system = scripted("real", "wrong", "fake")
         fakes = tf.zeros_like(batch["image"])
-        terms = system.judge(batch, fakes)
+        terms = system.judge(shown(system, batch, fakes))
         for term, sign in (("real", -1), ("wrong", 1), ("fake", 1)):
             margins = [max(0.0, 1.0 + sign * x) for x in SCORES[term]]
             self.assertAllClose(terms[term], harness.mean(margins))
@@ -98,7 +104,7 @@ class TermsTest(tf.test.TestCase, parameterized.TestCase):
         batch = batch_of()
         system = scripted("fool")
         fakes = tf.zeros_like(batch["image"])
-        terms = system.persuade(batch, fakes, None)
+        terms = system.persuade({**batch, "fakes": fakes, "latent": None})
         self.assertEqual(set(terms), {"fool"})
         expected = -harness.mean(SCORES["fool"])
         self.assertAllClose(terms["fool"], expected)
@@ -109,7 +115,7 @@ class TermsTest(tf.test.TestCase, parameterized.TestCase):
     def test_another_game_can_be_played(self):
         batch = batch_of()
         system = scripted("real", "wrong", "fake", game=adversarial.bce())
-        terms = system.judge(batch, batch["image"])
+        terms = system.judge(shown(system, batch, batch["image"]))
         for term, target in (("real", 1), ("wrong", 0), ("fake", 0)):
             expected = harness.mean(
                 harness.cross_entropy(x, target) for x in SCORES[term]
@@ -127,7 +133,7 @@ class PenaltyTest(tf.test.TestCase):
 
     def test_equals_finite_differences(self):
         system, batch = Formula(harness.toy_players()), batch_of(rows=3)
-        found = system.judge(batch, batch["image"])["penalty"]
+        found = system.judge(shown(system, batch, batch["image"]))["penalty"]
         powers = []
         for row in range(3):
             picture = np.float64(batch["image"][row])
@@ -150,9 +156,8 @@ class PenaltyTest(tf.test.TestCase):
             harness.toy_players(), loss_weights={"penalty": 0.0}
         )
         system.compile(harness.sgd(system.players))
-        self.assertNotIn(
-            "penalty", system.judge(batch_of(), batch_of()["image"])
-        )
+        batch = shown(system, batch_of(), batch_of()["image"])
+        self.assertNotIn("penalty", system.judge(batch))
         history = system.fit(harness.toy_batches(1), verbose=0).history
         self.assertEqual(set(history), {"real", "wrong", "fake", "fool"})
 
@@ -165,7 +170,7 @@ class PenaltyTest(tf.test.TestCase):
             return run(part, inputs)
 
         system.run = counted
-        system.judge(batch_of(), batch_of()["image"])
+        system.judge(shown(system, batch_of(), batch_of()["image"]))
         self.assertEqual(calls, ["trunk", "head", "head", "trunk", "head"])
 
 
@@ -268,15 +273,15 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
         system.compile(harness.sgd(system.players), run_eagerly=True)
         judge, persuade = system.judge, system.persuade
 
-        def judged(batch, fakes):
-            seen["discriminator"] = fakes
+        def judged(batch):
+            seen["discriminator"] = batch["fakes"]
             seen["before"] = self.learned(system.players)
-            return judge(batch, fakes)
+            return judge(batch)
 
-        def persuaded(batch, fakes, latent):
-            seen["generator"] = fakes
+        def persuaded(batch):
+            seen["generator"] = batch["fakes"]
             seen["after"] = self.learned(system.players)
-            return persuade(batch, fakes, latent)
+            return persuade(batch)
 
         system.judge, system.persuade = judged, persuaded
         system.train_step(batch_of())
@@ -306,7 +311,8 @@ class SeekingTest(tf.test.TestCase):
         sentence = batch["sentence"]
         latent = system.latent(sentence, "fakes")
         fakes = system.draw(sentence, latent)
-        found = system.persuade(batch, fakes, latent)["seeking"]
+        batch = {**batch, "fakes": fakes, "latent": latent}
+        found = system.persuade(batch)["seeking"]
         other = system.latent(sentence, "seeking")
         others = system.draw(sentence, other)
         far, apart = (

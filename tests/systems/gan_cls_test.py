@@ -57,6 +57,11 @@ def entropies(name, target):
     return [harness.cross_entropy(x, target) for x in LOGITS[name]]
 
 
+def halfway(system, batch):
+    """Adds the sentences between sentences, as a move does."""
+    return {**batch, "between": system.between(batch["sentence"])}
+
+
 class JudgeTest(tf.test.TestCase, parameterized.TestCase):
     """What the discriminator minimises."""
 
@@ -65,7 +70,7 @@ class JudgeTest(tf.test.TestCase, parameterized.TestCase):
         batch = batch_of(rows=4, wrong=wrong)
         system = scripted("real", "wrong", "fake", mismatch_weight=0.5)
         fakes = tf.zeros_like(batch["image"])
-        terms = system.judge(batch, fakes)
+        terms = system.judge({**batch, "fakes": fakes})
         expected = harness.mean(entropies("real", 1))
         expected += 0.5 * harness.mean(entropies("wrong", 0))
         expected += 0.5 * harness.mean(entropies("fake", 0))
@@ -84,7 +89,7 @@ class JudgeTest(tf.test.TestCase, parameterized.TestCase):
     def test_plain_gan_sees_no_mismatched_pairs(self):
         batch = batch_of(rows=4)
         system = scripted("real", "fake")
-        terms = system.judge(batch, tf.zeros_like(batch["image"]))
+        terms = system.judge({**batch, "fakes": tf.zeros_like(batch["image"])})
         self.assertEqual(set(terms), {"real", "fake"})
         expected = harness.mean(entropies("real", 1))
         expected += harness.mean(entropies("fake", 0))
@@ -100,7 +105,7 @@ class JudgeTest(tf.test.TestCase, parameterized.TestCase):
             game=adversarial.bce(real_target=0.9),
             loss_weights=dict(real=1.0, wrong=1.0, fake=1.0),
         )
-        terms = system.judge(batch, tf.zeros_like(batch["image"]))
+        terms = system.judge({**batch, "fakes": tf.zeros_like(batch["image"])})
         expected = harness.mean(entropies("real", 0.9))
         expected += harness.mean(entropies("wrong", 0))
         expected += harness.mean(entropies("fake", 0))
@@ -112,7 +117,7 @@ class JudgeTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(
             ValueError, "neither wrong_image nor wrong_sentence.*mismatch="
         ):
-            system.judge(batch, batch["image"])
+            system.judge({**batch, "fakes": batch["image"]})
 
 
 class PersuadeTest(tf.test.TestCase, parameterized.TestCase):
@@ -134,7 +139,7 @@ class PersuadeTest(tf.test.TestCase, parameterized.TestCase):
         system = Scripted(harness.toy_players(), interpolation_weight=v)
         system.script("fool")
         system.answers = [tf.constant(LOGITS["fool"] + LOGITS["between"])]
-        terms = system.persuade(batch_of(rows=4))
+        terms = system.persuade(halfway(system, batch_of(rows=4)))
         rows = entropies("fool", 1)
         rows += [v * x for x in entropies("between", 1)]
         self.assertAllClose(
@@ -146,7 +151,7 @@ class PersuadeTest(tf.test.TestCase, parameterized.TestCase):
         batch = batch_of(rows=6)
         system = scripted("real", interpolation_weight=1.0, beta=beta)
         system.answers = [tf.zeros(9)]
-        system.persuade(batch)
+        system.persuade(halfway(system, batch))
         sentences = np.float64(batch["sentence"])
         expected = list(sentences)
         for k in range(3):
@@ -160,7 +165,7 @@ class PersuadeTest(tf.test.TestCase, parameterized.TestCase):
         batch["sentence"] = tf.ones_like(batch["sentence"])
         system = scripted(interpolation_weight=1.0)
         system.answers = [tf.zeros(6)]
-        system.persuade(batch)
+        system.persuade(halfway(system, batch))
         fakes, _ = system.seen[0]
         for one in range(6):
             for other in range(one):

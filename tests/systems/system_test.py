@@ -15,7 +15,7 @@ class Quadratic(systems.System):
     TERMS = ("far", "large")
 
     def train_step(self, batch):
-        self.descend("learner", lambda: self.terms(batch))
+        self.descend("learner", self.terms, batch)
         return self.finish()
 
     def terms(self, batch):
@@ -95,16 +95,77 @@ class DescentTest(tf.test.TestCase, parameterized.TestCase):
                 with tf.GradientTape() as tape:
                     answer = self.players["learner"](batch["x"])
 
-                def far():
+                def far(batch):
                     off = answer - batch["y"]
                     return {"far": tf.reduce_mean(tf.square(off))}
 
-                self.descend("learner", far, tape)
+                self.descend("learner", far, batch, tape)
                 return self.finish()
 
         system = Shared({"learner": learner()}, loss_weights={"large": 0})
         compiled(system).fit(batches(1), verbose=0)
         self.assertAllClose(self.weight(system), 1.5)
+
+
+class PartsTest(tf.test.TestCase, parameterized.TestCase):
+    """Batches dealt out to moves, and slopes found part by part."""
+
+    def test_rows_are_dealt_like_cards(self):
+        system = Quadratic({"learner": learner()})
+        batch = {"x": tf.range(6), "y": 10 * tf.range(6)}
+        first, second, third = system.split(batch, 3)
+        self.assertAllEqual(first["x"], [0, 3])
+        self.assertAllEqual(second["x"], [1, 4])
+        self.assertAllEqual(third["y"], [20, 50])
+
+    def test_rows_that_cannot_be_dealt_out(self):
+        system = Quadratic({"learner": learner()})
+        with self.assertRaisesRegex(
+            ValueError, "x has 6 rows on each replica, which 4 moves of a"
+        ):
+            system.split({"x": tf.range(6)}, 4)
+
+    def test_rows_of_a_changing_number(self):
+        system = Quadratic({"learner": learner()})
+        spec = tf.TensorSpec([None], tf.int32)
+        with self.assertRaisesRegex(ValueError, "a changing number of rows"):
+            tf.function(
+                lambda x: system.split({"x": x}, 2)[0]
+            ).get_concrete_function(spec)
+
+    def test_batch_that_has_no_such_parts(self):
+        system = Quadratic({"learner": learner()})
+        system.compile(harness.sgd(system.players), micro_batches=3)
+        with self.assertRaisesRegex(
+            ValueError, "4 rows on each replica, which 3 micro-batches can't"
+        ):
+            system.fit(batches(1), verbose=0)
+
+    @parameterized.parameters(0, -1)
+    def test_fewer_parts_than_one(self, parts):
+        system = Quadratic({"learner": learner()})
+        with self.assertRaisesRegex(ValueError, "micro_batches is .*1 and"):
+            system.compile(harness.sgd(system.players), micro_batches=parts)
+
+    def test_parts_see_the_noise_of_their_rows(self):
+        seen = []
+
+        class Noisy(Quadratic):
+            def terms(self, batch):
+                seen.append(self.noise("a", batch["x"].shape[0], 2).numpy())
+                return super().terms(batch)
+
+        for parts in (1, 2, 4):
+            system = Noisy({"learner": learner()})
+            system.compile(
+                harness.sgd(system.players),
+                micro_batches=parts,
+                run_eagerly=True,
+            )
+            system.fit(batches(1), verbose=0)
+        whole, halves, quarters = seen[0], seen[1:3], seen[3:]
+        self.assertAllEqual(whole, np.concatenate(halves))
+        self.assertAllEqual(whole, np.concatenate(quarters))
 
 
 class NoiseTest(tf.test.TestCase):

@@ -61,9 +61,8 @@ def _prove_gan(ledger):
     _prove_forward(ledger, "gan_cls", system, batch, tf.sigmoid)
 
     fakes = system.fakes(batch["sentence"], "judge")
-    terms, slope = _slope(
-        ledger, system, "discriminator", lambda: system.judge(batch, fakes)
-    )
+    shown = {**batch, "fakes": fakes}
+    terms, slope = _slope(ledger, system, "discriminator", system.judge, shown)
     for term in ("real", "wrong", "fake"):
         ledger.compare(f"gan_cls.d_{term}", terms[term])
     ledger.compare("gan_cls.d_loss_cls", sum(terms.values()))
@@ -71,9 +70,7 @@ def _prove_gan(ledger):
     keys = ("netD_1.0.weight", "projector.projection.0.weight")
     _prove_slope(ledger, "gan_cls.d_loss_grad/", slope, keys)
 
-    terms, slope = _slope(
-        ledger, system, "generator", lambda: system.persuade(batch)
-    )
+    terms, slope = _slope(ledger, system, "generator", system.persuade, batch)
     ledger.compare("gan_cls.g_bce", terms["fool"])
     ledger.compare("gan_cls.g_feature_l2", terms["matching"])
     ledger.compare("gan_cls.g_l1", terms["pixel"])
@@ -90,7 +87,7 @@ def _prove_wgan(ledger):
     _prove_clipped(ledger, system, batch)
 
     fakes = system.fakes(batch["sentence"], "judge")
-    terms = system.judge(batch, fakes)
+    terms = system.judge({**batch, "fakes": fakes})
     ledger.compare("wgan_cls.c_real", -terms["real"])
     ledger.compare("wgan_cls.c_wrong", terms["wrong"])
     ledger.compare("wgan_cls.c_fake", terms["fake"])
@@ -191,15 +188,15 @@ def _wasserstein(players, draws):
     )
 
 
-def _slope(ledger, system, player, terms):
+def _slope(ledger, system, player, terms, batch):
     """A player's terms and, by the reference's names, its gradients."""
     named = {}
 
-    def write_down():
-        named.update(terms())
+    def write_down(batch):
+        named.update(terms(batch))
         return named
 
-    gradients = system.slope(player, write_down)
+    gradients = system.slope(player, write_down, batch)
     part = f"dcgan_cls/{player}"
     return named, ledger.gradients(part, system.players[player], gradients)
 

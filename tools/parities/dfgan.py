@@ -47,8 +47,13 @@ def prove(ledger):
     scores = system.score(features, sentence)
     ledger.compare("d_features", np.asarray(features).transpose(0, 3, 1, 2))
     ledger.compare("d_logits", np.asarray(scores)[:, None, None, None])
-    batch = {"image": real, "sentence": sentence}
-    penalty = system.judge(batch, drawn["image"])["penalty"]
+    batch = {
+        "image": real,
+        "sentence": sentence,
+        "wrong_sentence": system.neighbours(sentence),
+        "fakes": drawn["image"],
+    }
+    penalty = system.judge(batch)["penalty"]
     ledger.compare("magp", system.loss_weights["penalty"] * penalty)
 
 
