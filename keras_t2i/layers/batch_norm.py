@@ -33,6 +33,8 @@ class BatchNorm(keras.layers.Layer):
             collectives, so it can't run inside a function compiled by XLA
             on two or more replicas.
         gamma_initializer: where the factor starts.
+        unbiased: bool. Whether the running variance is PyTorch's; Keras
+            keeps the biased one.
 
     Call arguments:
         inputs: (B, ..., C) float.
@@ -52,6 +54,7 @@ class BatchNorm(keras.layers.Layer):
         scale=True,
         synchronized=False,
         gamma_initializer="ones",
+        unbiased=True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -61,6 +64,7 @@ class BatchNorm(keras.layers.Layer):
         self.scale = scale
         self.synchronized = synchronized
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
+        self.unbiased = unbiased
 
     def build(self, inputs_shape):
         def vector(name, start, trainable=True):
@@ -99,7 +103,7 @@ class BatchNorm(keras.layers.Layer):
         else:
             x = ops.cast(inputs, "float32")
             outputs, mean, variance = _normalise(x, gamma, beta, self.epsilon)
-            variance = variance * _unbiased(_rows(x))
+            variance = variance * (_unbiased(_rows(x)) if self.unbiased else 1)
         self._move(mean, variance)
         return ops.cast(outputs, self.compute_dtype)
 
@@ -111,13 +115,16 @@ class BatchNorm(keras.layers.Layer):
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             flat, gamma, beta, epsilon=self.epsilon, is_training=True
         )
+        if not self.unbiased:
+            variance = variance / _unbiased(_rows(inputs))
         return ops.reshape(outputs, ops.shape(inputs)), mean, variance
 
     def _shared(self, inputs, gamma, beta):
         x = ops.cast(inputs, "float32")
         mean = replicas.mean(_mean(x))
         variance = replicas.mean(_mean(ops.square(x - mean)))
-        self._move(mean, variance * _unbiased(_rows(x) * replicas.count()))
+        rows = _rows(x) * replicas.count()
+        self._move(mean, variance * (_unbiased(rows) if self.unbiased else 1))
         factor = gamma * ops.rsqrt(variance + self.epsilon)
         return ops.cast((x - mean) * factor + beta, self.compute_dtype)
 
@@ -147,6 +154,7 @@ class BatchNorm(keras.layers.Layer):
             "gamma_initializer": keras.initializers.serialize(
                 self.gamma_initializer
             ),
+            "unbiased": self.unbiased,
         }
 
 

@@ -33,7 +33,8 @@ class Painter:
         """Draws a picture for each caption.
 
         Args:
-            captions: list of N strings, or (N,) string tensor.
+            captions: list of N strings, or (N,) string tensor. A generator
+                that reads no text takes their number only.
             seeds: int, or N ints; one int is widened to seed, seed + 1, ...
                 A picture depends on its caption and its seed alone, not on
                 its neighbours.
@@ -88,6 +89,8 @@ class Painter:
         Raises:
             ValueError: without a text encoder.
         """
+        if not self.text_names:
+            return {}
         if self.text_encoder is None:
             raise ValueError(
                 "Drawing from words needs a text_encoder; without one, call "

@@ -3,5 +3,16 @@
 from keras_t2i.systems.df_gan import DFGAN
 from keras_t2i.systems.gan_cls import GAN, GANCLS, GANINT, GANINTCLS
 from keras_t2i.systems.system import System
+from keras_t2i.systems.wgan import WGAN
+from keras_t2i.systems.wgan_gp import WGANGP
 
-__all__ = ["DFGAN", "GAN", "GANCLS", "GANINT", "GANINTCLS", "System"]
+__all__ = [
+    "DFGAN",
+    "GAN",
+    "GANCLS",
+    "GANINT",
+    "GANINTCLS",
+    "System",
+    "WGAN",
+    "WGANGP",
+]
