@@ -87,12 +87,14 @@ def preset(name: str, folder: str | os.PathLike | None = None) -> Trained:
         Its generator, and its card.
 
     Raises:
-        ValueError: if it is unknown or damaged, or its reader's weights are
-            missing.
+        ValueError: if it is unknown or damaged, its card names no recipe, or
+            its reader's weights are missing.
     """
     known = dict.fromkeys(weights.presets.names(folder))
     wiring.choose("--preset", name, known)
     generator, card = weights.presets.load(name, folder)
+    if "recipe" not in card:
+        raise ValueError(f"The card of {name} names no recipe.")
     config = config_dict.ConfigDict(card["recipe"])
     encoder = wiring.text_encoder(config)
     return Trained(networks.Painter(generator, encoder), card)
