@@ -54,7 +54,7 @@ def parse(data: bytes, name: str) -> dict[str, np.ndarray]:
     """
     try:
         load = _load_zip if data[:2] == b"PK" else _load_legacy
-        return _tensors(*load(data))
+        return _tensors(*load(data, machine.Budget(len(data))))
     except machine.Refused as error:
         raise ValueError(f"{name} was not read: {_short(error)}") from None
     except (
@@ -108,7 +108,7 @@ def _short(error):
     return text if len(text) < 400 else f"{text[:400]}..."
 
 
-def _load_zip(data):
+def _load_zip(data, budget):
     """Returns the plain value and the numbers of each storage."""
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         names = file.namelist()
@@ -121,7 +121,7 @@ def _load_zip(data):
         members = _Members(file, len(data))
         if f"{root}byteorder" in names:
             _check_order(members.read(f"{root}byteorder") == b"little")
-        engine = machine.Machine()
+        engine = machine.Machine(budget)
         content = engine.run(io.BytesIO(members.read(pickles[0])))
         numbers = {
             key: _numbers(members.read(f"{root}data/{key}"), 0, storage)
@@ -147,21 +147,21 @@ class _Members:
         return self._file.read(info)
 
 
-def _load_legacy(data):
+def _load_legacy(data, budget):
     """Returns the plain value and the numbers of each storage."""
     stream = io.BytesIO(data)
     if (
-        machine.Machine().run(stream) != _MAGIC
-        or machine.Machine().run(stream) != _PROTOCOL
+        machine.Machine(budget).run(stream) != _MAGIC
+        or machine.Machine(budget).run(stream) != _PROTOCOL
     ):
         raise machine.Refused("it is a pickle, but not one that PyTorch wrote.")
-    system = machine.Machine().run(stream)
+    system = machine.Machine(budget).run(stream)
     if not isinstance(system, dict):
         raise machine.Refused("it is a pickle, but not one that PyTorch wrote.")
     _check_order(system.get("little_endian") is True)
-    engine = machine.Machine()
+    engine = machine.Machine(budget)
     content = engine.run(stream)
-    keys = machine.Machine().run(stream)
+    keys = machine.Machine(budget).run(stream)
     if not isinstance(keys, list) or any(type(k) is not str for k in keys):
         raise machine.Refused("its list of storages is no list of names.")
     if sorted(keys) != sorted(engine.storages):

@@ -12,12 +12,13 @@ import pickle
 import struct
 import tempfile
 import zipfile
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from keras_t2i.weights import torch_file
+from keras_t2i.weights import machine, torch_file
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
@@ -227,7 +228,8 @@ HOSTILE = {
     "tensor_backwards": (tensor(stride=(-1,)), "counts"),
     "tensor_huge": (tensor(size=(2**40,), stride=(0,)), "reaches beyond"),
     "tensor_negative": (tensor(size=(-4,)), "counts"),
-    "tensor_of_ranks": (tensor(size=(1,) * 40, stride=(1,) * 40), "impossible"),
+    "tensor_of_ranks": (tensor(size=(1,) * 40, stride=(1,) * 40), "32 axes"),
+    "tensor_of_no_machine": (tensor(size=(2**63,)), "counts"),
     "tensor_unequal": (tensor(size=(2, 2)), "impossible"),
     "size_of_text": (call(name("torch", "Size"), text("ab")), "counts"),
     "parameter_of_text": (
@@ -371,6 +373,34 @@ class TorchFileTest(parameterized.TestCase, tf.test.TestCase):
                 except ValueError as error:
                     self.assertIn("weights.pth", str(error))
         self.assertEqual(os.listdir(), ["weights.pth"])
+
+    @parameterized.parameters(in_zip, in_legacy)
+    def test_a_list_that_becomes_many_dicts_is_refused(self, pack):
+        rows = number([(i, None) for i in range(10_000)]) + b"q\xff0"
+        once = ORDERED + b"h\xff" + TUPLE1 + REDUCE + b"0"
+        twice = pack(named(rows + once * 2 + tensor()))
+        self.assertIn("w", torch_file.read(self.write(twice)))
+        bomb = pack(named(rows + once * 200 + tensor()))
+        self.refuses(bomb, "repeats its containers")
+
+    def test_a_shape_of_many_axes_is_refused_before_it_is_copied(self):
+        shape = name("torch", "Size") + number(([1] * 10_000,)) + REDUCE
+        self.refuses(in_zip(named(shape)), "more than 32 axes")
+
+    @parameterized.parameters(in_zip, in_legacy)
+    def test_large_checkpoints_need_nothing_to_spare(self, pack):
+        self.enterContext(mock.patch.object(machine, "_SPARE", 0))
+        rows = [(f"blocks.{i}.weight", 0) for i in range(10_000)]
+        content = PROTOCOL + EMPTY_DICT + MARK
+        content += text("metadata") + call(ORDERED, number(rows))
+        content += text("groups") + number([{"params": list(range(10_000))}])
+        content += text("state") + EMPTY_DICT + MARK
+        for i in range(1_000):
+            moments = text("exp_avg") + tensor() + text("square") + tensor()
+            content += number(i) + EMPTY_DICT + MARK + moments + b"u"
+        found = torch_file.read(self.write(pack(content + b"uu" + STOP)))
+        self.assertLen(found, 2_000)
+        self.assertIn("state/999/exp_avg", found)
 
     def refuses(self, data, words):
         with self.assertRaisesRegex(ValueError, words):
