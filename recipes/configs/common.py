@@ -41,7 +41,7 @@ def base(**changes) -> config_dict.ConfigDict:
             crop=_absent(int),
             flip=False,
             captions_per_image=1,
-            mismatch="text",
+            mismatch=_absent(str, "text"),
         ),
         text=dict(encoder="minilm", max_words=32, length=1.0),
         networks=dict(
@@ -95,8 +95,9 @@ def base(**changes) -> config_dict.ConfigDict:
     return config
 
 
-def _absent(kind):
-    return config_dict.placeholder(kind)
+def _absent(kind, value=None):
+    """A field that may be None and, once more, of its kind."""
+    return config_dict.FieldReference(value, field_type=kind)
 
 
 def adam(
