@@ -3,11 +3,15 @@
 import difflib
 import functools
 import pathlib
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable
 
 from absl import app, flags
+from ml_collections import config_flags
+
+from recipes import quiet
 
 _OURS = ("keras_t2i", "recipes", "tools", "__main__")
 
@@ -18,6 +22,7 @@ def run(main: Callable) -> None:
     Args:
         main: callable of the words that are no flags.
     """
+    quiet.lower()
     app.run(told(main), flags_parser=parse)
 
 
@@ -124,6 +129,24 @@ def folder(flag: str, path: str) -> pathlib.Path:
     raise ValueError(f"--{flag}={path} is no folder.{hint}")
 
 
+def config(default: str, about: str) -> flags.FlagHolder:
+    """Defines --config; its overrides are read at once where it isn't given.
+
+    Args:
+        default: the config file.
+        about: what the flag's help says.
+
+    Returns:
+        The flag; a misspelt override is told and ends the command.
+    """
+    try:
+        return config_flags.DEFINE_config_file(
+            "config", default, about, lock_config=True
+        )
+    except (AttributeError, KeyError) as error:
+        sys.exit(_tell(_unknown(error, sys.argv)))
+
+
 def parse(words):
     """Reads the flags; a bad one is told and ends the command.
 
@@ -139,10 +162,20 @@ def parse(words):
         text = str(error).strip().splitlines()[-1]
         sys.exit(_tell(text.strip().removeprefix("ValueError: ")))
     except (AttributeError, KeyError) as error:  # Of a config.
-        while isinstance(error.args[0], Exception):
-            error = error.args[0]
-        text = ". ".join(str(error.args[0]).splitlines())
-        sys.exit(_tell(f"--config has no key {text}"))
+        sys.exit(_tell(_unknown(error, words)))
+
+
+def _unknown(error, words) -> str:
+    """Words what a config says of a key that it hasn't got."""
+    while isinstance(error.args[0], Exception):
+        error = error.args[0]
+    text = str(error.args[0])
+    key = re.match(r"\W*(\w+)", text)[1]
+    meant = re.search(r'Did you mean "(\w+)"', text)
+    hint = f" Did you mean {meant[1]!r}?" if meant else ""
+    wanted = re.compile(rf"--?((no)?config\.([\w.]+\.)?{key})\b")
+    found = next(filter(None, map(wanted.match, words)), None)
+    return f"{found[1] if found else key} is unknown.{hint}"
 
 
 def _check_no_rest(words):

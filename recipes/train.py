@@ -17,15 +17,12 @@ and recipes.export with the same --workdir.
 """
 
 from absl import flags
-from ml_collections import config_flags
 
 from recipes import messages, training
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config",
+_CONFIG = messages.config(
     "recipes/configs/openmoji.py",
     "The config file and, after a colon, its scale: paper, small or smoke.",
-    lock_config=True,
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "The run directory; made if missing.", required=True

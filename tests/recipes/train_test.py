@@ -221,7 +221,10 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
         return complained
 
     @parameterized.parameters(
-        ("train.batchsize=3", 'no key .batchsize.. Did you mean "batch_size"'),
+        (
+            "train.batchsize=3",
+            "config.train.batchsize is unknown.*mean 'batch_size'",
+        ),
         ("train.batch_size=x", "batch_size=x"),
         ("system.name=GANCSL", "system.name is 'GANCSL'.*mean 'GANCLS'"),
         ("system.average_decay=1.5", "average_decay is 1.5; allowed"),
