@@ -309,6 +309,19 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
             complaint = self.refused(workdir=workdir)
             self.assertIn(f"{blocked} is a file", complaint)
 
+    @parameterized.parameters("checkpoints", "samples", "tensorboard")
+    def test_file_where_a_run_keeps_a_folder_is_named(self, name):
+        self.workdir.mkdir()
+        (self.workdir / name).write_bytes(b"here first")
+        self.assertIn(f"{self.workdir / name} is a file", self.refused())
+
+    @parameterized.parameters(
+        "config.json", "curves.png", "film.gif", "metrics.jsonl"
+    )
+    def test_folder_where_a_run_keeps_a_file_is_named(self, name):
+        (self.workdir / name).mkdir(parents=True)
+        self.assertIn(f"{self.workdir / name} is a folder", self.refused())
+
     def test_place_that_cannot_be_written_is_named(self):
         complaint = self.refused(workdir="/proc/nobody/run")
         self.assertRegex(complaint, "/proc/nobody/run/config.json")
