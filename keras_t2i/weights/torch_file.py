@@ -16,7 +16,7 @@ from keras_t2i.weights import machine
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _DEEPEST = 50  # Containers in containers.
-_MOST = 1_000_000  # Containers.
+_LONGEST = 1_000  # Letters of a tensor's name.
 
 
 def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -54,7 +54,8 @@ def parse(data: bytes, name: str) -> dict[str, np.ndarray]:
     """
     try:
         load = _load_zip if data[:2] == b"PK" else _load_legacy
-        return _tensors(*load(data, machine.Budget(len(data))))
+        budget = machine.Budget(len(data))
+        return _tensors(*load(data, budget), budget)
     except machine.Refused as error:
         raise ValueError(f"{name} was not read: {_short(error)}") from None
     except (
@@ -195,37 +196,46 @@ def _numbers(data, start, storage):
     return np.frombuffer(data, kind, storage.count, start)
 
 
-def _tensors(content, numbers):
-    """Names every tensor of nested containers, without recursion."""
-    arrays, widened, visits = {}, {}, 0
-    waiting = [("", content, 0)]
-    while waiting:
-        name, value, depth = waiting.pop()
-        if isinstance(value, machine.Tensor):
-            name = name or "tensor"
-            if name in arrays:
-                raise machine.Refused(f"it holds two tensors called {name!r}.")
-            key = value.storage.key
-            if key not in widened:
-                widened[key] = _widened(numbers[key], value.storage.kind)
-            arrays[name] = _view(value, widened[key], name)
-        elif isinstance(value, (dict, list, tuple)):
-            visits += 1
-            if depth > _DEEPEST or visits > _MOST:
-                raise machine.Refused(
-                    f"its containers are nested more than {_DEEPEST} deep, "
-                    "hold themselves, or are too many."
-                )
-            items = (
-                value.items() if isinstance(value, dict) else enumerate(value)
-            )
-            inner = [
-                (f"{name}/{key}" if name else str(key), each, depth + 1)
-                for key, each in items
-                if isinstance(each, (machine.Tensor, dict, list, tuple))
-            ]
-            waiting += reversed(inner)
+def _tensors(content, numbers, budget):
+    """Names every tensor of nested containers."""
+    arrays, widened = {}, {}
+    for name, value in _walk("", {"": content}, 0, budget):
+        name = name or "tensor"
+        if name in arrays:
+            raise machine.Refused(f"it holds two tensors called {name!r}.")
+        key = value.storage.key
+        if key not in widened:
+            widened[key] = _widened(numbers[key], value.storage.kind)
+        arrays[name] = _view(value, widened[key], name)
     return arrays
+
+
+def _walk(name, value, depth, budget):
+    """Yields each (name, tensor); no name is made before its turn."""
+    if isinstance(value, machine.Tensor):
+        yield name, value
+        return
+    if depth > _DEEPEST:
+        raise machine.Refused(
+            f"its containers are nested more than {_DEEPEST} deep, or hold "
+            "themselves."
+        )
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, each in items:
+        budget.spend(1)
+        if isinstance(each, (machine.Tensor, dict, list, tuple)):
+            inner = _joined(name, key)
+            budget.spend(len(inner))
+            yield from _walk(inner, each, depth + 1, budget)
+
+
+def _joined(name, key):
+    key = str(key)
+    if len(name) + len(key) > _LONGEST:
+        raise machine.Refused(
+            f"a tensor's name in it is longer than {_LONGEST} letters."
+        )
+    return f"{name}/{key}" if name else key
 
 
 def _widened(numbers, kind):

@@ -200,7 +200,15 @@ HOSTILE = {
     "itself": (ITSELF, "hold themselves"),
     "deep": (EMPTY_LIST * 60 + APPEND * 59, "nested"),
     "deep_tuple": (EMPTY_TUPLE + TUPLE1 * 200_000, "nested"),
-    "laughs": (LAUGHS, "too many"),
+    "laughs": (LAUGHS, "repeats its containers"),
+    "long_key": (
+        EMPTY_DICT + text("k" * 2_000) + tensor() + SETITEM,
+        "longer than 1000 letters",
+    ),
+    "long_path": (
+        (EMPTY_DICT + text("k" * 400)) * 3 + tensor() + SETITEM * 3,
+        "longer than 1000 letters",
+    ),
     "persistent_text": (b"Pstorage\n", "PERSID"),
     "persistent_module": (
         MARK + text("module") + text("class A: pass") + TUPLE + PERSISTENT,
@@ -382,6 +390,27 @@ class TorchFileTest(parameterized.TestCase, tf.test.TestCase):
         self.assertIn("w", torch_file.read(self.write(twice)))
         bomb = pack(named(rows + once * 200 + tensor()))
         self.refuses(bomb, "repeats its containers")
+
+    @parameterized.parameters(b"N", tensor(), EMPTY_LIST)
+    def test_one_list_under_a_long_name_is_refused_in_time(self, item):
+        # All the names together would be longer than the file many times.
+        items = EMPTY_LIST + item + b"q\xff" + APPEND
+        items += MARK + b"h\xff" * 10_000 + b"e"
+        rows = items + b"q\xfe0" + EMPTY_DICT + MARK
+        for i in range(200):
+            rows += text(f"{i}" + "k" * 900) + b"h\xfe"
+        self.refuses(in_zip(named(rows + b"u")), "repeats its containers")
+
+    def test_a_file_of_one_value_that_is_no_tensor_is_empty(self):
+        for value in (number(3), text("abc"), b"N"):
+            path = self.write(in_zip(PROTOCOL + value + STOP))
+            self.assertEqual(torch_file.read(path), {})
+
+    def test_a_long_name_is_read_and_longer_ones_of_text_do_not_matter(self):
+        content = text("k" * 900) + tensor() + SETITEM
+        content += text("k" * 2_000) + text("a caption")
+        path = self.write(in_zip(PROTOCOL + EMPTY_DICT + content + b"s."))
+        self.assertEqual(list(torch_file.read(path)), ["k" * 900])
 
     def test_a_shape_of_many_axes_is_refused_before_it_is_copied(self):
         shape = name("torch", "Size") + number(([1] * 10_000,)) + REDUCE
