@@ -17,6 +17,8 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _DEEPEST = 50  # Containers in containers.
 _LONGEST = 1_000  # Letters of a tensor's name.
+_GROWTH = 64  # Bytes of tensors that share or repeat numbers, to the file's.
+_SPARE = 64_000_000  # Bytes that the smallest file's may have besides.
 
 
 def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -28,8 +30,8 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     Returns:
         dict of str -> array; those of nested containers are named
         "outer/inner", a lone one "tensor". Numbers and text beside them are
-        left out. Arrays share memory where the tensors did: copy before
-        writing. bfloat16 becomes float32.
+        left out. Arrays share memory where the tensors did, and expanded
+        ones repeat it: copy before writing. bfloat16 becomes float32.
 
     Raises:
         OSError: if the file cannot be opened.
@@ -55,7 +57,9 @@ def parse(data: bytes, name: str) -> dict[str, np.ndarray]:
     try:
         load = _load_zip if data[:2] == b"PK" else _load_legacy
         budget = machine.Budget(len(data))
-        return _tensors(*load(data, budget), budget)
+        content, numbers = load(data, budget)
+        room = _SPARE + _GROWTH * len(data)
+        return _tensors(content, numbers, budget, room)
     except machine.Refused as error:
         raise ValueError(f"{name} was not read: {_short(error)}") from None
     except (
@@ -196,7 +200,7 @@ def _numbers(data, start, storage):
     return np.frombuffer(data, kind, storage.count, start)
 
 
-def _tensors(content, numbers, budget):
+def _tensors(content, numbers, budget, room):
     """Names every tensor of nested containers."""
     arrays, widened = {}, {}
     for name, value in _walk("", {"": content}, 0, budget):
@@ -206,7 +210,8 @@ def _tensors(content, numbers, budget):
         key = value.storage.key
         if key not in widened:
             widened[key] = _widened(numbers[key], value.storage.kind)
-        arrays[name] = _view(value, widened[key], name)
+        arrays[name] = _view(value, widened[key], name, room)
+        room -= arrays[name].nbytes
     return arrays
 
 
@@ -246,20 +251,25 @@ def _widened(numbers, kind):
     return numbers
 
 
-def _view(tensor, numbers, name):
+def _view(tensor, numbers, name, room):
     """Makes the array of a tensor; checks that it lies inside its storage."""
     start = tensor.storage.start + tensor.offset
     count, last = 1, start
     for size, stride in zip(tensor.size, tensor.stride, strict=True):
         count *= size
         last += (size - 1) * stride
-    if count > numbers.size or (count and last >= numbers.size):
+    if count and last >= numbers.size:
         raise machine.Refused(
             f"its tensor {name!r} reaches beyond its storage."
         )
+    width = numbers.itemsize
+    if count * width > room:
+        raise machine.Refused(
+            f"its tensors up to {name!r} repeat the file's bytes more than "
+            f"{_GROWTH} times. Save clone()s of them instead."
+        )
     if not count:
         return np.zeros(tensor.size, numbers.dtype)
-    width = numbers.itemsize
     strides = [stride * width for stride in tensor.stride]
     return np.ndarray(
         tensor.size, numbers.dtype, numbers, start * width, strides

@@ -234,7 +234,12 @@ HOSTILE = {
     "tensor_before": (tensor(offset=-1), "impossible"),
     "tensor_by_stride": (tensor(size=(2,), stride=(4,)), "reaches beyond"),
     "tensor_backwards": (tensor(stride=(-1,)), "counts"),
-    "tensor_huge": (tensor(size=(2**40,), stride=(0,)), "reaches beyond"),
+    "tensor_huge": (tensor(size=(2**40,), stride=(0,)), "more than 64 times"),
+    "tensor_of_all_memory": (
+        tensor(size=(2**62,) * 9, stride=(0,) * 9),
+        "more than 64 times",
+    ),
+    "tensor_outside_again": (tensor(size=(9, 5), stride=(0, 1)), "reaches"),
     "tensor_negative": (tensor(size=(-4,)), "counts"),
     "tensor_of_ranks": (tensor(size=(1,) * 40, stride=(1,) * 40), "32 axes"),
     "tensor_of_no_machine": (tensor(size=(2**63,)), "counts"),
@@ -283,6 +288,33 @@ class TorchFileTest(parameterized.TestCase, tf.test.TestCase):
         content = named(tensor(size=(3,), stored=storage(view=part)))
         path = self.write(pack(content, numbers))
         self.assertAllEqual(torch_file.read(path)["w"], [1, 2, 3])
+
+    @parameterized.parameters(in_zip, in_legacy)
+    def test_expanded_tensors_are_read_as_they_were(self, pack):
+        numbers = np.arange(4, dtype=np.float32).tobytes()
+        content = named(
+            tensor(size=(3, 4), stride=(0, 1))
+            + SETITEM
+            + text("mask")
+            + tensor(size=(1, 512, 512), stride=(0, 0, 0), offset=2)
+            + SETITEM
+            + text("windows")
+            + tensor(size=(3, 2), stride=(1, 1))
+        )
+        found = torch_file.read(self.write(pack(content, numbers)))
+        self.assertAllEqual(found["w"], [[0, 1, 2, 3]] * 3)
+        self.assertAllEqual(found["mask"], np.full((1, 512, 512), 2))
+        self.assertAllEqual(found["windows"], [[0, 1], [1, 2], [2, 3]])
+
+    def test_all_that_repeats_is_counted_together(self):
+        large = tensor(size=(2_000, 2_000), stride=(0, 0))  # 16 MB each.
+        self.assertLen(self.many(large, 4), 4)
+        with self.assertRaisesRegex(ValueError, "up to '4' repeat the file's"):
+            self.many(large, 5)
+
+    def many(self, value, count):
+        content = PROTOCOL + EMPTY_LIST + MARK + value * count + b"e" + STOP
+        return torch_file.read(self.write(in_zip(content)))
 
     def test_a_lone_tensor_has_a_name(self):
         path = self.write(in_zip(PROTOCOL + tensor() + STOP))
