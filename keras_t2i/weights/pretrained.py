@@ -60,6 +60,11 @@ def minilm(
         )
     vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8")
     vocabulary = vocabulary.rstrip("\n").split("\n")
+    if len(vocabulary) != config["vocab_size"]:
+        raise ValueError(
+            f"{folder / 'vocab.txt'} holds {len(vocabulary)} word pieces; "
+            f"config.json beside it says vocab_size is {config['vocab_size']}."
+        )
     lower_case = _lower_case(folder)
     words = tokenizer.WordPiece(
         vocabulary,

@@ -229,6 +229,22 @@ class SourcesTest(parameterized.TestCase, tf.test.TestCase):
             self.read(folder / "vocab.txt")
         shutil.rmtree(folder)
 
+    @parameterized.parameters(([*PIECES, "more"], 11), (PIECES[:-1], 9))
+    def test_a_vocabulary_of_another_length_is_refused(self, pieces, count):
+        folder = tiny_folder(self.folder)
+        (folder / "vocab.txt").write_text("\n".join(pieces))
+        words = rf"vocab.txt holds {count} word pieces; .* vocab_size is 10\."
+        with self.assertRaisesRegex(ValueError, words):
+            self.read(folder)
+
+    @parameterized.product(between=("\n", "\r\n"), end=("", "\n", "\r\n"))
+    def test_lines_of_a_vocabulary_may_end_in_any_way(self, between, end):
+        folder = tiny_folder(self.folder)
+        digest = self.read(folder).digest
+        data = between.join(PIECES) + end
+        (folder / "vocab.txt").write_bytes(data.encode())
+        self.assertEqual(self.read(folder).digest, digest)
+
     def test_more_words_than_positions_are_refused(self):
         folder = tiny_folder(self.folder)
         with self.assertRaisesRegex(ValueError, "max_words is 10"):
