@@ -6,8 +6,9 @@ Each picture (.png, .jpg, .jpeg or .webp) has its captions beside it in a text
 file of the same name, one a line: boat.jpg and boat.txt. Its middle square is
 scaled to --size; transparent parts become white. What can't be used is left
 out and named, and folders inside the folder are ignored. About one picture in
-ten is kept for tests, drawn by a hash of its content, so that equal files land in the same part and a picture stays in its part when
-others are added. The command that trains on the records is printed last.
+ten is kept for tests, drawn by a hash of its content, so that equal files land
+in the same part and a picture stays in its part when others are added. The
+command that trains on the records is printed last.
 """
 
 import collections
