@@ -160,6 +160,7 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
     def test_full_disk_names_the_last_good_checkpoint(self):
         workdir = self.folder / "run"
         runs.make(workdir)
+        self.straight("gan_cls_openmoji", "mixed_bfloat16")  # fills the cache
         before = runs.contents(workdir / "checkpoints")
         # Checkpoints are larger than anything else that is written.
         limited = (
