@@ -8,9 +8,11 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 
+import tensorflow as tf
 from absl import app, flags
 from ml_collections import config_flags
 
+from keras_t2i.ops import files
 from recipes import quiet
 
 _OURS = ("keras_t2i", "recipes", "tools", "__main__")
@@ -29,9 +31,9 @@ def run(main: Callable) -> None:
 def told(main: Callable) -> Callable:
     """Wraps a command so that its errors reach the user as sentences.
 
-    An `OSError`, and a `ValueError` that this library or its commands raise,
-    is printed and ends the command with exit code 2. Others keep their
-    traceback: they are mistakes of ours.
+    An `OSError`, an error of a TensorFlow operation and a `ValueError` that
+    this library or its commands raise are printed and end the command with
+    exit code 2. Others keep their traceback: they are mistakes of ours.
 
     Args:
         main: callable of the words that are no flags.
@@ -45,7 +47,7 @@ def told(main: Callable) -> Callable:
         try:
             _check_no_rest(words[1:])
             return main(words)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, tf.errors.OpError) as error:
             if not _is_for_users(error):
                 raise
             return _tell(sentence(error))
@@ -62,12 +64,9 @@ def sentence(error: Exception) -> str:
     Returns:
         One line.
     """
-    text = str(error)
-    if isinstance(error, OSError) and error.strerror:
-        text = error.strerror
-        if error.filename is not None:
-            text = f"{text}: {error.filename}"
-    return " ".join(text.split())
+    if isinstance(error, ValueError):
+        return " ".join(str(error).split())
+    return files.reason(error)
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -192,7 +191,7 @@ def _tell(text):
 
 
 def _is_for_users(error):
-    if isinstance(error, OSError):
+    if not isinstance(error, ValueError):
         return True
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return frame.f_globals["__name__"].split(".")[0] in _OURS

@@ -190,7 +190,8 @@ class ReasonTest(tf.test.TestCase):
     def test_names_of_temporary_files_go(self):
         message = (
             "{{function_node __wrapped__SaveV2_device_/job:localhost}} "
-            "my runs/arrays_temp/part-0.data.tempstate12; File too large [Op:SaveV2]"
+            "my runs/arrays_temp/part-0.data.tempstate12; File too large "
+            "[Op:SaveV2]"
         )
         error = tf.errors.OutOfRangeError(None, None, message)
         self.assertEqual(files.reason(error), "File too large")

@@ -37,6 +37,13 @@ class ToldTest(parameterized.TestCase, tf.test.TestCase):
             text, "Error: No such file or directory: /nowhere/at/all\n"
         )
 
+    def test_error_of_an_operation_is_one_sentence(self):
+        code, text = _told(lambda: tf.io.read_file("/nowhere/at/all"))
+        self.assertEqual(code, 2)
+        self.assertEqual(
+            text, "Error: /nowhere/at/all; No such file or directory\n"
+        )
+
     def test_value_error_of_another_library_keeps_its_traceback(self):
         with self.assertRaises(ValueError):
             _told(lambda: json.loads("{"))
