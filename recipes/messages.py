@@ -142,6 +142,8 @@ def config(default: str, about: str) -> flags.FlagHolder:
         return config_flags.DEFINE_config_file(
             "config", default, about, lock_config=True
         )
+    except OSError:  # An override was to be read.
+        sys.exit(_tell(_missing(default)))
     except (AttributeError, KeyError) as error:
         sys.exit(_tell(_unknown(error, sys.argv)))
 
@@ -156,12 +158,37 @@ def parse(words):
         The program and the words that are no flags.
     """
     try:
-        return flags.FLAGS(words)
+        rest = flags.FLAGS(words)
+        if "config" in flags.FLAGS:
+            flags.FLAGS.config.items()  # What can't be loaded says so.
+        return rest
+    except OSError:
+        sys.exit(_tell(_missing(_config_file(words))))
     except flags.Error as error:  # A config file's own is its last line.
         text = str(error).strip().splitlines()[-1]
         sys.exit(_tell(text.strip().removeprefix("ValueError: ")))
     except (AttributeError, KeyError) as error:  # Of a config.
         sys.exit(_tell(_unknown(error, words)))
+
+
+def _config_file(words) -> str:
+    """Finds the file that --config names, or its default."""
+    found = None
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        given = re.fullmatch(r"--?config(?:=(.*))?", word)
+        if given:
+            found = following if given[1] is None else given[1]
+    if found is None:
+        found = config_flags.get_config_filename(flags.FLAGS["config"])
+    return found
+
+
+def _missing(path) -> str:
+    return (
+        f"--config={path} is no file that can be read; give "
+        "--config=FILE.py:SCALE, such as recipes/configs/openmoji.py:small, "
+        "with the way to it from here."
+    )
 
 
 def _unknown(error, words) -> str:

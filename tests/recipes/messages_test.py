@@ -91,6 +91,21 @@ class FlagsTest(parameterized.TestCase, tf.test.TestCase):
             "Error: config.train.movs is unknown. Did you mean 'moves'?\n",
         )
 
+    @parameterized.parameters(
+        ("--config=nowhere.py",),
+        ("--config=tests/recipes",),
+        ("--config=nowhere.py:smoke", "--config.train.seed=1"),
+        ("--config", "nowhere.py:smoke", "--config.train.seed=1"),
+    )
+    def test_missing_config_file_is_named(self, *words):
+        code, _, complained = command.run("train", *words, "--workdir=/nowhere")
+        path = words[1] if words[0] == "--config" else words[0][9:]
+        self.assertEqual(code, 2)
+        self.assertStartsWith(
+            complained, f"Error: --config={path} is no file that can be read;"
+        )
+        self.assertEqual(complained.count("\n"), 1)
+
     def test_one_of_several_flags_is_picked(self):
         self.assertEqual(messages.one_of(a=None, b="x"), ("b", "x"))
         for values, came in (((None, ""), "none"), (("x", "y"), "--a and --b")):
