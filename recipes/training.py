@@ -43,10 +43,9 @@ def train(config, workdir):
     try:
         play(system, batches, config, workdir, start)
     except BaseException:
-        if (
-            int(system.moves.numpy()) == 0
-        ):  # Nothing to protect from another config.
-            (workdir / "config.json").unlink()
+        if not any((workdir / "checkpoints").glob("move_*")):
+            # Nothing to protect from another config.
+            (workdir / "config.json").unlink(missing_ok=True)
         raise
     print(f"{int(system.moves.numpy()):,} moves made; all lies in {workdir}")
     return system

@@ -197,6 +197,22 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         self.assertFalse((workdir / "config.json").exists())
         self.trained(workdir, "--config.train.moves=2")
 
+    def test_run_that_fails_before_its_first_checkpoint_holds_no_directory(
+        self,
+    ):
+        workdir = self.folder / "run"
+        crash = mock.patch.object(
+            callbacks.Journal, "on_epoch_end", side_effect=OSError("full")
+        )
+        with crash:
+            code, _, complained = command.run("train", *words(workdir))
+        self.assertEqual((code, complained), (2, "Error: full\n"))
+        self.assertFalse((workdir / "config.json").exists())
+        code, _, complained = command.run(
+            "train", *words(workdir, "--config.train.seed=1")
+        )
+        self.assertEqual((code, complained), (0, ""))
+
 
 class MistakesTest(parameterized.TestCase, tf.test.TestCase):
     """What can't be trained is refused with a sentence, before it starts."""
