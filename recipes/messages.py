@@ -15,6 +15,8 @@ from ml_collections import config_flags
 from keras_t2i.ops import files
 from recipes import quiet
 
+flags.disclaim_key_flags()  # What `config` defines is its caller's.
+
 _OURS = ("keras_t2i", "recipes", "tools", "__main__")
 
 

@@ -42,6 +42,15 @@ def read_config(workdir: str | os.PathLike) -> config_dict.ConfigDict:
         ValueError: if there is none, or it can't be read.
     """
     path = pathlib.Path(workdir) / "config.json"
+    if not path.exists():
+        inside = sorted(
+            p.parent.name for p in path.parent.glob("*/config.json")
+        )
+        hint = f" Runs inside it: {', '.join(inside)}." if inside else ""
+        raise ValueError(
+            f"{workdir} is no run directory made by recipes.train: it has no "
+            f"config.json.{hint}"
+        )
     try:
         return config_dict.ConfigDict(json.loads(path.read_text())).lock()
     except (OSError, ValueError, TypeError, AttributeError) as error:

@@ -39,7 +39,8 @@ def train(config, workdir):
     start = callbacks.restore(system, workdir / "checkpoints")
     announce(config, workdir, system, pictures, start)
     batches = wiring.dataset(config, pictures, encoder, start)
-    write_config(config, workdir)
+    if start <= config.train.moves:
+        write_config(config, workdir)
     try:
         play(system, batches, config, workdir, start)
     except BaseException:
@@ -174,7 +175,9 @@ def announce(config, workdir, system, pictures, start):
         f"{config.train.moves:,} moves of {config.train.batch_size} pictures "
         f"in {config.train.precision}; run directory {workdir}"
     )
-    if start:
+    if start >= config.train.moves:
+        print(f"The run already has {start:,} moves; nothing is to do.")
+    elif start:
         print(f"Going on from move {start:,}.")
 
 

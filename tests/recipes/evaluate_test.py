@@ -157,7 +157,7 @@ class EvaluateTest(tf.test.TestCase):
         self.assertIn("--seeds=0", self.refused("--seeds=0"))
         self.assertIn("--pictures=1", self.refused("--pictures=1"))
         self.assertIn(
-            "config.json can't be read",
+            "has no config.json. Runs inside it: run.",
             self.refused(f"--workdir={self.folder}"),
         )
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from keras_t2i import callbacks
 from keras_t2i.callbacks import journal
-from recipes import configs
+from recipes import configs, trained
 from tests.recipes import command, runs
 
 CONFIGS = pathlib.Path(configs.__file__).parent
@@ -143,10 +143,21 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         # A call on a complete run makes up for a film that was cut off.
         before = runs.contents(crashed)
         (crashed / "film.gif").unlink()
-        self.assertIn("4 moves made", self.trained(crashed))
+        printed = self.trained(crashed)
+        self.assertIn("already has 4 moves; nothing is to do.\n", printed)
+        self.assertIn("4 moves made", printed)
         after = runs.contents(crashed)
         for path, data in before.items():
             self.assertEqual(data, after[path], path)
+
+    def test_fewer_moves_than_made_leave_the_run_as_it_is(self):
+        workdir = self.folder / "run"
+        runs.make(workdir)
+        (workdir / "config.json").write_text(runs.smoke().to_json())
+        printed = self.trained(workdir, "--config.train.moves=2")
+        self.assertIn("already has 4 moves; nothing is to do.\n", printed)
+        kept = trained.read_config(workdir)
+        self.assertEqual(kept.train.moves, 4)
 
     def test_what_runs_is_printed(self):
         straight = self.straight("gan_cls_openmoji", "mixed_bfloat16")
@@ -263,6 +274,18 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
         ),
         ("train.batch_size=513", "batch_size is 513 but .* 512 pictures"),
         ("train.batch_size=0", "batch_size is 0 but .* allowed are 1 to 512"),
+        ("train.seed=-1", "train.seed is -1; allowed: 0 to"),
+        ("train.seed=4294967296", "train.seed is 4294967296; allowed: 0 to"),
+        (
+            "networks.generator.width=-3",
+            "config.networks.generator.width is -3; allowed: 1 and more",
+        ),
+        ("networks.discriminator.width=0", "discriminator.width is 0; allowed"),
+        ("networks.generator.noise_dim=0", "generator.noise_dim is 0; allowed"),
+        (
+            "networks.discriminator.projection_dim=0",
+            "discriminator.projection_dim is 0; allowed",
+        ),
         ("train.moves=5", "moves is 5 and moves_per_epoch 2.*multiple"),
         ("train.moves=0", "moves is 0 and"),
         ("train.moves_per_epoch=0", "moves_per_epoch 0;"),
