@@ -175,10 +175,16 @@ def system(config, encoder):
         `systems.System`, compiled.
 
     Raises:
-        ValueError: if a name, a precision or an argument is unknown.
+        ValueError: if a name, a precision or an argument is unknown, or a
+            size or the seed is out of range.
     """
     precision = config.train.precision
     choose("config.train.precision", precision, dict.fromkeys(_PRECISIONS))
+    if not 0 <= config.train.seed < 2**32:
+        raise ValueError(
+            f"config.train.seed is {config.train.seed}; allowed: 0 to "
+            f"{2**32 - 1}."
+        )
     keras.utils.set_random_seed(config.train.seed)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
@@ -220,6 +226,12 @@ def _network(config, player, encoder):
         config.networks[player],
         {name: getattr(room, player) for name, room in rooms.items()},
     )
+    for key, value in section.items():
+        if type(value) is int and value < 1:
+            raise ValueError(
+                f"config.networks.{player}.{key} is {value}; allowed: 1 and "
+                "more."
+            )
     return build(
         image_size=config.data.image_size, text_dim=encoder.dim, **section
     )
