@@ -108,15 +108,30 @@ def text_encoder(config):
         `digest`.
 
     Raises:
-        ValueError: if the encoder is unknown or its weights are missing.
+        ValueError: if the encoder is unknown, its weights are missing, or
+            its source is missing or of no use.
     """
+    section = config.text
+    source = section.get("source")  # Runs of old have none.
     encoders = {
+        "hub": lambda: weights.pretrained.hub(source),
         "letters": Letters,
         "minilm": lambda: weights.pretrained.minilm(
-            max_words=config.text.max_words, length=config.text.length
+            source, max_words=section.max_words, length=section.length
         ),
     }
-    return choose("config.text.encoder", config.text.encoder, encoders)()
+    encoder = choose("config.text.encoder", section.encoder, encoders)
+    if section.encoder == "hub" and not source:
+        raise ValueError(
+            "config.text.encoder is 'hub', which needs config.text.source: a "
+            "TF-Hub handle, or the folder of a SavedModel."
+        )
+    if section.encoder == "letters" and source:
+        raise ValueError(
+            f"config.text.source is {source!r}, but 'letters' reads without "
+            "one."
+        )
+    return encoder()
 
 
 def sentences(pictures, encoder) -> np.ndarray:
