@@ -13,17 +13,14 @@ import pathlib
 
 import numpy as np
 from absl import flags
-from ml_collections import config_flags
 
 from keras_t2i.ops import files, images, sheets
 from recipes import messages, training, wiring
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config",
+_CONFIG = messages.config(
     "recipes/configs/gan_cls_openmoji.py",
     "What all systems share, with its scale after a colon; the name of the "
     "system and the weights of the four variants are replaced.",
-    lock_config=True,
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "The directory of all runs.", required=True

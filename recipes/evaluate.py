@@ -7,7 +7,8 @@ Rows of the table: an untrained generator of the same shape, the mean training
 picture, the trained generator and the real test pictures, all against the
 training pictures and in equal numbers. Each figure becomes one line of
 scores.jsonl, with the card of its protocol; scores.md is the table. A quick
-look takes --pictures=100 --seeds=1.
+look takes --pictures=100 --seeds=1. Scores that lie there and would only be
+measured again are printed as they are.
 """
 
 import pathlib
@@ -45,8 +46,16 @@ def main(_):
         found = trained.run(messages.folder(flag, name))
     else:
         found = trained.preset(name)
-    rows = judging.judge(found, seeds=_SEEDS.value, most=_PICTURES.value)
-    judging.write(rows, pathlib.Path(_OUT.value or name))
+    out = pathlib.Path(_OUT.value or name)
+    how = dict(seeds=_SEEDS.value, most=_PICTURES.value)
+    rows = judging.kept(found, out, **how)
+    if not rows:
+        judging.write(judging.judge(found, **how), out)
+        return
+    print(
+        f"{judging.told(rows)}\n\nThis generator was judged like this before; "
+        f"remove {out / 'scores.jsonl'} to measure again."
+    )
 
 
 if __name__ == "__main__":

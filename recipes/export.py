@@ -8,6 +8,7 @@ operations cut the captions into words); this library is not needed.
 """
 
 import pathlib
+import shlex
 
 from absl import flags
 
@@ -36,9 +37,10 @@ def main(_):
         found = trained.run(messages.folder(flag, name))
     out = pathlib.Path(_OUT.value or pathlib.Path(name, "saved_model"))
     serving.export(found.painter, out, found.card)
+    caption = shlex.quote(found.config.samples.captions[0])
     print(f"""The SavedModel lies in {out}. Draw with it:
 
-  python -m recipes.sample --saved_model={out} --caption="a red heart"
+  python -m recipes.sample --saved_model={out} --caption={caption}
 
 See what it takes and gives:
 

@@ -6,16 +6,20 @@ import pathlib
 import numpy as np
 
 from keras_t2i import networks, weights
-from keras_t2i.data import pipeline
+from keras_t2i.data import catalog, pipeline
 from keras_t2i.metrics import evaluator, features
 from keras_t2i.ops import files, images
 from recipes import trained, wiring
 
 _SPLITS = ("train", "test")
+_SCORES = "scores.jsonl"
+_TRAINED, _REAL = "trained generator", "real test pictures"
+#: Pictures below which FID, KID and IS are of little use, and of some.
+_FEW, _ENOUGH = 50, 500
 
 
 def write(rows, out: pathlib.Path):
-    """Replaces the scores in a folder and prints the table.
+    """Replaces the scores in a folder and prints them.
 
     Args:
         rows: the judge's rows.
@@ -26,10 +30,71 @@ def write(rows, out: pathlib.Path):
     """
     rows = list(rows)
     lines = [json.dumps(row, allow_nan=False) for row in rows]
-    table = evaluator.table(rows)
-    files.atomic_write(out / "scores.jsonl", "\n".join([*lines, ""]).encode())
-    files.atomic_write(out / "scores.md", f"{table}\n".encode())
-    print(f"{table}\n\nScores and their protocols lie in {out}")
+    files.atomic_write(out / _SCORES, "\n".join([*lines, ""]).encode())
+    files.atomic_write(out / "scores.md", f"{told(rows)}\n".encode())
+    print(f"\n{told(rows)}\n\nScores and their protocols lie in {out}")
+
+
+def kept(found: trained.Trained, out: pathlib.Path, *, seeds=3, most=None):
+    """Reads a folder's scores if `judge` would only measure them again.
+
+    Args:
+        found: what was trained.
+        out: the folder.
+        seeds: as in `judge`.
+        most: as in `judge`.
+
+    Returns:
+        Rows; none if there are no scores, or those of other weights, data,
+        settings or versions.
+    """
+    try:
+        lines = (out / _SCORES).read_text().splitlines()
+        rows = [json.loads(line) for line in lines]
+        cards = {row["candidate"]: row["protocol"] for row in reversed(rows)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    parts = _parts(found.config, most)
+    reference, candidate = map(len, parts)
+    wanted = {
+        **_about(found.config, found.painter, found.card["moves"]),
+        "seeds": list(range(seeds)),
+        "counts": {"reference": reference, "candidate": candidate},
+        "data_digest": _digests(parts),
+        "versions": evaluator.versions(),
+    }
+    card = cards.get(_TRAINED, {})
+    is_same = all(card.get(key) == value for key, value in wanted.items())
+    return rows if is_same and _REAL in cards else []
+
+
+def told(rows) -> str:
+    """Lays rows out for people, with what must be known to read them.
+
+    Args:
+        rows: the judge's rows.
+
+    Returns:
+        Markdown: the table and a few sentences.
+    """
+    lines = []
+    first = rows[0]["protocol"]
+    count, noises = first["counts"]["candidate"], len(first["seeds"])
+    if count < _FEW:
+        lines.append(f"{count} test pictures: FID, KID and IS say little.")
+    elif count < _ENOUGH:
+        lines.append(
+            f"{count} pictures a row, fewer than {_ENOUGH}: FID, KID and IS "
+            "compare rows of this table and nothing else."
+        )
+    for row in rows:
+        if "candidates" in row["protocol"]:
+            texts = row["protocol"]["candidates"]
+            lines.append(f"R-precision: 1 of {texts}, chance {1 / texts:.2g}.")
+            break
+    if noises > 1:
+        lines.append(f"±: the standard deviation over {noises} noises.")
+    return "\n\n".join([evaluator.table(rows), *lines])
 
 
 def judge(found: trained.Trained, *, seeds=3, most=None, beside=True):
@@ -45,27 +110,34 @@ def judge(found: trained.Trained, *, seeds=3, most=None, beside=True):
         Rows of `metrics.evaluator.Judge`.
     """
     config, reader = found.config, found.painter.text_encoder
-    train, test = (
-        _first(wiring.source(config, split), most) for split in _SPLITS
-    )
+    train, test = parts = _parts(config, most)
+    # Colour truth asks for what OpenMoji's captions name, in its colours.
+    is_own = config.data.name == catalog.RECORDS
     print(
         f"Judging {_describe(config)}, after {found.card['moves']:,} moves: "
         f"{seeds} x {len(test):,} pictures against {len(train):,} of "
         f"{train.name}; a few minutes for thousands."
     )
-    bench = _judge(config, train, test, reader)
+    _stage("captions, and features of the training pictures")
+    bench = _judge(config, parts, reader)
     captions = [str(row[0]) for row in test.captions]
     own = wiring.sentences(test, reader)[:, 0]
 
     def measure(name, painter, moves):
-        about = {"generator": _describe(config), "moves": moves}
+        _stage(name)
+        about = _about(config, painter, moves)
         streams = {seed: draw(painter, captions, seed) for seed in range(seeds)}
         yield from bench.pictures(name, streams, own, **about)
         yield from bench.prompts(
-            name, _generate(painter), config.samples.captions, **about
+            name,
+            _generate(painter),
+            config.samples.captions,
+            truth=not is_own,
+            **about,
         )
 
     def measure_still(name, pictures):
+        _stage(name)
         streams = {0: features.in_batches(pictures)}
         yield from bench.pictures(name, streams, own)
 
@@ -76,17 +148,18 @@ def judge(found: trained.Trained, *, seeds=3, most=None, beside=True):
         mean = pipeline.mean_picture(train, config.data.image_size)
         still = np.repeat(mean[None], len(captions), 0)
         yield from measure_still("mean training picture", still)
-    yield from measure("trained generator", found.painter, found.card["moves"])
+    yield from measure(_TRAINED, found.painter, found.card["moves"])
     if beside:
-        yield from measure_still("real test pictures", test.images)
-        yield from _real_colours(bench, train, test)
+        yield from measure_still(_REAL, test.images)
+        if not is_own:
+            yield from _real_colours(bench, train, test)
 
 
 def _real_colours(bench, train, test):
     # Names were written by people; the colours in other captions of OpenMoji
     # were measured with the very rule that would judge them here.
     yield from bench.real_colours(
-        "real test pictures",
+        _REAL,
         np.concatenate([train.images, test.images]),
         np.concatenate([train.captions[:, :1], test.captions[:, :1]]),
         split="train and test",
@@ -148,10 +221,36 @@ def _describe(config):
     return f"{config.networks.generator.name}, trained by {config.system.name}"
 
 
-def _judge(config, train, test, reader):
+def _stage(name):
+    print(f"  {name} ...", flush=True)
+
+
+def _about(config, painter, moves):
+    """Says on a card what drew."""
+    arrays = [np.asarray(weight) for weight in painter.generator.weights]
+    return {
+        "generator": _describe(config),
+        "generator_digest": files.digest(*arrays),
+        "moves": moves,
+    }
+
+
+def _parts(config, most):
+    """Opens the training and the test pictures that are looked at."""
+    return [_first(wiring.source(config, split), most) for split in _SPLITS]
+
+
+def _digests(parts):
+    return {
+        split: part.digest for split, part in zip(_SPLITS, parts, strict=True)
+    }
+
+
+def _judge(config, parts, reader):
+    train, _ = parts
     protocol = {
         "data": config.data.name,
-        "data_digest": {"train": train.digest, "test": test.digest},
+        "data_digest": _digests(parts),
         "image_size": config.data.image_size,
         "reference": "train",
         "split": "test",

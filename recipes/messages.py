@@ -3,11 +3,19 @@
 import difflib
 import functools
 import pathlib
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable
 
+import tensorflow as tf
 from absl import app, flags
+from ml_collections import config_flags
+
+from keras_t2i.ops import files
+from recipes import quiet
+
+flags.disclaim_key_flags()  # What `config` defines is its caller's.
 
 _OURS = ("keras_t2i", "recipes", "tools", "__main__")
 
@@ -18,15 +26,16 @@ def run(main: Callable) -> None:
     Args:
         main: callable of the words that are no flags.
     """
+    quiet.lower()
     app.run(told(main), flags_parser=parse)
 
 
 def told(main: Callable) -> Callable:
     """Wraps a command so that its errors reach the user as sentences.
 
-    An `OSError`, and a `ValueError` that this library or its commands raise,
-    is printed and ends the command with exit code 2. Others keep their
-    traceback: they are mistakes of ours.
+    An `OSError`, an error of a TensorFlow operation and a `ValueError` that
+    this library or its commands raise are printed and end the command with
+    exit code 2. Others keep their traceback: they are mistakes of ours.
 
     Args:
         main: callable of the words that are no flags.
@@ -40,7 +49,7 @@ def told(main: Callable) -> Callable:
         try:
             _check_no_rest(words[1:])
             return main(words)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, tf.errors.OpError) as error:
             if not _is_for_users(error):
                 raise
             return _tell(sentence(error))
@@ -57,12 +66,9 @@ def sentence(error: Exception) -> str:
     Returns:
         One line.
     """
-    text = str(error)
-    if isinstance(error, OSError) and error.strerror:
-        text = error.strerror
-        if error.filename is not None:
-            text = f"{text}: {error.filename}"
-    return " ".join(text.split())
+    if isinstance(error, ValueError):
+        return " ".join(str(error).split())
+    return files.reason(error)
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -124,6 +130,26 @@ def folder(flag: str, path: str) -> pathlib.Path:
     raise ValueError(f"--{flag}={path} is no folder.{hint}")
 
 
+def config(default: str, about: str) -> flags.FlagHolder:
+    """Defines --config; its overrides are read at once where it isn't given.
+
+    Args:
+        default: the config file.
+        about: what the flag's help says.
+
+    Returns:
+        The flag; a misspelt override is told and ends the command.
+    """
+    try:
+        return config_flags.DEFINE_config_file(
+            "config", default, about, lock_config=True
+        )
+    except OSError:  # An override was to be read.
+        sys.exit(_tell(_missing(default)))
+    except (AttributeError, KeyError) as error:
+        sys.exit(_tell(_unknown(error, sys.argv)))
+
+
 def parse(words):
     """Reads the flags; a bad one is told and ends the command.
 
@@ -134,15 +160,50 @@ def parse(words):
         The program and the words that are no flags.
     """
     try:
-        return flags.FLAGS(words)
+        rest = flags.FLAGS(words)
+        if "config" in flags.FLAGS:
+            flags.FLAGS.config.items()  # What can't be loaded says so.
+        return rest
+    except OSError:
+        sys.exit(_tell(_missing(_config_file(words))))
     except flags.Error as error:  # A config file's own is its last line.
         text = str(error).strip().splitlines()[-1]
         sys.exit(_tell(text.strip().removeprefix("ValueError: ")))
     except (AttributeError, KeyError) as error:  # Of a config.
-        while isinstance(error.args[0], Exception):
-            error = error.args[0]
-        text = ". ".join(str(error.args[0]).splitlines())
-        sys.exit(_tell(f"--config has no key {text}"))
+        sys.exit(_tell(_unknown(error, words)))
+
+
+def _config_file(words) -> str:
+    """Finds the file that --config names, or its default."""
+    found = None
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        given = re.fullmatch(r"--?config(?:=(.*))?", word)
+        if given:
+            found = following if given[1] is None else given[1]
+    if found is None:
+        found = config_flags.get_config_filename(flags.FLAGS["config"])
+    return found
+
+
+def _missing(path) -> str:
+    return (
+        f"--config={path} is no file that can be read; give "
+        "--config=FILE.py:SCALE, such as recipes/configs/openmoji.py:small, "
+        "with the way to it from here."
+    )
+
+
+def _unknown(error, words) -> str:
+    """Words what a config says of a key that it hasn't got."""
+    while isinstance(error.args[0], Exception):
+        error = error.args[0]
+    text = str(error.args[0])
+    key = re.match(r"\W*(\w+)", text)[1]
+    meant = re.search(r'Did you mean "(\w+)"', text)
+    hint = f" Did you mean {meant[1]!r}?" if meant else ""
+    wanted = re.compile(rf"--?((no)?config\.([\w.]+\.)?{key})\b")
+    found = next(filter(None, map(wanted.match, words)), None)
+    return f"{found[1] if found else key} is unknown.{hint}"
 
 
 def _check_no_rest(words):
@@ -159,7 +220,7 @@ def _tell(text):
 
 
 def _is_for_users(error):
-    if isinstance(error, OSError):
+    if not isinstance(error, ValueError):
         return True
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return frame.f_globals["__name__"].split(".")[0] in _OURS

@@ -37,7 +37,9 @@ _CAPTION = flags.DEFINE_multi_string(
 _CAPTIONS_FILE = flags.DEFINE_string(
     "captions_file", None, "Text file (UTF-8) with a caption a line."
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Chooses the noise.")
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Chooses the noise.", lower_bound=0, upper_bound=2**62
+)
 _COUNT = flags.DEFINE_integer(
     "count", 1, "Pictures a caption, of seed, seed + 1, ...", lower_bound=1
 )

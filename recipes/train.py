@@ -3,12 +3,13 @@ r"""Trains a system and leaves everything in one run directory.
     python -m recipes.train --workdir=runs/mine \
         --config=recipes/configs/openmoji.py:small
 
-Try it in seconds with :smoke in place of :small. Any value of the config (all
-stand in recipes/configs/common.py) is changed with --config.SECTION.KEY=VALUE,
-for instance
+:smoke in place of :small takes seconds and only tests the plumbing. Any value
+of the config (all stand in recipes/configs/common.py) is changed with
+--config.SECTION.KEY=VALUE, for instance
 
     --config.train.moves=20000 --config.train.seed=1
 
+The moves are a multiple of config.train.moves_per_epoch, 250 in that file.
 A second call with the same --workdir goes on where the first one stopped; with
 more moves it trains on. The run directory then holds config.json, the terms
 (metrics.jsonl, curves.png, tensorboard/), sheets of samples and their film
@@ -17,15 +18,12 @@ and recipes.export with the same --workdir.
 """
 
 from absl import flags
-from ml_collections import config_flags
 
 from recipes import messages, training
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config",
+_CONFIG = messages.config(
     "recipes/configs/openmoji.py",
     "The config file and, after a colon, its scale: paper, small or smoke.",
-    lock_config=True,
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "The run directory; made if missing.", required=True

@@ -42,6 +42,15 @@ def read_config(workdir: str | os.PathLike) -> config_dict.ConfigDict:
         ValueError: if there is none, or it can't be read.
     """
     path = pathlib.Path(workdir) / "config.json"
+    if not path.exists():
+        inside = sorted(
+            p.parent.name for p in path.parent.glob("*/config.json")
+        )
+        hint = f" Runs inside it: {', '.join(inside)}." if inside else ""
+        raise ValueError(
+            f"{workdir} is no run directory made by recipes.train: it has no "
+            f"config.json.{hint}"
+        )
     try:
         return config_dict.ConfigDict(json.loads(path.read_text())).lock()
     except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -87,12 +96,14 @@ def preset(name: str, folder: str | os.PathLike | None = None) -> Trained:
         Its generator, and its card.
 
     Raises:
-        ValueError: if it is unknown or damaged, or its reader's weights are
-            missing.
+        ValueError: if it is unknown or damaged, its card names no recipe, or
+            its reader's weights are missing.
     """
     known = dict.fromkeys(weights.presets.names(folder))
     wiring.choose("--preset", name, known)
     generator, card = weights.presets.load(name, folder)
+    if "recipe" not in card:
+        raise ValueError(f"The card of {name} names no recipe.")
     config = config_dict.ConfigDict(card["recipe"])
     encoder = wiring.text_encoder(config)
     return Trained(networks.Painter(generator, encoder), card)

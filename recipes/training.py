@@ -10,6 +10,10 @@ from keras_t2i import callbacks
 from keras_t2i.ops import files
 from recipes import trained, wiring
 
+#: What a run leaves in its directory: folders and files.
+_FOLDERS = ("checkpoints", "samples", "tensorboard")
+_FILES = ("config.json", "curves.png", "film.gif", "metrics.jsonl")
+
 
 def train(config, workdir):
     """Trains, or goes on training, until the config's count of moves.
@@ -35,14 +39,14 @@ def train(config, workdir):
     start = callbacks.restore(system, workdir / "checkpoints")
     announce(config, workdir, system, pictures, start)
     batches = wiring.dataset(config, pictures, encoder, start)
-    write_config(config, workdir)
+    if start <= config.train.moves:
+        write_config(config, workdir)
     try:
         play(system, batches, config, workdir, start)
     except BaseException:
-        if (
-            int(system.moves.numpy()) == 0
-        ):  # Nothing to protect from another config.
-            (workdir / "config.json").unlink()
+        if not any((workdir / "checkpoints").glob("move_*")):
+            # Nothing to protect from another config.
+            (workdir / "config.json").unlink(missing_ok=True)
         raise
     print(f"{int(system.moves.numpy()):,} moves made; all lies in {workdir}")
     return system
@@ -96,12 +100,14 @@ def check(config, workdir: pathlib.Path):
 
     Raises:
         ValueError: if the directory holds a run of another config, naming
-            the first key that differs, or is a file, or a count is wrong.
+            the first key that differs, or is a file, or something else lies
+            where the run writes, or a count is wrong.
     """
     _check_counts(config.train, config.samples)
     for place in (workdir, *workdir.parents):
         if place.exists() and not place.is_dir():
             raise ValueError(f"--workdir={workdir}: {place} is a file.")
+    _check_kinds(workdir)
     if (workdir / "config.json").exists():
         _check_same(config, trained.read_config(workdir), workdir)
 
@@ -120,6 +126,19 @@ def _check_counts(train, samples):
             "config.samples has {} captions, noises {} and every {}; allowed: "
             "1 and more of each.".format(*counts)
         )
+
+
+def _check_kinds(workdir):
+    """Refuses files where folders will lie, and folders for files."""
+    kinds = [(name, "a file", pathlib.Path.is_dir) for name in _FOLDERS]
+    kinds += [(name, "a folder", pathlib.Path.is_file) for name in _FILES]
+    for name, wrong, is_right in kinds:
+        place = workdir / name
+        if place.exists() and not is_right(place):
+            raise ValueError(
+                f"{place} is {wrong}, and no run made it; move it away or "
+                "take another --workdir."
+            )
 
 
 def write_config(config, workdir: pathlib.Path):
@@ -156,7 +175,9 @@ def announce(config, workdir, system, pictures, start):
         f"{config.train.moves:,} moves of {config.train.batch_size} pictures "
         f"in {config.train.precision}; run directory {workdir}"
     )
-    if start:
+    if start >= config.train.moves:
+        print(f"The run already has {start:,} moves; nothing is to do.")
+    elif start:
         print(f"Going on from move {start:,}.")
 
 

@@ -108,15 +108,30 @@ def text_encoder(config):
         `digest`.
 
     Raises:
-        ValueError: if the encoder is unknown or its weights are missing.
+        ValueError: if the encoder is unknown, its weights are missing, or
+            its source is missing or of no use.
     """
+    section = config.text
+    source = section.get("source")  # Runs of old have none.
     encoders = {
+        "hub": lambda: weights.pretrained.hub(source),
         "letters": Letters,
         "minilm": lambda: weights.pretrained.minilm(
-            max_words=config.text.max_words, length=config.text.length
+            source, max_words=section.max_words, length=section.length
         ),
     }
-    return choose("config.text.encoder", config.text.encoder, encoders)()
+    encoder = choose("config.text.encoder", section.encoder, encoders)
+    if section.encoder == "hub" and not source:
+        raise ValueError(
+            "config.text.encoder is 'hub', which needs config.text.source: a "
+            "TF-Hub handle, or the folder of a SavedModel."
+        )
+    if section.encoder == "letters" and source:
+        raise ValueError(
+            f"config.text.source is {source!r}, but 'letters' reads without "
+            "one."
+        )
+    return encoder()
 
 
 def sentences(pictures, encoder) -> np.ndarray:
@@ -175,10 +190,16 @@ def system(config, encoder):
         `systems.System`, compiled.
 
     Raises:
-        ValueError: if a name, a precision or an argument is unknown.
+        ValueError: if a name, a precision or an argument is unknown, or a
+            size or the seed is out of range.
     """
     precision = config.train.precision
     choose("config.train.precision", precision, dict.fromkeys(_PRECISIONS))
+    if not 0 <= config.train.seed < 2**32:
+        raise ValueError(
+            f"config.train.seed is {config.train.seed}; allowed: 0 to "
+            f"{2**32 - 1}."
+        )
     keras.utils.set_random_seed(config.train.seed)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
@@ -220,6 +241,12 @@ def _network(config, player, encoder):
         config.networks[player],
         {name: getattr(room, player) for name, room in rooms.items()},
     )
+    for key, value in section.items():
+        if type(value) is int and value < 1:
+            raise ValueError(
+                f"config.networks.{player}.{key} is {value}; allowed: 1 and "
+                "more."
+            )
     return build(
         image_size=config.data.image_size, text_dim=encoder.dim, **section
     )

@@ -22,6 +22,8 @@ MADE = re.compile(
     r"^(\.git|\.venv|\.cache|\.eggs|\.pytest_cache|\.ruff_cache|build|dist|"
     r"runs|bazel-.*|.*\.egg-info|__pycache__)$"
 )
+# Those that commands of the README make beside the rooms.
+MADE_HERE = {"data", "holiday", "pictures", "scores", "served"}
 # Modules whose packages are named otherwise.
 PACKAGES = {
     "PIL": "pillow",
@@ -37,6 +39,8 @@ def files(pattern="*"):
     while folders:
         for path in sorted(folders.pop().iterdir()):
             if MADE.match(path.name):
+                continue
+            if path.parent == ROOT and path.name in MADE_HERE:
                 continue
             if path.is_dir():
                 folders.append(path)

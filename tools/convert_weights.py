@@ -16,7 +16,7 @@ from absl import app, flags
 from keras_t2i.encoders import bert, efficientnet_lite
 from keras_t2i.ops import files
 from keras_t2i.weights import arrays, export, load
-from keras_t2i.weights.families import dcgan_cls
+from keras_t2i.weights.families import dcgan_cls, df_gan
 
 
 def convert(family, source, out, prefix="", half=False):
@@ -108,6 +108,8 @@ def _size(found, key, axis, default):
 MODELS = {
     "dcgan_cls/discriminator": dcgan_cls.discriminator_of,
     "dcgan_cls/generator": dcgan_cls.generator_of,
+    "df_gan/discriminator": df_gan.discriminator_of,
+    "df_gan/generator": df_gan.generator_of,
     "efficientnet_lite0/image": _lite0,
     "minilm/text": _bert,
 }

@@ -5,10 +5,14 @@
 #   ./tools/demo.sh            about eighteen minutes of training on 2 CPU cores
 #   ./tools/demo.sh --quick    the same path in about two minutes
 #
-# RUN=folder chooses the run directory.
+# RUN=folder chooses the run directory; else runs/demo, or runs/demo_quick.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 case "${1-}" in
+  -h | --help)
+    sed -n '2,/^set /{s/^# \{0,1\}//p;}' tools/demo.sh
+    exit 0
+    ;;
   "") run=${RUN:-runs/demo} changes=() judge=() ;;
   --quick)
     run=${RUN:-runs/demo_quick}
@@ -16,16 +20,25 @@ case "${1-}" in
     judge=(--seeds=1 --pictures=120)
     ;;
   *)
-    echo "usage: tools/demo.sh [--quick]" >&2
+    echo "tools/demo.sh: $1 is unknown; --quick and --help are known." >&2
     exit 2
     ;;
 esac
 ./tools/venv.sh recipes
 python=.venv/bin/python
-export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
 
 "$python" -m recipes.train --workdir="$run" "${changes[@]}"
 "$python" -m recipes.evaluate --workdir="$run" "${judge[@]}"
+if [ "${1-}" = --quick ]; then
+  "$python" - "$run" << 'EOF'
+import json, pathlib, sys
+from recipes.configs import openmoji
+run = json.loads(pathlib.Path(sys.argv[1], "config.json").read_text())
+made, full = run["train"]["moves"], openmoji.get_config().train.moves
+print(f"\n{made:,} moves: too early to mean anything; the full demo trains "
+      f"{full:,}.\n")
+EOF
+fi
 "$python" -m recipes.export --workdir="$run"
 "$python" -m recipes.sample --saved_model="$run/saved_model" \
   --out="$run/prompts.png" \
@@ -46,4 +59,8 @@ Everything lies in $run:
   checkpoints/   what a second call goes on from
   saved_model/   strings in, pictures out
   config.json    what was trained
+
+Go on with commands of your own, such as
+  source .venv/bin/activate
+  python -m recipes.sample --workdir=$run --caption="a red car"
 EOF

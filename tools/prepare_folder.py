@@ -5,9 +5,10 @@ r"""Turns a folder of your own pictures into records that recipes.train takes.
 Each picture (.png, .jpg, .jpeg or .webp) has its captions beside it in a text
 file of the same name, one a line: boat.jpg and boat.txt. Its middle square is
 scaled to --size; transparent parts become white. What can't be used is left
-out and named. About one picture in ten is kept for tests, drawn by its content,
-so that equal files land in the same part and a picture stays in its part when
-others are added. The command that trains on the records is printed last.
+out and named, and folders inside the folder are ignored. About one picture in
+ten is kept for tests, drawn by a hash of its content, so that equal files land
+in the same part and a picture stays in its part when others are added. The
+command that trains on the records is printed last.
 """
 
 import collections
@@ -67,11 +68,26 @@ def found(folder: str) -> list[pathlib.Path]:
         raise ValueError(f"--pictures={folder} is no folder.")
     paths = [each for each in path.iterdir() if each.suffix.lower() in ENDINGS]
     if not paths:
+        deeper = len(beneath(folder))
         raise ValueError(
             f"--pictures={folder} holds no picture; taken are "
             f"{', '.join(ENDINGS)}."
+            + (f" {deeper:,} lie in folders inside it." if deeper else "")
         )
     return sorted(paths)
+
+
+def beneath(folder: str) -> list[pathlib.Path]:
+    """Lists the pictures in folders inside the folder, which are not taken.
+
+    Args:
+        folder: the folder.
+
+    Returns:
+        Their paths.
+    """
+    paths = pathlib.Path(folder).glob("*/**/*")
+    return [each for each in paths if each.suffix.lower() in ENDINGS]
 
 
 def square(path: pathlib.Path, size: int) -> bytes:
@@ -321,6 +337,9 @@ def run(options, bar: Callable = iter):
     split = parts(examples, options.test_share)
     count = write(split, out)
     print(summary(split, refused, count, out))
+    ignored = len(beneath(options.pictures))
+    if ignored:
+        print(f"  ignored   {ignored:,} pictures in folders inside the folder")
     print("Train on them with")
     print("\n" + command(split, out, options.size))
 

@@ -1,13 +1,15 @@
 r"""Prints and draws the first records of our record files.
 
-    python -m tools.show_records --records="data/birds-*.tfrecord" --count=12 \
-        --out=birds.png
+    python -m tools.show_records --records=data/birds --count=12 --out=birds.png
 
-Every record is checked on the way; a bad one is named by file and number.
+A folder stands for the record files in it; patterns work too. Every record is
+checked on the way; a bad one is named by file and number.
 """
 
 import collections
 import glob
+import os
+import pathlib
 
 import numpy as np
 from absl import app, flags
@@ -20,7 +22,8 @@ def found(patterns: list[str]) -> list[str]:
     """Finds the files that patterns mean.
 
     Args:
-        patterns: paths, with * and ? where wanted.
+        patterns: paths, with * and ? where wanted; a folder stands for its
+            files that end in .tfrecord.
 
     Returns:
         Paths, each pattern's in alphabetical order.
@@ -30,9 +33,16 @@ def found(patterns: list[str]) -> list[str]:
     """
     paths = []
     for pattern in patterns:
-        met = sorted(glob.glob(pattern))
+        if os.path.isdir(pattern):
+            inside = os.path.join(glob.escape(pattern), "*.tfrecord")
+            met = sorted(glob.glob(inside))
+        else:
+            met = sorted(glob.glob(pattern))
         if not met:
-            raise ValueError(f"No record file is called {pattern}.")
+            raise ValueError(
+                f"No record file is called {pattern}, or ends in .tfrecord "
+                "in a folder of that name."
+            )
         paths += met
     return paths
 
@@ -50,13 +60,13 @@ def described(pictures, count: int) -> str:
     labels = collections.Counter(pictures.labels.tolist())
     classes = sum(label >= 0 for label in labels)
     lines = [
-        f"{len(pictures):,} records, {pictures.captions.shape[1]} captions "
-        f"each, {classes} classes"
+        f"{len(pictures):,} records, {pictures.captions.shape[1]} captions each"
+        + (f", {classes} classes" if classes else "")
     ]
     for row in range(min(count, len(pictures))):
         label = int(pictures.labels[row])
-        name = pictures.class_names[label] if label >= 0 else "no class"
-        lines.append(f"{row}  {pictures.keys[row]}  [{name}]")
+        name = f"  [{pictures.class_names[label]}]" if label >= 0 else ""
+        lines.append(f"{row}  {pictures.keys[row]}{name}")
         lines += [f"     {text}" for text in pictures.captions[row].tolist()]
     return "\n".join(lines)
 
@@ -84,8 +94,23 @@ def sheet(pictures, count: int, columns: int, size: int) -> bytes:
         np.concatenate(drawn)[:count],
         pictures.captions[:count, 0].tolist(),
         min(columns, count),
-        title=f"{pictures.name}: {count} of {len(pictures):,}",
+        title=f"{pictures.name}: the first {count} of {len(pictures):,}",
     )
+
+
+def titled(paths: list[str]) -> str:
+    """Names a set after its files.
+
+    Args:
+        paths: from `found`.
+
+    Returns:
+        Their names without endings; of more than three the first and last.
+    """
+    names = [pathlib.Path(path).stem for path in paths]
+    if len(names) > 3:
+        return f"{names[0]} ... {names[-1]}"
+    return ", ".join(names)
 
 
 def run(options):
@@ -98,7 +123,8 @@ def run(options):
         ValueError: if the source is not usable.
         OSError: if the result cannot be written.
     """
-    pictures = records.read(found(options.records), stream=True)
+    paths = found(options.records)
+    pictures = records.read(paths, stream=True, name=titled(paths))
     print(described(pictures, options.count))
     drawn = sheet(pictures, options.count, options.columns, options.size)
     files.atomic_write(options.out, drawn)
@@ -119,7 +145,7 @@ if __name__ == "__main__":
     flags.DEFINE_list(
         "records",
         None,
-        "Record files, with * and ? where wanted.",
+        "Record files, with * and ? where wanted, or their folder.",
         required=True,
     )
     flags.DEFINE_string(

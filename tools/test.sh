@@ -7,6 +7,12 @@
 # A second call installs nothing, and Bazel runs only what has changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+case "${1-}" in
+  -h | --help)
+    sed -n '2,/^set /{s/^# \{0,1\}//p;}' tools/test.sh
+    exit 0
+    ;;
+esac
 ./tools/venv.sh dev
 export PATH="$PWD/.venv/bin:$PATH"
 export TF_CPP_MIN_LOG_LEVEL=2 CUDA_VISIBLE_DEVICES=-1

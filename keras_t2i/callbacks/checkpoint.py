@@ -69,7 +69,7 @@ class Checkpoint(keras.callbacks.Callback):
             kept = _kept(self.folder)
             raise OSError(
                 f"Saving move {move} in {self.folder} failed "
-                f"({_reason(error)}). "
+                f"({files.reason(error)}). "
                 + (f"{kept[-1]} is whole." if kept else "Nothing was saved.")
             ) from error
         for old in _kept(self.folder)[: -self.keep]:
@@ -178,12 +178,6 @@ def _check_card(system, latest):
 
 def _unreadable(latest, error):
     return ValueError(
-        f"The checkpoint {latest} can't be read ({_reason(error)}). Remove "
-        "it to go on from the one before, if there is one."
+        f"The checkpoint {latest} can't be read ({files.reason(error)}). "
+        "Remove it to go on from the one before, if there is one."
     )
-
-
-def _reason(error) -> str:
-    text = getattr(error, "message", None) or str(error)
-    text = re.sub(r"{{.*?}}|\[Op:.*?\]", "", text).strip()
-    return text.splitlines()[0] if text else repr(error)

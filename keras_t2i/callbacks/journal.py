@@ -103,4 +103,5 @@ def _draw(rows):
         term: (moves, [row["terms"].get(term, float("nan")) for row in rows])
         for term in rows[-1]["terms"]
     }
-    return sheets.curves(series, title="Terms, unweighted means of an epoch")
+    title = "The losses while training, each before its weight"
+    return sheets.curves(series, title=title, y_label="mean of an epoch")

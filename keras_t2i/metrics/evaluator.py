@@ -132,6 +132,8 @@ class Judge:
         candidate: str,
         generate: Callable,
         captions: Sequence[str],
+        *,
+        truth: bool = True,
         **about,
     ) -> Iterator[dict]:
         """Measures a generator by what it draws when asked.
@@ -141,18 +143,21 @@ class Judge:
             generate: callable on (N captions, N seeds); answers (N, H, W, 3)
                 uint8, row i drawn from caption i with the noise of seed i.
             captions: captions whose pictures are compared over noises.
+            truth: whether colour truth is measured; it asks for things and
+                colours of OpenMoji, which other data may not know.
             **about: what else the card shall say: generator, moves.
 
         Yields:
-            Rows `colour_truth`, `diversity_pixels` (in grey levels) and
-            `diversity_<network>` (in the unit of its features).
+            Rows `colour_truth` if asked for, `diversity_pixels` (in grey
+            levels) and `diversity_<network>` (in the unit of its features).
         """
-        yield self._row(
-            candidate,
-            "colour_truth",
-            list(colours.truth(generate)),
-            {**about, "seeds": list(colours.SEEDS), "counts": _PROMPTS},
-        )
+        if truth:
+            yield self._row(
+                candidate,
+                "colour_truth",
+                list(colours.truth(generate)),
+                {**about, "seeds": list(colours.SEEDS), "counts": _PROMPTS},
+            )
         card = {
             **about,
             "seeds": list(NOISES),
@@ -265,7 +270,7 @@ def table(rows: Iterable[Mapping]) -> str:
 
     Returns:
         Markdown; "-" where a candidate has no such figure, and the standard
-        deviation over seeds beside the value where there is one.
+        deviation over seeds beside the value of several.
     """
     cells = {(row["candidate"], row["name"]): _cell(row) for row in rows}
     candidates = list(dict.fromkeys(candidate for candidate, _ in cells))
@@ -288,5 +293,6 @@ def versions() -> dict[str, str]:
 
 
 def _cell(row: Mapping) -> str:
-    spread = f" ± {row['std']:.2g}" if row["std"] else ""
+    has_spread = row["std"] and len(row["values"]) > 1
+    spread = f" ± {row['std']:.2g}" if has_spread else ""
     return f"{row['value']:.4g}{spread}"

@@ -3,9 +3,16 @@
 import hashlib
 import os
 import pathlib
+import re
 import uuid
 
 import numpy as np
+
+# What TensorFlow adds to a reason: stacks, nodes, its temporary files.
+_MARKS = re.compile(
+    r"(?s:^Graph execution error:.*\n\n)|\[*{{.*?}}\]*|"
+    r"\[Op:.*?\]( name:)?|[^\n{}]+\.(tempstate|tmp)[0-9a-f]+; "
+)
 
 
 def atomic_write(path: str | os.PathLike, data: bytes) -> None:
@@ -93,6 +100,24 @@ def digest(*parts) -> str:
         total.update(f"{kind}:{len(data)}:".encode())
         total.update(data)
     return total.hexdigest()
+
+
+def reason(error: Exception) -> str:
+    """Words an error without its class, its number and TensorFlow's marks.
+
+    Args:
+        error: what was raised.
+
+    Returns:
+        One line.
+    """
+    text = getattr(error, "message", None) or str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+        if error.filename is not None:
+            text = f"{text}: {error.filename}"
+    text = _MARKS.sub("", text).strip()
+    return text.splitlines()[0] if text else repr(error)
 
 
 def _plain(part) -> tuple[str, bytes]:

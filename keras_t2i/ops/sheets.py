@@ -83,6 +83,9 @@ def curves(
 ) -> bytes:
     """Plots named curves into one picture.
 
+    Curves five times as high as the median one, or as low, have a panel of
+    their own beneath the others, which they would flatten or be flattened by.
+
     Args:
         series: name -> (x values, y values), of equal length.
         title: a line above the plot.
@@ -95,18 +98,41 @@ def curves(
     from matplotlib.backends import backend_agg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 4.5), dpi=110, layout="constrained")
+    panels = _panels(series)
+    height = 2.1 + 2.4 * len(panels)
+    figure = Figure(figsize=(8, height), dpi=110, layout="constrained")
     backend_agg.FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    for name, (x, y) in series.items():
-        axes.plot(x, y, label=name, linewidth=1.2)
-    axes.set(title=title, xlabel=x_label, ylabel=y_label)
-    axes.grid(alpha=0.3)
-    if series:
-        axes.legend(loc="best", fontsize=8)
+    for axes, names in zip(
+        figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0],
+        panels,
+        strict=True,
+    ):
+        for name in names:
+            colour = f"C{list(series).index(name)}"
+            axes.plot(*series[name], colour, label=name, linewidth=1.2)
+        axes.set(ylabel=y_label)
+        axes.grid(alpha=0.3)
+        if names:
+            axes.legend(loc="best", fontsize=8)
+    axes.set(xlabel=x_label)
+    figure.suptitle(title)
     answer = io.BytesIO()
     figure.savefig(answer, format="png")
     return answer.getvalue()
+
+
+def _panels(series) -> list[list[str]]:
+    """Parts names by the size of their values: usual, high, low."""
+    heights = {
+        name: np.percentile(np.nan_to_num(np.abs(y)), 90) if len(y) else 0.0
+        for name, (_, y) in series.items()
+    }
+    usual = np.median(list(heights.values())) if heights else 0.0
+    panels = [[], [], []]
+    for name, height in heights.items():
+        low = height < usual / 5
+        panels[2 if low else int(height > 5 * usual)].append(name)
+    return [names for names in panels if names] or [[]]
 
 
 def _png(image) -> bytes:

@@ -9,7 +9,7 @@ import uuid
 
 import tensorflow as tf
 
-from keras_t2i.ops import images
+from keras_t2i.ops import files, images
 from keras_t2i.version import VERSION
 
 #: The folder inside the SavedModel with a second one, free of text operations.
@@ -200,9 +200,9 @@ def _swap(beside, path):
 
 
 def _sentence(path, error):
-    reason = getattr(error, "strerror", None) or getattr(error, "message", "")
+    reason = getattr(error, "strerror", None) or files.reason(error)
     return OSError(
         getattr(error, "errno", None) or errno.EIO,
-        f"Cannot write, what was there is unchanged: {reason or error}",
+        f"Cannot write, what was there is unchanged: {reason}",
         str(path),
     )

@@ -27,6 +27,8 @@ _DICT = "collections OrderedDict"
 _SIZE = "torch Size"
 _PARAMETER = "torch._utils _rebuild_parameter"
 _TENSORS = ("torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor")
+_SPARE = 1_000_000  # Items that the smallest file may make.
+_AXES = 32
 _NAMES = {_DICT, _SIZE, _PARAMETER, *_TENSORS, *STORAGES}
 
 
@@ -61,6 +63,35 @@ class Tensor:
     stride: tuple
 
 
+class Budget:
+    """Bounds what a file may make by repeating itself.
+
+    An honest file of n bytes makes fewer than n items, or not many.
+
+    Args:
+        size: int. Bytes of the file.
+    """
+
+    def __init__(self, size):
+        self._left = size + _SPARE
+
+    def spend(self, count):
+        """Takes off the items that are about to be made.
+
+        Args:
+            count: int.
+
+        Raises:
+            Refused: if they are more than are left.
+        """
+        self._left -= count
+        if self._left < 0:
+            raise Refused(
+                "it repeats its containers until they hold too many items "
+                "for a file of its size."
+            )
+
+
 class _Dict(dict):
     """An OrderedDict of the file, which may carry attributes: dropped."""
 
@@ -72,10 +103,14 @@ class Machine:
     """Runs one pickle.
 
     `storages` collects, by key, what the pickle's tensors lie in.
+
+    Args:
+        budget: `Budget` of the file, for all its pickles together.
     """
 
-    def __init__(self):
+    def __init__(self, budget):
         self.storages = {}
+        self._budget = budget
 
     def run(self, stream):
         """Reads the pickle at the stream's place, and no further.
@@ -215,7 +250,7 @@ class Machine:
         if name.text == _DICT:
             self._stack.append(_Dict())
             if arguments:
-                self._fill(_pairs(*_exactly(1, arguments)))
+                self._fill(self._pairs(*_exactly(1, arguments)))
         elif name.text == _SIZE:
             self._stack.append(_counts(*_exactly(1, arguments)))
         elif name.text in _TENSORS:
@@ -227,6 +262,16 @@ class Machine:
             self._stack.append(value)
         else:
             raise Refused(f"its pickle calls {name.text!r}, a storage.")
+
+    def _pairs(self, rows):
+        """The argument of OrderedDict, [(key, value), ...], in one row."""
+        values = []
+        for row in rows if isinstance(rows, (list, tuple)) else [None]:
+            if not isinstance(row, (list, tuple)) or len(row) != 2:
+                raise Refused("it holds a dict that is not made of pairs.")
+            self._budget.spend(1)
+            values += row
+        return values
 
     def _build(self, _):
         self._pop()  # Attributes, such as a state dict's _metadata.
@@ -293,21 +338,13 @@ def _exactly(count, arguments):
     return arguments
 
 
-def _pairs(rows):
-    """The argument of OrderedDict, [(key, value), ...], in one row."""
-    values = []
-    for row in rows if isinstance(rows, (list, tuple)) else [None]:
-        if not isinstance(row, (list, tuple)) or len(row) != 2:
-            raise Refused("it holds a dict that is not made of pairs.")
-        values += row
-    return values
-
-
 def _is_count(value):
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value < 2**63
 
 
 def _counts(value):
+    if isinstance(value, (tuple, list)) and len(value) > _AXES:
+        raise Refused(f"it holds a shape of more than {_AXES} axes.")
     if not isinstance(value, (tuple, list)) or not all(map(_is_count, value)):
         raise Refused("it holds a tensor whose shape is not made of counts.")
     return tuple(value)
@@ -318,7 +355,7 @@ def _tensor(arguments):
         raise Refused("it holds a tensor without a storage.")
     storage, offset, size, stride = arguments[:4]
     size, stride = _counts(size), _counts(stride)
-    if not _is_count(offset) or len(size) != len(stride) or len(size) > 32:
+    if not _is_count(offset) or len(size) != len(stride):
         raise Refused("it holds a tensor of an impossible shape.")
     return Tensor(storage, offset, size, stride)
 

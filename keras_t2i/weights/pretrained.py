@@ -1,10 +1,12 @@
 """Ready readers of text and images, with weights found on this machine."""
 
+import contextlib
 import importlib.util
 import json
 import os
 import pathlib
 import zipfile
+import zlib
 
 from keras_t2i.encoders import bert, efficientnet_lite, text, tokenizer
 from keras_t2i.ops import files
@@ -53,20 +55,25 @@ def minilm(
         return hub(source)
     folder = _model_folder(source)
     config = _config(folder)
-    if max_words > config["max_position_embeddings"]:
+    if not 3 <= max_words <= config["max_position_embeddings"]:
         raise ValueError(
-            f"max_words is {max_words}; this model reads at most "
+            f"max_words is {max_words}; this model reads 3 to "
             f"{config['max_position_embeddings']} word pieces."
         )
-    vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8")
-    vocabulary = vocabulary.rstrip("\n").split("\n")
+    vocabulary = _vocabulary(folder, config["vocab_size"])
     lower_case = _lower_case(folder)
-    words = tokenizer.WordPiece(
-        vocabulary,
-        max_words=max_words,
-        lower_case=lower_case,
-        truncate=truncate,
-    )
+    path, data = _weights(folder)
+    loaded = arrays.parse(data, str(path))
+    if any(key.startswith("bert.") for key in loaded):
+        loaded = arrays.under(loaded, "bert.")
+    _check_sizes(config, path, loaded)
+    with _named(folder / "vocab.txt"):
+        words = tokenizer.WordPiece(
+            vocabulary,
+            max_words=max_words,
+            lower_case=lower_case,
+            truncate=truncate,
+        )
     model = bert.encoder(
         vocabulary_size=config["vocab_size"],
         width=config["hidden_size"],
@@ -77,11 +84,8 @@ def minilm(
         epsilon=config["layer_norm_eps"],
     )
     model.trainable = False
-    data = _weights(folder)
-    loaded = arrays.parse(data, str(folder))
-    if any(key.startswith("bert.") for key in loaded):
-        loaded = arrays.under(loaded, "bert.")
-    transfer.load("minilm/text", model, loaded)
+    with _named(path):
+        transfer.load("minilm/text", model, loaded)
     digest = files.digest(
         "minilm/text 1", data, vocabulary, lower_case, max_words, truncate
     )
@@ -191,7 +195,8 @@ def _model_folder(source):
         if root.is_file():
             if not zipfile.is_zipfile(root):
                 raise ValueError(f"{source} is neither a folder nor a wheel.")
-            root = zipfile.Path(root)
+            with _named(root):
+                root = zipfile.Path(root)
     for inner in ("", "model/", f"{_PACKAGE}/model/"):
         folder = root / inner if inner else root
         if (folder / "config.json").is_file():
@@ -202,26 +207,55 @@ def _model_folder(source):
     )
 
 
-def _config(folder):
+@contextlib.contextmanager
+def _named(path):
+    """Tells of a file whatever fails while it is read or used."""
     try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-        found = {key: config[key] for key in _WANTED}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{folder / 'config.json'} does not describe a BERT: {error!r}."
-        ) from error
+        yield
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing.") from None
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        KeyError,
+        RuntimeError,
+        RecursionError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise ValueError(f"{path} can't be used: {error}") from error
+
+
+def _json(path):
+    with _named(path):
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict):
+            raise ValueError("it holds no JSON object.")
+    return content
+
+
+def _config(folder):
+    path = folder / "config.json"
+    config = _json(path)
     for key, wanted in _WANTED.items():
-        value = found[key]
+        value = config.get(key)
         if isinstance(wanted, type):
-            fits = isinstance(value, wanted) and value > 0
+            fits = type(value) is wanted and value > 0
         else:
             fits = value == wanted
         if not fits:
+            shown = "an int > 0" if wanted is int else repr(wanted)
             raise ValueError(
-                f"{folder / 'config.json'} says {key} is {value!r}; "
-                f"it must be {wanted!r}."
+                f"{path} says {key} is {value!r}; it must be {shown}."
             )
-    return found
+    if config["hidden_size"] % config["num_attention_heads"]:
+        raise ValueError(
+            f"{path} says hidden_size is {config['hidden_size']}, which is "
+            f"not divisible by num_attention_heads "
+            f"{config['num_attention_heads']}."
+        )
+    return config
 
 
 _WANTED = {
@@ -237,15 +271,63 @@ _WANTED = {
 }
 
 
+def _vocabulary(folder, size):
+    path = folder / "vocab.txt"
+    with _named(path):
+        lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+    if len(lines) != size:
+        raise ValueError(
+            f"{path} holds {len(lines)} word pieces; config.json beside it "
+            f"says vocab_size is {size}."
+        )
+    return lines
+
+
 def _lower_case(folder):
-    settings = folder / "tokenizer_config.json"
-    if not settings.is_file():
+    path = folder / "tokenizer_config.json"
+    if not path.is_file():
         return True
-    return bool(json.loads(settings.read_text("utf-8")).get("do_lower_case", 1))
+    value = _json(path).get("do_lower_case", True)
+    if not isinstance(value, bool):
+        raise ValueError(
+            f"{path} says do_lower_case is {value!r}; it must be true or false."
+        )
+    return value
 
 
 def _weights(folder):
     for name in _WEIGHTS:
-        if (folder / name).is_file():
-            return (folder / name).read_bytes()
+        path = folder / name
+        if path.is_file():
+            with _named(path):
+                return path, path.read_bytes()
     raise ValueError(f"{folder} holds neither {' nor '.join(_WEIGHTS)}.")
+
+
+def _check_sizes(config, path, loaded):
+    """Compares sizes before a network of them is built: it may be huge."""
+    for key, shape in _shapes(config):
+        if key not in loaded:
+            raise ValueError(
+                f"{path} has no array {key}, which config.json beside it "
+                "asks for."
+            )
+        if loaded[key].shape != shape:
+            raise ValueError(
+                f"{path}: {key} has shape {loaded[key].shape}; config.json "
+                f"beside it asks for {shape}."
+            )
+
+
+def _shapes(config):
+    """Yields the names and shapes from which all other shapes follow."""
+    width = config["hidden_size"]
+    start = "embeddings"
+    yield f"{start}.word_embeddings.weight", (config["vocab_size"], width)
+    positions = config["max_position_embeddings"]
+    yield f"{start}.position_embeddings.weight", (positions, width)
+    for i in range(config["num_hidden_layers"]):
+        start = f"encoder.layer.{i}"
+        yield f"{start}.attention.self.query.weight", (width, width)
+        hidden = config["intermediate_size"]
+        yield f"{start}.intermediate.dense.weight", (hidden, width)

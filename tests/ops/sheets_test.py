@@ -86,6 +86,17 @@ class CurvesTest(tf.test.TestCase):
         self.assertLess(inks[0], inks[1])
         self.assertLess(inks[1], inks[2])
 
+    def test_curve_on_another_scale_has_a_panel_of_its_own(self):
+        x = list(range(9))
+        usual = {n: (x, np.sin(x) + i) for i, n in enumerate("abc")}
+        one = opened(sheets.curves(usual))
+        high = opened(sheets.curves(usual | {"d": (x, [40.0] * 9)}))
+        low = opened(sheets.curves(usual | {"d": (x, [0.01] * 9)}))
+        near = opened(sheets.curves(usual | {"d": (x, [4.0] * 9)}))
+        self.assertEqual(one.size, near.size)
+        self.assertEqual(high.size, low.size)
+        self.assertGreater(high.height, one.height + 200)
+
 
 if __name__ == "__main__":
     tf.test.main()

@@ -2,9 +2,13 @@
 
 import importlib
 import pathlib
+import sys
+from unittest import mock
 
 import tensorflow as tf
+from absl import flags
 from absl.testing import parameterized
+from ml_collections import config_flags
 
 from keras_t2i.data import catalog
 from recipes import configs, wiring
@@ -86,6 +90,22 @@ class ConfigsTest(parameterized.TestCase, tf.test.TestCase):
             config.system.beta = "half"
         with self.assertRaises(TypeError):
             config.train.seed = "three"
+
+    def test_mismatch_is_given_again_where_a_config_has_none(self):
+        self.assertEqual(common.base().data.mismatch, "text")
+        words = ["program", "--config.data.mismatch=text"]
+        values = flags.FlagValues()
+        path = f"{openmoji.__file__}:smoke"
+        with mock.patch.object(sys, "argv", words):
+            flag = config_flags.DEFINE_config_file(
+                "config", path, flag_values=values
+            )
+            values(words)
+        self.assertEqual(flag.value.data.mismatch, "text")
+        config = openmoji.get_config("smoke")
+        self.assertIsNone(config.data.mismatch)
+        with self.assertRaises(TypeError):
+            config.data.mismatch = 3
 
     def test_unknown_section_or_key_is_refused(self):
         for mistake in (

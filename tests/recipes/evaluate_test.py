@@ -9,8 +9,9 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
+from keras_t2i.data import records, shapes
 from keras_t2i.metrics import evaluator
-from recipes import judging
+from recipes import judging, trained
 from tests.recipes import command, runs
 
 FEW = ["--pictures=6", "--seeds=1"]
@@ -104,9 +105,58 @@ class EvaluateTest(tf.test.TestCase):
     def test_table_is_written_and_printed(self):
         table = (self.workdir / "scores.md").read_text()
         self.assertIn(table, self.printed)
-        self.assertEqual(table.strip(), evaluator.table(self.rows))
+        self.assertStartsWith(table, evaluator.table(self.rows))
+        self.assertIn("6 test pictures: FID, KID and IS say little.", table)
+        self.assertIn("R-precision: 1 of 6, chance 0.17.", table)
+        self.assertNotIn("±", table)  # One seed.
+        for name in CANDIDATES:
+            self.assertIn(f"  {name} ...\n", self.printed)
         for name in CANDIDATES:
             self.assertIn(f"| {name} |", table)
+
+    def test_second_call_measures_only_what_is_new(self):
+        before = runs.contents(self.workdir)
+        with mock.patch.object(judging, "judge", side_effect=OSError("asked")):
+            code, printed, _ = command.run(
+                "evaluate", f"--workdir={self.workdir}", *FEW
+            )
+            self.assertEqual(code, 0)
+            self.assertIn("judged like this before", printed)
+            self.assertIn(evaluator.table(self.rows), printed)
+            self.assertIn("asked", self.refused(f"--workdir={self.workdir}"))
+            for word in ("--pictures=7", "--seeds=2"):
+                words = [f"--workdir={self.workdir}", *FEW, word]
+                self.assertIn("asked", self.refused(*words))
+        self.assertEqual(runs.contents(self.workdir), before)
+
+    def test_scores_of_other_weights_or_of_no_table_are_not_taken(self):
+        found = trained.run(self.workdir)
+        how = dict(seeds=1, most=6)
+        self.assertEqual(judging.kept(found, self.workdir, **how), self.rows)
+        found.painter.generator.weights[0].assign_add(
+            tf.ones(found.painter.generator.weights[0].shape)
+        )
+        self.assertEmpty(judging.kept(found, self.workdir, **how))
+        for text in ("", "{", "[]\n", '{"candidate": 1}\n'):
+            with tempfile.TemporaryDirectory() as folder:
+                pathlib.Path(folder, "scores.jsonl").write_text(text)
+                found = judging.kept(
+                    trained.run(self.workdir), pathlib.Path(folder), **how
+                )
+                self.assertEmpty(found)
+
+    def test_own_pictures_are_not_asked_for_openmojis_colours(self):
+        data = self.folder / "own"
+        for part in ("train", "test"):
+            own = shapes.load(8, 16, seed=ord(part[1]))
+            records.write(data / f"{part}.tfrecord", records.examples(own))
+        config = runs.smoke()
+        config.data.update(name="records", path=str(data))
+        runs.make(self.folder / "of_own", config)
+        found = trained.run(self.folder / "of_own")
+        names = {row["name"] for row in judging.judge(found, seeds=1)}
+        self.assertNotIn("colour_truth", names)
+        self.assertIn("diversity_pixels", names)
 
     def test_failure_leaves_the_scores_that_are_there(self):
         before = runs.contents(self.workdir)
@@ -157,7 +207,7 @@ class EvaluateTest(tf.test.TestCase):
         self.assertIn("--seeds=0", self.refused("--seeds=0"))
         self.assertIn("--pictures=1", self.refused("--pictures=1"))
         self.assertIn(
-            "config.json can't be read",
+            "has no config.json. Runs inside it: run.",
             self.refused(f"--workdir={self.folder}"),
         )
 

@@ -31,6 +31,7 @@ class ExportTest(tf.test.TestCase):
         code, printed, _ = command.run("export", f"--workdir={self.run}")
         self.assertEqual(code, 0)
         self.assertIn(f"--saved_model={self.run / 'saved_model'}", printed)
+        self.assertIn("--caption='a red circle'\n", printed)
         served = serving.load(self.run / "saved_model")
         captions = ["a red circle", "a blue square"]
         self.assertAllEqual(
@@ -41,7 +42,8 @@ class ExportTest(tf.test.TestCase):
         self.assertEqual(served.card["recipe"]["data"]["name"], "shapes")
 
     def test_preset_goes_where_it_is_told_to(self):
-        opened = trained.Trained(self.system.painter, {"moves": 9})
+        card = {"moves": 9, "recipe": runs.smoke().to_dict()}
+        opened = trained.Trained(self.system.painter, card)
         with mock.patch.object(trained, "preset", return_value=opened):
             complaint = self.refused("--preset=toy")
             out = self.folder / "served" / "1"

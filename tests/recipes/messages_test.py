@@ -37,6 +37,13 @@ class ToldTest(parameterized.TestCase, tf.test.TestCase):
             text, "Error: No such file or directory: /nowhere/at/all\n"
         )
 
+    def test_error_of_an_operation_is_one_sentence(self):
+        code, text = _told(lambda: tf.io.read_file("/nowhere/at/all"))
+        self.assertEqual(code, 2)
+        self.assertEqual(
+            text, "Error: /nowhere/at/all; No such file or directory\n"
+        )
+
     def test_value_error_of_another_library_keeps_its_traceback(self):
         with self.assertRaises(ValueError):
             _told(lambda: json.loads("{"))
@@ -55,8 +62,14 @@ class FlagsTest(parameterized.TestCase, tf.test.TestCase):
     """Flags are chosen, and misspelt ones told."""
 
     @parameterized.parameters(
-        ("--config.trian.seed=3", 'no key .trian.*Did you mean "train"'),
-        ("--config.train.sed=3", 'no key .sed.*Did you mean "seed"'),
+        (
+            "--config.trian.seed=3",
+            "config.trian is unknown. Did you mean 'train'",
+        ),
+        (
+            "--config.train.sed=3",
+            "config.train.sed is unknown. Did you mean 'seed'",
+        ),
         ("--config.train.seed=x", "seed=x"),
         ("--confg.train.seed=1", "Unknown command line flag"),
     )
@@ -67,6 +80,31 @@ class FlagsTest(parameterized.TestCase, tf.test.TestCase):
         )
         self.assertEqual(code, 2)
         self.assertRegex(complained, rf"^Error: .*{sentence}.*\n$")
+
+    def test_misspelt_override_of_the_default_config_is_told_too(self):
+        code, _, complained = command.run(
+            "train", "--config.train.movs=3", "--workdir=/nowhere"
+        )
+        self.assertEqual(code, 2)
+        self.assertEqual(
+            complained,
+            "Error: config.train.movs is unknown. Did you mean 'moves'?\n",
+        )
+
+    @parameterized.parameters(
+        ("--config=nowhere.py",),
+        ("--config=tests/recipes",),
+        ("--config=nowhere.py:smoke", "--config.train.seed=1"),
+        ("--config", "nowhere.py:smoke", "--config.train.seed=1"),
+    )
+    def test_missing_config_file_is_named(self, *words):
+        code, _, complained = command.run("train", *words, "--workdir=/nowhere")
+        path = words[1] if words[0] == "--config" else words[0][9:]
+        self.assertEqual(code, 2)
+        self.assertStartsWith(
+            complained, f"Error: --config={path} is no file that can be read;"
+        )
+        self.assertEqual(complained.count("\n"), 1)
 
     def test_one_of_several_flags_is_picked(self):
         self.assertEqual(messages.one_of(a=None, b="x"), ("b", "x"))

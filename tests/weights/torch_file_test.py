@@ -12,12 +12,13 @@ import pickle
 import struct
 import tempfile
 import zipfile
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from keras_t2i.weights import torch_file
+from keras_t2i.weights import machine, torch_file
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
@@ -199,7 +200,15 @@ HOSTILE = {
     "itself": (ITSELF, "hold themselves"),
     "deep": (EMPTY_LIST * 60 + APPEND * 59, "nested"),
     "deep_tuple": (EMPTY_TUPLE + TUPLE1 * 200_000, "nested"),
-    "laughs": (LAUGHS, "too many"),
+    "laughs": (LAUGHS, "repeats its containers"),
+    "long_key": (
+        EMPTY_DICT + text("k" * 2_000) + tensor() + SETITEM,
+        "longer than 1000 letters",
+    ),
+    "long_path": (
+        (EMPTY_DICT + text("k" * 400)) * 3 + tensor() + SETITEM * 3,
+        "longer than 1000 letters",
+    ),
     "persistent_text": (b"Pstorage\n", "PERSID"),
     "persistent_module": (
         MARK + text("module") + text("class A: pass") + TUPLE + PERSISTENT,
@@ -225,9 +234,15 @@ HOSTILE = {
     "tensor_before": (tensor(offset=-1), "impossible"),
     "tensor_by_stride": (tensor(size=(2,), stride=(4,)), "reaches beyond"),
     "tensor_backwards": (tensor(stride=(-1,)), "counts"),
-    "tensor_huge": (tensor(size=(2**40,), stride=(0,)), "reaches beyond"),
+    "tensor_huge": (tensor(size=(2**40,), stride=(0,)), "more than 64 times"),
+    "tensor_of_all_memory": (
+        tensor(size=(2**62,) * 9, stride=(0,) * 9),
+        "more than 64 times",
+    ),
+    "tensor_outside_again": (tensor(size=(9, 5), stride=(0, 1)), "reaches"),
     "tensor_negative": (tensor(size=(-4,)), "counts"),
-    "tensor_of_ranks": (tensor(size=(1,) * 40, stride=(1,) * 40), "impossible"),
+    "tensor_of_ranks": (tensor(size=(1,) * 40, stride=(1,) * 40), "32 axes"),
+    "tensor_of_no_machine": (tensor(size=(2**63,)), "counts"),
     "tensor_unequal": (tensor(size=(2, 2)), "impossible"),
     "size_of_text": (call(name("torch", "Size"), text("ab")), "counts"),
     "parameter_of_text": (
@@ -273,6 +288,33 @@ class TorchFileTest(parameterized.TestCase, tf.test.TestCase):
         content = named(tensor(size=(3,), stored=storage(view=part)))
         path = self.write(pack(content, numbers))
         self.assertAllEqual(torch_file.read(path)["w"], [1, 2, 3])
+
+    @parameterized.parameters(in_zip, in_legacy)
+    def test_expanded_tensors_are_read_as_they_were(self, pack):
+        numbers = np.arange(4, dtype=np.float32).tobytes()
+        content = named(
+            tensor(size=(3, 4), stride=(0, 1))
+            + SETITEM
+            + text("mask")
+            + tensor(size=(1, 512, 512), stride=(0, 0, 0), offset=2)
+            + SETITEM
+            + text("windows")
+            + tensor(size=(3, 2), stride=(1, 1))
+        )
+        found = torch_file.read(self.write(pack(content, numbers)))
+        self.assertAllEqual(found["w"], [[0, 1, 2, 3]] * 3)
+        self.assertAllEqual(found["mask"], np.full((1, 512, 512), 2))
+        self.assertAllEqual(found["windows"], [[0, 1], [1, 2], [2, 3]])
+
+    def test_all_that_repeats_is_counted_together(self):
+        large = tensor(size=(2_000, 2_000), stride=(0, 0))  # 16 MB each.
+        self.assertLen(self.many(large, 4), 4)
+        with self.assertRaisesRegex(ValueError, "up to '4' repeat the file's"):
+            self.many(large, 5)
+
+    def many(self, value, count):
+        content = PROTOCOL + EMPTY_LIST + MARK + value * count + b"e" + STOP
+        return torch_file.read(self.write(in_zip(content)))
 
     def test_a_lone_tensor_has_a_name(self):
         path = self.write(in_zip(PROTOCOL + tensor() + STOP))
@@ -371,6 +413,55 @@ class TorchFileTest(parameterized.TestCase, tf.test.TestCase):
                 except ValueError as error:
                     self.assertIn("weights.pth", str(error))
         self.assertEqual(os.listdir(), ["weights.pth"])
+
+    @parameterized.parameters(in_zip, in_legacy)
+    def test_a_list_that_becomes_many_dicts_is_refused(self, pack):
+        rows = number([(i, None) for i in range(10_000)]) + b"q\xff0"
+        once = ORDERED + b"h\xff" + TUPLE1 + REDUCE + b"0"
+        twice = pack(named(rows + once * 2 + tensor()))
+        self.assertIn("w", torch_file.read(self.write(twice)))
+        bomb = pack(named(rows + once * 200 + tensor()))
+        self.refuses(bomb, "repeats its containers")
+
+    @parameterized.parameters(b"N", tensor(), EMPTY_LIST)
+    def test_one_list_under_a_long_name_is_refused_in_time(self, item):
+        # All the names together would be longer than the file many times.
+        items = EMPTY_LIST + item + b"q\xff" + APPEND
+        items += MARK + b"h\xff" * 10_000 + b"e"
+        rows = items + b"q\xfe0" + EMPTY_DICT + MARK
+        for i in range(200):
+            rows += text(f"{i}" + "k" * 900) + b"h\xfe"
+        self.refuses(in_zip(named(rows + b"u")), "repeats its containers")
+
+    def test_a_file_of_one_value_that_is_no_tensor_is_empty(self):
+        for value in (number(3), text("abc"), b"N"):
+            path = self.write(in_zip(PROTOCOL + value + STOP))
+            self.assertEqual(torch_file.read(path), {})
+
+    def test_a_long_name_is_read_and_longer_ones_of_text_do_not_matter(self):
+        content = text("k" * 900) + tensor() + SETITEM
+        content += text("k" * 2_000) + text("a caption")
+        path = self.write(in_zip(PROTOCOL + EMPTY_DICT + content + b"s."))
+        self.assertEqual(list(torch_file.read(path)), ["k" * 900])
+
+    def test_a_shape_of_many_axes_is_refused_before_it_is_copied(self):
+        shape = name("torch", "Size") + number(([1] * 10_000,)) + REDUCE
+        self.refuses(in_zip(named(shape)), "more than 32 axes")
+
+    @parameterized.parameters(in_zip, in_legacy)
+    def test_large_checkpoints_need_nothing_to_spare(self, pack):
+        self.enterContext(mock.patch.object(machine, "_SPARE", 0))
+        rows = [(f"blocks.{i}.weight", 0) for i in range(10_000)]
+        content = PROTOCOL + EMPTY_DICT + MARK
+        content += text("metadata") + call(ORDERED, number(rows))
+        content += text("groups") + number([{"params": list(range(10_000))}])
+        content += text("state") + EMPTY_DICT + MARK
+        for i in range(1_000):
+            moments = text("exp_avg") + tensor() + text("square") + tensor()
+            content += number(i) + EMPTY_DICT + MARK + moments + b"u"
+        found = torch_file.read(self.write(pack(content + b"uu" + STOP)))
+        self.assertLen(found, 2_000)
+        self.assertIn("state/999/exp_avg", found)
 
     def refuses(self, data, words):
         with self.assertRaisesRegex(ValueError, words):
