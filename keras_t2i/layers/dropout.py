@@ -39,6 +39,7 @@ class Dropout(keras.layers.Layer):
         pass
 
     def call(self, inputs, draws, training=False):
+        inputs = ops.cast(inputs, self.compute_dtype)
         if not training:
             return inputs
         keep = ops.cast(draws >= self.rate, inputs.dtype)

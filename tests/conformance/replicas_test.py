@@ -47,7 +47,7 @@ class AgreementTest(tf.test.TestCase, parameterized.TestCase):
     def test_the_moves_that_agree_are_large(self):
         for row in cases.SYSTEMS:
             system, _ = straight(row)
-            start = harness.toy_players()
+            start = row.players()
             for name, player in start.items():
                 gap = harness.distance(
                     harness.snapshot(player.trainable_variables),

@@ -13,7 +13,7 @@ from tests.conformance import cases
 
 def normalised(row):
     """Builds toy players with the batch statistics that a row has."""
-    return lambda: harness.toy_players(norm=row.norm)
+    return lambda: row.players(norm=row.norm)
 
 
 def eagerly(row, moves=3, **options):
@@ -94,7 +94,7 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
             row, 1, players=normalised(row), average_decay=0.9
         )
         before = cases.state(system)
-        batches = harness.toy_batches(2, wrong=row.wrong)
+        batches = cases.drawn(row, 2)
         answer = system.evaluate(batches, verbose=0, return_dict=True)
         self.assertEqual(set(answer), set(row.terms))
         for ours, theirs in zip(before, cases.state(system), strict=True):
@@ -110,8 +110,9 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
         alone = system.generate(["a red heart"], [5])
         self.assertEqual(pictures.shape, (3, 16, 16, 3))
         self.assertAllClose(pictures[:1], alone, atol=1e-6)
-        for other in pictures[1:]:
-            self.assertGreater(np.abs(other - pictures[0]).max(), 1e-4)
+        self.assertGreater(np.abs(pictures[1] - pictures[0]).max(), 1e-4)
+        gap = np.abs(pictures[2] - pictures[0]).max()
+        self.assertEqual(gap > 1e-4, row.has_text)
 
 
 class AverageTest(tf.test.TestCase, parameterized.TestCase):

@@ -175,12 +175,36 @@ class BatchNormTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(y, [layer.beta.numpy()], rtol=1e-2)
         self.assertAllClose(layer.moving_variance, [0.9] * 3)
 
+    @parameterized.product(
+        policy=("float32", "mixed_bfloat16"), shape=((9, 3), (4, 5, 6, 3))
+    )
+    def test_biased_layer_follows_kerass_own(self, policy, shape):
+        layer = self._layer(
+            3, momentum=0.01, epsilon=1e-3, unbiased=False, dtype=policy
+        )
+        kerass = keras.layers.BatchNormalization(dtype=policy)
+        kerass.build((None, *shape[1:]))
+        kerass.set_weights(layer.get_weights())
+        near = 1e-5 if policy == "float32" else 2e-2
+        for _ in range(3):
+            x = self.draw.normal(2.0, 3.0, shape).astype(np.float32)
+            for training in (True, False):
+                self.assertAllClose(
+                    tf.cast(layer(x, training=training), tf.float32),
+                    tf.cast(kerass(x, training=training), tf.float32),
+                    atol=near,
+                    rtol=near,
+                )
+        for ours, theirs in zip(layer.weights, kerass.weights, strict=True):
+            self.assertAllClose(ours, theirs, rtol=1e-5, atol=1e-6)
+
     def test_config_builds_an_equal_layer(self):
         layer = self._layer(
             3,
             momentum=0.2,
             epsilon=1e-3,
             synchronized=True,
+            unbiased=False,
             gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
         )
         twin = BatchNorm.from_config(layer.get_config())

@@ -26,6 +26,55 @@ def slopes(size=0.3, dtype="float32"):
     return [tf.constant(size * draw.normal(size=s), dtype) for s in shapes]
 
 
+class TwoSidedTest(tf.test.TestCase, parameterized.TestCase):
+    """Mean over the batch of the squared distance from length 1."""
+
+    @parameterized.parameters(0.01, 0.3, 2.0)
+    def test_equals_the_slow_loop(self, size):
+        pictures, _ = slopes(size)
+        answers = [
+            (oracle([np.array(pictures[row : row + 1])], 1.0) - 1.0) ** 2
+            for row in range(5)
+        ]
+        answer = penalties.two_sided(pictures)
+        self.assertEqual(answer.shape, ())
+        self.assertAllClose(answer, sum(answers) / 5, rtol=1e-5)
+
+    def test_equals_numbers_worked_by_hand(self):
+        # Lengths 5 and 1: (16 + 0) / 2.
+        pictures = tf.constant([[[[3.0], [4.0]]], [[[0.0], [-1.0]]]])
+        self.assertAllClose(penalties.two_sided(pictures), 8.0)
+
+    def test_no_slope_costs_one_and_has_a_finite_slope_itself(self):
+        flat = tf.zeros((3, 4, 4, 1))
+        with tf.GradientTape() as tape:
+            tape.watch(flat)
+            answer = penalties.two_sided(flat)
+        self.assertAllClose(answer, 1.0, atol=1e-5)
+        self.assertAllEqual(tape.gradient(answer, flat), flat)
+
+    def test_slope_is_the_finite_difference(self):
+        given, _ = slopes()
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            answer = penalties.two_sided(given)
+        found = tape.gradient(answer, given)[1, 2, 3, 0]
+
+        def cost(nudge):
+            row = np.float64(given[1])
+            row[2, 3, 0] += nudge
+            return (np.sqrt((row**2).sum()) - 1.0) ** 2 / 5
+
+        expected = (cost(1e-6) - cost(-1e-6)) / 2e-6
+        self.assertAllClose(found, expected, rtol=1e-3)
+
+    def test_float16_is_summed_in_float32(self):
+        pictures = tf.fill((2, 300), tf.constant(200.0, tf.float16))
+        answer = penalties.two_sided(pictures)
+        self.assertEqual(answer.dtype, tf.float32)
+        self.assertAllClose(answer, (200.0 * 300**0.5 - 1.0) ** 2, rtol=1e-5)
+
+
 class MatchingAwareTest(tf.test.TestCase, parameterized.TestCase):
     """Mean over the batch of the joint gradient's length to the sixth."""
 

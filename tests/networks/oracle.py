@@ -47,8 +47,8 @@ class Reader:
 
     def dense(self, x):
         """Multiplies rows (B, C)."""
-        kernel, bias = self.take("Dense")
-        return x @ kernel + bias
+        kernel, *bias = self.take("Dense")
+        return x @ kernel + (bias[0] if bias else 0.0)
 
     def conv(self, x, stride, border):
         """Slides the next kernel over pictures, as PyTorch does."""
@@ -76,10 +76,10 @@ class Reader:
         inner = slice(border, full - border)
         return answer[:, inner, inner] + (bias[0] if bias else 0.0)
 
-    def norm(self, x):
+    def norm(self, x, epsilon=1e-5):
         """Normalises by the running statistics."""
         gamma, beta, mean, variance = self.take("BatchNorm")
-        return (x - mean) / np.sqrt(variance + 1e-5) * gamma + beta
+        return (x - mean) / np.sqrt(variance + epsilon) * gamma + beta
 
 
 def relu(x):
