@@ -2,8 +2,8 @@
 
 Recorded for both games: pictures and scores in both modes, the running
 statistics after one forward pass, and all terms of both players at the stored
-weights. `systems.GAN` plays them here, with the recorded noise in place of
-its own draws and the weights of that code.
+weights. `systems.GAN` and `systems.WGAN` play them here, with the recorded
+noise in place of their own draws and the weights of that code.
 """
 
 import contextlib
@@ -18,15 +18,23 @@ from keras_t2i.weights.families import dcgan_cls
 _GRADIENT = 5e-5
 
 
-class _Recorded(systems.GAN):
-    """Plays with recorded noise."""
+class _Recorded:
+    """Plays with recorded noise, named by the first word of a salt."""
 
     def __init__(self, players, draws, **kwargs):
         super().__init__(players, **kwargs)
         self.draws = draws
 
     def noise(self, salt, rows, size):
-        return self.draws[salt]
+        return self.draws[salt.split()[0]]
+
+
+class _GAN(_Recorded, systems.GAN):
+    pass
+
+
+class _WGAN(_Recorded, systems.WGAN):
+    pass
 
 
 def prove(ledger):
@@ -47,7 +55,7 @@ def _prove_gan(ledger):
     batch, draws = _inputs(ledger, players)
     _check_sizes(ledger, players, batch)
     smoothed = 1.0 + ledger.setting("label_smooth_offset")
-    system = _Recorded(
+    system = _GAN(
         players,
         draws,
         game=adversarial.bce(real_target=smoothed),
@@ -82,12 +90,13 @@ def _prove_gan(ledger):
 def _prove_wgan(ledger):
     players = _players(ledger, "wgan_cls")
     batch, draws = _inputs(ledger, players)
-    system = _wasserstein(players, draws)
+    clip = ledger.setting("clip_value")
+    system = _WGAN(players, draws, mismatch_weight=1.0, clip=clip)
     _prove_forward(ledger, "wgan_cls", system, batch, _mean)
     _prove_clipped(ledger, system, batch)
 
-    fakes = system.fakes(batch["sentence"], "judge")
-    terms = system.judge({**batch, "fakes": fakes})
+    fakes = system.fakes_beside(batch, "judge")
+    terms = system.judge({**batch, "fakes": fakes}, "judge")
     ledger.compare("wgan_cls.c_real", -terms["real"])
     ledger.compare("wgan_cls.c_wrong", terms["wrong"])
     ledger.compare("wgan_cls.c_fake", terms["fake"])
@@ -102,9 +111,8 @@ def _prove_wgan(ledger):
         "wgan_cls.D_improved.",
         dcgan_cls.discriminator_of,
     )
-    improved = _wasserstein(players | {"discriminator": improved}, draws)
-    features = improved.features(batch["image"])
-    scores = improved.score(features, batch["sentence"])
+    improved = _WGAN(players | {"discriminator": improved}, draws)
+    scores = improved.scores(batch["image"], batch["sentence"], "judge")
     ledger.compare("wgan_cls.d_out_improved_train", _mean(scores))
     _prove_penalty(ledger, "gp_nobn", improved, batch, fakes)
 
@@ -153,7 +161,7 @@ def _prove_penalty(ledger, name, system, batch, fakes):
     mixed = alpha * batch["image"] + (1.0 - alpha) * fakes
     with tf.GradientTape() as tape:
         tape.watch(mixed)
-        scores = system.score(system.features(mixed), batch["sentence"])
+        scores = system.scores(mixed, batch["sentence"], "judge")
         mean = tf.reduce_mean(scores)
     slope = tape.gradient(mean, mixed)
     steepness = tf.norm(slope, axis=-1)
@@ -166,26 +174,15 @@ def _prove_penalty(ledger, name, system, batch, fakes):
 
 def _prove_clipped(ledger, system, batch):
     """The critic with all its parameters clamped, batch norm's included."""
-    bound = ledger.setting("clip_value")
     critic = system.players["discriminator"]
     shown = {name: batch[name] for name in ("image", "sentence")}
     with _kept([critic]):
-        for variable in critic.trainable_variables:
-            variable.assign(tf.clip_by_value(variable, -bound, bound))
+        system.limit()
         for mode in ("eval", "train"):
             scores = critic(shown, training=mode == "train")["matched"]
             ledger.compare(
                 f"wgan_cls.d_out_clipped_{mode}", _mean(scores), absolute=1e-8
             )
-
-
-def _wasserstein(players, draws):
-    return _Recorded(
-        players,
-        draws,
-        game=adversarial.wasserstein(),
-        loss_weights={"wrong": 1.0, "fake": 1.0},
-    )
 
 
 def _slope(ledger, system, player, terms, batch):
