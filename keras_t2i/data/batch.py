@@ -1,6 +1,7 @@
 """The glossary: what a batch holds under each key, said once and in code.
 
-Axes: B batch, H W pixels, T words, K captions, C features, Z noise.
+Axes: B batch, H W pixels, D colours (3, or 1 for grey), T words, K captions,
+C features, Z noise.
 """
 
 import dataclasses
@@ -14,17 +15,17 @@ class Entry:
     """Says what stands under one key.
 
     Attributes:
-        axes: letters for free lengths, numbers for fixed ones.
+        axes: a letter each.
         dtype: TensorFlow type.
         meaning: one line for readers.
     """
 
-    axes: tuple[str | int, ...]
+    axes: tuple[str, ...]
     dtype: tf.DType
     meaning: str
 
 
-_PICTURE = ("B", "H", "W", 3)
+_PICTURE = ("B", "H", "W", "D")
 
 GLOSSARY = {
     "image": Entry(_PICTURE, tf.float32, "the picture, in [-1, 1]"),
@@ -60,6 +61,7 @@ def element_spec(
     *,
     batch_size: int,
     image_size: int,
+    channels: int = 3,
     text_dim: int | None = None,
     mismatch: str | None = None,
     twins: bool = False,
@@ -69,6 +71,7 @@ def element_spec(
     Args:
         batch_size: B.
         image_size: H and W.
+        channels: D.
         text_dim: C, or None where no caption vectors are given.
         mismatch: None, "text" or "image".
         twins: whether a second choice of captions is asked for.
@@ -84,7 +87,13 @@ def element_spec(
         keys += ["sentence"]
         keys += ["wrong_sentence"] * (mismatch == "text")
         keys += ["twin_sentence"] * twins
-    lengths = {"B": batch_size, "H": image_size, "W": image_size, "C": text_dim}
+    lengths = {
+        "B": batch_size,
+        "H": image_size,
+        "W": image_size,
+        "D": channels,
+        "C": text_dim,
+    }
     return {
         key: tf.TensorSpec(
             [lengths.get(axis, axis) for axis in GLOSSARY[key].axes],
@@ -118,10 +127,12 @@ def check(batch: Mapping[str, tf.Tensor]) -> None:
                 f"{tuple(value.shape)}."
             )
         for axis, length in zip(entry.axes, value.shape, strict=True):
-            fixed = (axis, "the glossary")
-            known, whose = lengths.setdefault(
-                axis, fixed if isinstance(axis, int) else (length, repr(key))
-            )
+            if axis == "D" and length not in (1, 3, None):
+                raise ValueError(
+                    f"Batch key {key!r} has {length} along axis D; pictures "
+                    "have 3 colours, or 1 for grey."
+                )
+            known, whose = lengths.setdefault(axis, (length, repr(key)))
             if None not in (length, known) and length != known:
                 raise ValueError(
                     f"Batch key {key!r} has {length} along axis {axis}; "

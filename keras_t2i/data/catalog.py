@@ -8,7 +8,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from keras_t2i.data import openmoji, pipeline, records, shapes, source
+from keras_t2i.data import (
+    fashion_mnist,
+    openmoji,
+    pipeline,
+    records,
+    shapes,
+    source,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,14 +27,17 @@ class Entry:
         counts: pictures in each part.
         captions_per_picture: K.
         licence: of pictures and captions.
-        load: (split or None, image_size) -> `source.Pictures`.
+        load: (split or None, image_size) -> `source.Pictures`; with `path`,
+            too, if `takes_path`.
+        takes_path: whether its files lie where the user says.
     """
 
     about: str
     counts: Mapping[str, int]
     captions_per_picture: int
     licence: str
-    load: Callable[[str | None, int], source.Pictures]
+    load: Callable[..., source.Pictures]
+    takes_path: bool = False
 
 
 def _shapes(split: str | None, image_size: int) -> source.Pictures:
@@ -42,6 +52,14 @@ def _shapes(split: str | None, image_size: int) -> source.Pictures:
 _SHAPES = {"train": 512, "test": 128}
 
 CATALOG = {
+    "fashion_mnist": Entry(
+        about="grey pictures of clothes, 28 px; in files of Debian's package",
+        counts={"train": 60_000, "test": 10_000},
+        captions_per_picture=1,
+        licence="MIT, Zalando SE",
+        load=fashion_mnist.load,
+        takes_path=True,
+    ),
     "openmoji": Entry(
         about="drawn icons, named and tagged by people; inside the package",
         counts={"train": 1837, "test": 186},
@@ -75,7 +93,8 @@ def load(
         split: "train", "test", or None for all there is.
         image_size: pixels a side.
         path: for "records", the folder of train.tfrecord and test.tfrecord
-            that tools/prepare_folder.py makes.
+            that tools/prepare_folder.py makes; for "fashion_mnist", as in
+            `fashion_mnist.load`.
 
     Returns:
         `Pictures`.
@@ -90,17 +109,20 @@ def load(
         )
     if name == RECORDS:
         return _held(path, split, image_size)
-    if path is not None:
+    entry = CATALOG[name]
+    if path is not None and not entry.takes_path:
         raise ValueError(
             f"Set {name!r} takes no path, and {path} came; sets in files are "
             f"called {RECORDS!r}."
         )
-    if split is not None and split not in CATALOG[name].counts:
+    if split is not None and split not in entry.counts:
         raise ValueError(
             f"Set {name!r} has no part {split!r}; it has "
-            f"{', '.join(CATALOG[name].counts)}."
+            f"{', '.join(entry.counts)}."
         )
-    return CATALOG[name].load(split, image_size)
+    if entry.takes_path:
+        return entry.load(split, image_size, path)
+    return entry.load(split, image_size)
 
 
 def _held(path, split, image_size):

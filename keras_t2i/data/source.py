@@ -31,9 +31,9 @@ class Pictures:
     """Holds N pictures with K captions each.
 
     Attributes:
-        images: one of: (N, H, W, 3) uint8; (N,) object array of encoded
-            pictures (PNG, JPEG, GIF, BMP bytes); (N,) str array of their file
-            names; or `Shards`.
+        images: one of: (N, H, W, 3) uint8, or (N, H, W, 1) for grey; (N,)
+            object array of encoded pictures (PNG, JPEG, GIF, BMP bytes); (N,)
+            str array of their file names; or `Shards`.
         captions: (N, K) str.
         labels: (N,) int32: class, or -1.
         keys: (N,) str: the pictures' names, all different.
@@ -72,11 +72,11 @@ class Pictures:
         if isinstance(self.images, Shards):
             return
         shape, kind = self.images.shape, self.images.dtype.kind
-        held = self.images.dtype == np.uint8 and shape[3:] == (3,)
+        held = self.images.dtype == np.uint8 and shape[3:] in ((1,), (3,))
         if not held and not (len(shape) == 1 and kind in "OU"):
             raise ValueError(
-                f"Pictures of set {self.name!r} must be (N, H, W, 3) uint8, "
-                "(N,) encoded bytes or (N,) file names; they are "
+                f"Pictures of set {self.name!r} must be (N, H, W, 3) uint8, or "
+                "(N, H, W, 1), (N,) encoded bytes or (N,) file names; they are "
                 f"{self.images.dtype} of shape {shape}."
             )
 
@@ -89,6 +89,11 @@ class Pictures:
         if isinstance(self.images, Shards) or self.images.ndim == 1:
             return None
         return self.images.shape[1:3]
+
+    @property
+    def channels(self) -> int:
+        """Colours of each picture: 3, or 1 for grey."""
+        return 3 if self.size is None else self.images.shape[3]
 
     @functools.cached_property
     def digest(self) -> str:

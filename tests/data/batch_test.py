@@ -29,7 +29,8 @@ class CheckTest(parameterized.TestCase, tf.test.TestCase):
         ("rank", {"sentence": tf.zeros((2,))}, "'sentence' must be float32"),
         ("bytes", {"image": tf.zeros((2, 4, 4, 3), tf.uint8)}, "it is uint8"),
         ("rows", {"label": tf.zeros((3,), tf.int32)}, "3 along axis B"),
-        ("channels", {"image": tf.zeros((2, 4, 4, 1))}, "1 along axis 3"),
+        ("channels", {"image": tf.zeros((2, 4, 4, 2))}, "2 along axis D"),
+        ("colours", {"wrong_image": tf.zeros((2, 4, 4, 1))}, "1 along axis D"),
         ("width", {"wrong_sentence": tf.zeros((2, 6))}, "6 along axis C"),
     )
     def test_bad_batch_gets_a_sentence(self, changes, sentence):

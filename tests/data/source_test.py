@@ -37,7 +37,7 @@ class PicturesTest(parameterized.TestCase, tf.test.TestCase):
 
     @parameterized.named_parameters(
         ("floats", {"images": np.zeros((4, 8, 8, 3))}, "float64 of shape"),
-        ("gray", {"images": np.zeros((4, 8, 8, 1), np.uint8)}, "uint8 of"),
+        ("two", {"images": np.zeros((4, 8, 8, 2), np.uint8)}, "uint8 of"),
         ("short", {"labels": np.zeros(3, np.int32)}, "4 pictures but 3 labels"),
         ("flat", {"captions": np.array(list("abcd"))}, r"\(N, K\) str"),
         ("class", {"class_names": ("one",)}, "only 1 class names"),
@@ -46,6 +46,12 @@ class PicturesTest(parameterized.TestCase, tf.test.TestCase):
         whole = shapes.load(4, 8)
         with self.assertRaisesRegex(ValueError, sentence):
             dataclasses.replace(whole, **changes)
+
+    def test_pictures_may_be_grey(self):
+        whole = shapes.load(4, 8)
+        self.assertEqual(whole.channels, 3)
+        grey = dataclasses.replace(whole, images=whole.images[..., :1])
+        self.assertEqual((grey.channels, grey.size), (1, (8, 8)))
 
     def test_streamed_set_has_no_subset(self):
         whole = dataclasses.replace(
