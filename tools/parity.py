@@ -220,16 +220,6 @@ class Ledger:
             name, self._arrays[name], ours, absolute or 0, relative or 0
         )
 
-    def set_aside(self, name, reason):
-        """Accounts for an array that can't be compared, if it is there.
-
-        Args:
-            name: str.
-            reason: str. Why.
-        """
-        if name in self._arrays:
-            self._apart[name] = reason
-
     # What comes out.
 
     @property
