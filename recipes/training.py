@@ -1,6 +1,7 @@
 """Trains in a run directory: what recipes.train and recipes.compare share."""
 
 import json
+import math
 import os
 import pathlib
 
@@ -166,12 +167,13 @@ def announce(config, workdir, system, pictures, start):
         start: moves already made.
     """
     sizes = ", ".join(
-        f"{name} {player.count_params():,} parameters"
+        f"{name} {sum(math.prod(v.shape) for v in player.trainable_weights):,}"
         for name, player in system.players.items()
     )
     print(
-        f"{config.system.name} ({sizes}) on {len(pictures):,} pictures of "
-        f"{pictures.name} at {config.data.image_size} px; "
+        f"{config.system.name} (trainable parameters: {sizes}) on "
+        f"{len(pictures):,} pictures of {pictures.name} at "
+        f"{config.data.image_size} px; "
         f"{config.train.moves:,} moves of {config.train.batch_size} pictures "
         f"in {config.train.precision}; run directory {workdir}"
     )

@@ -163,9 +163,9 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         straight = self.straight("gan_cls_openmoji", "mixed_bfloat16")
         self.assertRegex(
             (straight / "printed.txt").read_text(),
-            r"^GANINTCLS \(discriminator 4,949 parameters, generator 20,686 "
-            r"parameters\) on 512 pictures of shapes/train at 16 px; 4 moves "
-            r"of 8 pictures in mixed_bfloat16; run directory .*bfloat16\n",
+            r"^GANINTCLS \(trainable parameters: discriminator 4,637, "
+            r"generator 20,626\) on 512 pictures of shapes/train at 16 px; "
+            r"4 moves of 8 pictures in mixed_bfloat16; run directory .*bfloat16\n",
         )
 
     def test_full_disk_names_the_last_good_checkpoint(self):
