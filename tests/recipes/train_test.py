@@ -165,7 +165,8 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
             (straight / "printed.txt").read_text(),
             r"^GANINTCLS \(trainable parameters: discriminator 4,637, "
             r"generator 20,626\) on 512 pictures of shapes/train at 16 px; "
-            r"4 moves of 8 pictures in mixed_bfloat16; run directory .*bfloat16\n",
+            r"4 moves of 8 pictures in mixed_bfloat16; run directory "
+            r".*bfloat16\n",
         )
 
     def test_full_disk_names_the_last_good_checkpoint(self):
