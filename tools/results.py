@@ -66,7 +66,9 @@ def keep(workdir: pathlib.Path, name: str | None, command: str | None):
     lines = (workdir / "scores.jsonl").read_text().splitlines()
     rows = [{**json.loads(line), "run": run} for line in lines]
     if name in weights.presets.names():
-        made = f"python -m tools.make_preset --workdir={workdir} --name={name}"
+        typed = re.search(r"--workdir=\S+", command)  # not where it lay here
+        place = typed[0] if typed else "--workdir=RUN"
+        made = f"python -m tools.make_preset {place} --name={name}"
         rows = with_card(rows, weights.presets.load(name)[1], made)
     text = "\n".join([*map(json.dumps, rows), ""])
     path = ROOT / "recipes" / "results" / f"{name}.jsonl"
