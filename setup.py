@@ -15,12 +15,12 @@ METRICS = [
 ]
 RECIPES = [
     *METRICS,
-    "absl-py>=2.1",
-    "matplotlib>=3.9",
+    "absl-py~=2.5",
+    "matplotlib~=3.11",
     "ml-collections~=1.1.0",
-    "pillow>=11.0",
-    "tensorboard>=2.20",
-    "tqdm>=4.66",
+    "pillow~=13.0",
+    "tensorboard~=2.21.0",
+    "tqdm~=4.70",
 ]
 TOOLS = [*RECIPES, "resvg-py==0.5.0"]
 DEV = [*TOOLS, "pytest~=9.0", "ruff==0.17.5"]
@@ -38,8 +38,8 @@ setuptools.setup(
     python_requires=">=3.11,<3.14",
     install_requires=[
         "keras~=3.15.0",
-        "numpy>=2.1",
-        "safetensors>=0.5",
+        "numpy~=2.4",
+        "safetensors~=0.8.0",
         "setuptools<81",  # tensorflow-hub imports pkg_resources, its last home
         "tensorflow~=2.21.0",
         "tensorflow-hub~=0.16.0",

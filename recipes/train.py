@@ -28,11 +28,17 @@ _CONFIG = messages.config(
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "The run directory; made if missing.", required=True
 )
+_ACCEPT = flags.DEFINE_bool(
+    "accept_changes",
+    False,
+    "Go on with a run although its config or data changed; what changed is "
+    "kept in changes.jsonl.",
+)
 
 
 def main(_):
     """Trains from the flags."""
-    training.train(_CONFIG.value, _WORKDIR.value)
+    training.train(_CONFIG.value, _WORKDIR.value, accept_changes=_ACCEPT.value)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from ml_collections import config_dict
 
 from keras_t2i import callbacks, networks, weights
 from recipes import wiring
+from recipes.configs import common
 
 
 class Trained(NamedTuple):
@@ -52,7 +53,9 @@ def read_config(workdir: str | os.PathLike) -> config_dict.ConfigDict:
             f"config.json.{hint}"
         )
     try:
-        return config_dict.ConfigDict(json.loads(path.read_text())).lock()
+        config = config_dict.ConfigDict(json.loads(path.read_text())).lock()
+        _check_kinds(config, common.base(), "")
+        return config
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} can't be read ({error}); is {workdir} a run directory "
@@ -107,6 +110,30 @@ def preset(name: str, folder: str | os.PathLike | None = None) -> Trained:
     config = config_dict.ConfigDict(card["recipe"])
     encoder = wiring.text_encoder(config)
     return Trained(networks.Painter(generator, encoder), card)
+
+
+def _check_kinds(config, known, above):
+    """Refuses a config that lacks a key or holds another kind of value.
+
+    Keys whose default is None may be missing: some are younger than the run.
+    """
+    for key, wanted in known.items():
+        kind, value = known.get_type(key), config.get(key)
+        name = f"{above}{key}"
+        if key not in config and wanted is not None:
+            raise ValueError(f"{name} is missing")
+        if isinstance(wanted, config_dict.ConfigDict):
+            if not isinstance(value, config_dict.ConfigDict):
+                raise ValueError(f"{name} is {value!r}, no section")
+            _check_kinds(value, wanted, f"{name}.")
+        elif value is not None and not _is(value, kind):
+            raise ValueError(f"{name} is {value!r}, no {kind.__name__}")
+
+
+def _is(value, kind):
+    """Whether a value of a JSON file may stand for one of this kind."""
+    takes = {float: (int, float), tuple: (list, tuple)}
+    return isinstance(value, takes.get(kind, kind))
 
 
 def exact(config) -> config_dict.ConfigDict:

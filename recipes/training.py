@@ -1,6 +1,7 @@
 """Trains in a run directory: what recipes.train and recipes.compare share."""
 
 import json
+import math
 import os
 import pathlib
 
@@ -12,35 +13,53 @@ from recipes import trained, wiring
 
 #: What a run leaves in its directory: folders and files.
 _FOLDERS = ("checkpoints", "samples", "tensorboard")
-_FILES = ("config.json", "curves.png", "film.gif", "metrics.jsonl")
+_FILES = (
+    "changes.jsonl",
+    "config.json",
+    "curves.png",
+    "data.json",
+    "film.gif",
+    "metrics.jsonl",
+)
 
 
-def train(config, workdir):
+def train(config, workdir, *, accept_changes=False):
     """Trains, or goes on training, until the config's count of moves.
 
     Args:
         config: the run's config.
         workdir: the run directory.
+        accept_changes: bool. Whether a run goes on with another config or
+            other data than it began with; what changed, and at which move,
+            is then kept in changes.jsonl.
 
     Returns:
         The trained system.
 
     Raises:
         ValueError: if the config can't be played, or the directory holds a
-            run of another one; nothing is written then.
+            run of another one or on other data; nothing is written then.
         OSError: if the directory can't be written.
     """
     workdir = pathlib.Path(workdir)
-    check(config, workdir)
+    check(config, workdir, accept_changes=accept_changes)
     pictures = wiring.source(config, "train")
     encoder = wiring.text_encoder(config)
+    data = _data_of(pictures, encoder)
+    changes = data_changes(data, workdir)
+    _refuse(changes, workdir, accept_changes)
+    changes = config_changes(config, workdir) + changes
     encoder.check(list(config.samples.captions))
     system = wiring.system(config, encoder)
     start = callbacks.restore(system, workdir / "checkpoints")
     announce(config, workdir, system, pictures, start)
     batches = wiring.dataset(config, pictures, encoder, start)
+    if changes:
+        row = {"move": start, "changes": changes}
+        files.append_line(workdir / "changes.jsonl", json.dumps(row))
     if start <= config.train.moves:
         write_config(config, workdir)
+        _write_json(data, workdir / "data.json")
     try:
         play(system, batches, config, workdir, start)
     except BaseException:
@@ -91,12 +110,13 @@ def play(system, batches, config, workdir, start):
     )
 
 
-def check(config, workdir: pathlib.Path):
+def check(config, workdir: pathlib.Path, *, accept_changes=False):
     """Refuses what can't work before anything slow starts.
 
     Args:
         config: the run's config.
         workdir: the run directory.
+        accept_changes: as for `train`.
 
     Raises:
         ValueError: if the directory holds a run of another config, naming
@@ -108,8 +128,7 @@ def check(config, workdir: pathlib.Path):
         if place.exists() and not place.is_dir():
             raise ValueError(f"--workdir={workdir}: {place} is a file.")
     _check_kinds(workdir)
-    if (workdir / "config.json").exists():
-        _check_same(config, trained.read_config(workdir), workdir)
+    _refuse(config_changes(config, workdir), workdir, accept_changes)
 
 
 def _check_counts(train, samples):
@@ -151,8 +170,7 @@ def write_config(config, workdir: pathlib.Path):
     Raises:
         OSError: if it can't be written.
     """
-    text = json.dumps(json.loads(config.to_json()), indent=1, sort_keys=True)
-    files.atomic_write(workdir / "config.json", text.encode())
+    _write_json(json.loads(config.to_json()), workdir / "config.json")
 
 
 def announce(config, workdir, system, pictures, start):
@@ -166,12 +184,13 @@ def announce(config, workdir, system, pictures, start):
         start: moves already made.
     """
     sizes = ", ".join(
-        f"{name} {player.count_params():,} parameters"
+        f"{name} {sum(math.prod(v.shape) for v in player.trainable_weights):,}"
         for name, player in system.players.items()
     )
     print(
-        f"{config.system.name} ({sizes}) on {len(pictures):,} pictures of "
-        f"{pictures.name} at {config.data.image_size} px; "
+        f"{config.system.name} (trainable parameters: {sizes}) on "
+        f"{len(pictures):,} pictures of {pictures.name} at "
+        f"{config.data.image_size} px; "
         f"{config.train.moves:,} moves of {config.train.batch_size} pictures "
         f"in {config.train.precision}; run directory {workdir}"
     )
@@ -181,18 +200,69 @@ def announce(config, workdir, system, pictures, start):
         print(f"Going on from move {start:,}.")
 
 
-def _check_same(config, kept, workdir):
+def config_changes(config, workdir) -> list[str]:
+    """Lists what the config changes in a run that stands.
+
+    Args:
+        config: the run's config.
+        workdir: the run directory.
+
+    Returns:
+        A sentence's part for each key that differs; moves are free.
+    """
+    if not (workdir / "config.json").exists():
+        return []
+    kept = trained.read_config(workdir)
     ours, theirs = _flat(config.to_dict()), _flat(kept.to_dict())
-    free = {"train.moves"}
-    for key in sorted((set(ours) | set(theirs)) - free):
-        here, there = (
-            json.loads(json.dumps(table.get(key))) for table in (ours, theirs)
+    return _differences(ours, theirs, "config.", free={"train.moves"})
+
+
+def data_changes(data, workdir) -> list[str]:
+    """Lists what else than the config changes in a run that stands.
+
+    Args:
+        data: dict of what the run is trained on now.
+        workdir: the run directory.
+
+    Returns:
+        A sentence's part for each fact that differs.
+    """
+    path = workdir / "data.json"
+    if not path.exists():
+        return []
+    return _differences(data, json.loads(path.read_text()), "the ")
+
+
+def _data_of(pictures, encoder) -> dict:
+    return {
+        "training set": pictures.name,
+        "count of training pictures": len(pictures),
+        "digest of the training pictures": pictures.digest,
+        "digest of the reader of captions": encoder.digest,
+    }
+
+
+def _differences(ours, theirs, prefix, free=()) -> list[str]:
+    ours, theirs = (json.loads(json.dumps(each)) for each in (ours, theirs))
+    return [
+        f"{prefix}{key} = {theirs.get(key)}; now it is {ours.get(key)}"
+        for key in sorted((set(ours) | set(theirs)) - set(free))
+        if ours.get(key) != theirs.get(key)
+    ]
+
+
+def _refuse(changes, workdir, accept_changes):
+    if changes and not accept_changes:
+        raise ValueError(
+            f"{workdir} holds a run with {changes[0]}. Take another "
+            "--workdir, or the old value; or go on all the same with "
+            "--accept_changes."
         )
-        if here != there:
-            raise ValueError(
-                f"{workdir} holds a run with config.{key} = {there}; now it "
-                f"is {here}. Take another --workdir, or the old value."
-            )
+
+
+def _write_json(value, path):
+    text = json.dumps(value, indent=1, sort_keys=True)
+    files.atomic_write(path, text.encode())
 
 
 def _flat(tree, prefix=""):

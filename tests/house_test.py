@@ -190,6 +190,13 @@ class PackagesTest(tf.test.TestCase):
                 package = PACKAGES.get(top, top.replace("_", "-"))
                 self.assertIn(package, known, f"{local(path)} imports {top}")
 
+    def test_every_package_is_pinned_to_a_release_or_its_like(self):
+        text = (ROOT / "setup.py").read_text()
+        bounds = re.findall(r'"([\w-]+)([<>=~!]=?)[\d.]+"', text)
+        loose = {name for name, sign in bounds if sign not in ("==", "~=")}
+        self.assertEqual(loose, {"setuptools"})  # kept below a release only
+        self.assertGreater(len(bounds), 15)
+
     def test_version_is_read_from_one_place(self):
         version = (ROOT / "keras_t2i" / "version.py").read_text()
         number = re.search(r'VERSION = "(\d+\.\d+\.\d+)"', version)[1]

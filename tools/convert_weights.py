@@ -11,12 +11,13 @@ written only when all fit. `keras_t2i.weights.load` takes it.
 import io
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from keras_t2i.encoders import bert, efficientnet_lite
 from keras_t2i.ops import files
 from keras_t2i.weights import arrays, export, load
 from keras_t2i.weights.families import dcgan_cls, df_gan
+from recipes import messages
 
 
 def convert(family, source, out, prefix="", half=False):
@@ -55,9 +56,8 @@ def convert(family, source, out, prefix="", half=False):
     return report
 
 
-def main(argv):
+def main(_):
     """Runs the command."""
-    del argv
     try:
         report = convert(
             flags.FLAGS.family,
@@ -66,10 +66,10 @@ def main(argv):
             flags.FLAGS.prefix,
             flags.FLAGS.half,
         )
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         if hasattr(error, "report"):
             print(error.report)
-        raise SystemExit(str(error)) from error
+        raise
     print(report)
     print(f"Wrote {flags.FLAGS.out}.")
 
@@ -115,14 +115,17 @@ MODELS = {
 }
 
 if __name__ == "__main__":
-    flags.DEFINE_string("family", None, "Whose weights: family/part.")
-    flags.DEFINE_string("source", None, "Released file of any kind.")
-    flags.DEFINE_string("out", None, "The .npz to write.")
+    flags.DEFINE_string(
+        "family", None, "Whose weights: family/part.", required=True
+    )
+    flags.DEFINE_string(
+        "source", None, "Released file of any kind.", required=True
+    )
+    flags.DEFINE_string("out", None, "The .npz to write.", required=True)
     flags.DEFINE_string(
         "prefix", "", "Take the arrays whose names begin so, and cut it off."
     )
     flags.DEFINE_boolean(
         "half", False, "Round kernels to float16; vectors stay float32."
     )
-    flags.mark_flags_as_required(["family", "source", "out"])
-    app.run(main)
+    messages.run(main)

@@ -18,16 +18,16 @@ neighbour gives the recorded numbers.
 """
 
 import dataclasses
-import sys
 import zlib
 
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
+from absl import flags
 
 from keras_t2i import weights
 from keras_t2i.weights import families
+from recipes import messages
 from tools import parities
 
 _NEIGHBOURS = 16
@@ -220,16 +220,6 @@ class Ledger:
             name, self._arrays[name], ours, absolute or 0, relative or 0
         )
 
-    def set_aside(self, name, reason):
-        """Accounts for an array that can't be compared, if it is there.
-
-        Args:
-            name: str.
-            reason: str. Why.
-        """
-        if name in self._arrays:
-            self._apart[name] = reason
-
     # What comes out.
 
     @property
@@ -354,26 +344,12 @@ def prove(path, family):
     return ledger
 
 
-def main(argv):
+def main(_):
     """Runs the command."""
-    if argv[1:]:
-        return _refuse(f"These words were not understood: {argv[1:]}.")
-    if not flags.FLAGS.golden or not flags.FLAGS.family:
-        return _refuse("Both --golden and --family are needed; see --help.")
-    try:
-        ledger = prove(flags.FLAGS.golden, flags.FLAGS.family)
-    except OSError as error:
-        return _refuse(f"Cannot read {flags.FLAGS.golden}: {error.strerror}.")
-    except ValueError as error:
-        return _refuse(str(error))
+    ledger = prove(flags.FLAGS.golden, flags.FLAGS.family)
     print(ledger)
     print(ledger.summary())
     return 1 if ledger.faults else 0
-
-
-def _refuse(sentence):
-    print(sentence, file=sys.stderr)
-    return 2
 
 
 def _entry(name, recorded, ours, absolute, relative):
@@ -402,10 +378,13 @@ def _fits(shape, wanted):
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("golden", None, "The .npz with the reference's arrays.")
+    flags.DEFINE_string(
+        "golden", None, "The .npz with the reference's arrays.", required=True
+    )
     flags.DEFINE_string(
         "family",
         None,
         f"Which reference recorded it: {', '.join(parities.FAMILIES)}.",
+        required=True,
     )
-    app.run(main)
+    messages.run(main)

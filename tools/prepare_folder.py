@@ -23,10 +23,11 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterable
 
-from absl import app, flags
+from absl import flags
 
 from keras_t2i.data import captions, records
 from keras_t2i.ops import images
+from recipes import messages
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 PARTS = ("train", "test")
@@ -344,16 +345,11 @@ def run(options, bar: Callable = iter):
     print("\n" + command(split, out, options.size))
 
 
-def main(argv):
-    """Runs the tool; bad input ends it with one sentence."""
+def main(_):
+    """Runs the tool from its flags."""
     from tqdm import tqdm
 
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown argument {argv[1]!r}; flags begin --.")
-    try:
-        run(flags.FLAGS, lambda paths: tqdm(paths, unit=" pictures"))
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"{error}") from error
+    run(flags.FLAGS, lambda paths: tqdm(paths, unit=" pictures"))
 
 
 def _cleaned(line: str) -> str:
@@ -390,4 +386,4 @@ if __name__ == "__main__":
         lower_bound=0.01,
         upper_bound=0.5,
     )
-    app.run(main)
+    messages.run(main)

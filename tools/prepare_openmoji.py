@@ -27,10 +27,11 @@ import tarfile
 import zipfile
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from keras_t2i.data import captions
 from keras_t2i.ops import files, palette
+from recipes import messages
 
 ATTRIBUTION = (
     "All emojis designed by OpenMoji - the open-source emoji and icon "
@@ -529,14 +530,9 @@ def run(options):
             print(f"{hexcode}\t{name}\t{why}")
 
 
-def main(argv):
-    """Runs the tool; bad input ends it with one sentence."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown argument {argv[1]!r}; flags begin --.")
-    try:
-        run(flags.FLAGS)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"{error}") from error
+def main(_):
+    """Runs the tool from its flags."""
+    run(flags.FLAGS)
 
 
 if __name__ == "__main__":
@@ -553,4 +549,4 @@ if __name__ == "__main__":
     flags.DEFINE_bool(
         "list_refused", False, "Also print every icon that stayed out, and why."
     )
-    app.run(main)
+    messages.run(main)

@@ -6,8 +6,10 @@ r"""Keeps a run's scores as results and renders every table of the README.
 
 With --workdir the rows of its scores.jsonl go to recipes/results/NAME.jsonl,
 each with the command, the config, the seed, the minutes of training and the
-commit. Then the tables between <!-- table NAME --> and <!-- end --> in
-README.md are made anew from the committed rows.
+commit. Where a preset of that name was made of the run, the scores on its card,
+measured from the rounded weights, take the place of the run's. Then the tables
+between <!-- table NAME --> and <!-- end --> in README.md are made anew from the
+committed rows.
 """
 
 import json
@@ -17,6 +19,7 @@ import subprocess
 
 from absl import flags
 
+from keras_t2i import weights
 from keras_t2i.callbacks import journal
 from keras_t2i.metrics import evaluator
 from keras_t2i.ops import files
@@ -61,9 +64,35 @@ def keep(workdir: pathlib.Path, name: str | None, command: str | None):
         "commit": _commit(),
     }
     lines = (workdir / "scores.jsonl").read_text().splitlines()
-    rows = [json.dumps({**json.loads(line), "run": run}) for line in lines]
+    rows = [{**json.loads(line), "run": run} for line in lines]
+    if name in weights.presets.names():
+        typed = re.search(r"--workdir=\S+", command)  # not where it lay here
+        place = typed[0] if typed else "--workdir=RUN"
+        made = f"python -m tools.make_preset {place} --name={name}"
+        rows = with_card(rows, weights.presets.load(name)[1], made)
+    text = "\n".join([*map(json.dumps, rows), ""])
     path = ROOT / "recipes" / "results" / f"{name}.jsonl"
-    files.atomic_write(path, "\n".join([*rows, ""]).encode())
+    files.atomic_write(path, text.encode())
+
+
+def with_card(rows: list[dict], card: dict, command: str) -> list[dict]:
+    """Puts the scores of a preset's card in the place of its run's.
+
+    Args:
+        rows: the run's, each with its "run".
+        card: the preset's card.
+        command: what was typed to make the preset.
+
+    Returns:
+        As many rows.
+    """
+    scores = {_key(score): score for score in card["scores"]}
+    return [
+        {**scores[_key(row)], "run": {**row["run"], "command": command}}
+        if _key(row) in scores
+        else row
+        for row in rows
+    ]
 
 
 def rendered(text: str) -> str:
@@ -87,15 +116,25 @@ def rendered(text: str) -> str:
     return _TABLE.sub(fill, text)
 
 
+def _key(row):
+    return row["candidate"], row["name"]
+
+
 def _with_run(rows) -> str:
     run = rows[0]["run"]
+    others = {r["candidate"]: r["run"]["command"] for r in rows}
+    others = "".join(
+        f" The row of the {candidate}: `{command}`."
+        for candidate, command in others.items()
+        if command != run["command"]
+    )
     counts = rows[0]["protocol"]["counts"]
     return (
         f"{evaluator.table(rows)}\n\n"
         f"`{run['command']}`: {run['config']['train']['moves']:,} moves, "
         f"{run['minutes']} minutes on 2 CPU cores, seed {run['seed']}, commit "
         f"{run['commit']}; {counts['candidate']} pictures a row against "
-        f"{counts['reference']:,} training pictures."
+        f"{counts['reference']:,} training pictures.{others}"
     )
 
 

@@ -12,10 +12,11 @@ import os
 import pathlib
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from keras_t2i.data import pipeline, records
 from keras_t2i.ops import files, sheets
+from recipes import messages
 
 
 def found(patterns: list[str]) -> list[str]:
@@ -131,14 +132,9 @@ def run(options):
     print(f"Drew {options.out}")
 
 
-def main(argv):
-    """Runs the tool; bad input ends it with one sentence."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown argument {argv[1]!r}; flags begin --.")
-    try:
-        run(flags.FLAGS)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"{error}") from error
+def main(_):
+    """Runs the tool from its flags."""
+    run(flags.FLAGS)
 
 
 if __name__ == "__main__":
@@ -156,4 +152,4 @@ if __name__ == "__main__":
     flags.DEFINE_integer(
         "size", 128, "Pixels a side in the sheet.", lower_bound=8
     )
-    app.run(main)
+    messages.run(main)

@@ -16,7 +16,8 @@ class Journal(keras.callbacks.Callback):
 
     Args:
         lines: str or path: a JSONL file, one line an epoch: "move",
-            "seconds" (of this run), "terms" (unweighted means).
+            "start" (the move where this call of `fit` began), "seconds"
+            (since then), "terms" (unweighted means).
         curves: str or path of the loss-curve PNG.
         writer: `tf.summary` writer that gets the scalars too, or None.
     """
@@ -32,16 +33,21 @@ class Journal(keras.callbacks.Callback):
         self.lines = pathlib.Path(lines)
         self.curves = pathlib.Path(curves)
         self.writer = writer
-        self._start = None
+        self._start = self._began = None
 
     def on_train_begin(self, logs=None):
-        self._start = time.monotonic()
+        self._start = int(self.model.moves.numpy())
+        self._began = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
         move = int(self.model.moves.numpy())
         terms = {name: float(value) for name, value in (logs or {}).items()}
-        seconds = round(time.monotonic() - self._start, 1)
-        row = {"move": move, "seconds": seconds, "terms": terms}
+        row = {
+            "move": move,
+            "start": self._start,
+            "seconds": round(time.monotonic() - self._began, 1),
+            "terms": terms,
+        }
         files.append_line(self.lines, json.dumps(row))
         if self.writer:
             with self.writer.as_default(move):
@@ -84,16 +90,18 @@ def minutes(rows) -> float:
     """Adds up the time of a run that may have been cut off and resumed.
 
     Args:
-        rows: the run's journal; "seconds" begins anew at each resumption.
+        rows: the run's journal; "seconds" begins anew at each resumption,
+            which another "start" shows, or, in journals of old, fewer
+            seconds than before.
 
     Returns:
         Minutes, one decimal.
     """
-    total, last = 0.0, 0.0
+    total, last, start = 0.0, 0.0, None
     for row in rows:
-        if row["seconds"] < last:
+        if row.get("start") != start or row["seconds"] < last:
             total += last
-        last = row["seconds"]
+        last, start = row["seconds"], row.get("start")
     return round((total + last) / 60, 1)
 
 

@@ -24,6 +24,14 @@ def clean(text: str | bytes | None, where: str = "The caption") -> str:
     """
     if text is None:
         raise ValueError(f"{where} is missing; give at least one word.")
+    if isinstance(text, str):
+        try:  # Command lines hide bytes that are not UTF-8 in surrogates.
+            text = text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raise ValueError(
+                f"{where} holds half a Unicode character (a lone surrogate); "
+                "save it as UTF-8."
+            ) from None
     if isinstance(text, (bytes, np.bytes_)):
         try:
             text = text.decode("utf-8")
@@ -35,11 +43,6 @@ def clean(text: str | bytes | None, where: str = "The caption") -> str:
     if not isinstance(text, str):
         raise ValueError(
             f"{where} must be text; this is {type(text).__name__}."
-        )
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise ValueError(
-            f"{where} holds half a Unicode character (a lone surrogate); "
-            "save it as UTF-8."
         )
     composed = unicodedata.normalize("NFC", text)
     visible = (

@@ -243,10 +243,12 @@ def _check(plan, pictures, sentences, start_move, moves):
 
 
 def _check_size(pictures, image_size, scale):
-    if image_size < 1 or scale < image_size:
+    if image_size < 1:
+        raise ValueError(f"image_size is {image_size}; allowed are 1 and more.")
+    if scale < image_size:
         raise ValueError(
-            f"image_size is {image_size} and crop is {scale}; both are at "
-            "least 1, and the crop is cut from what is as large or larger."
+            f"image_size is {image_size} and crop is {scale}; crop must be at "
+            "least image_size."
         )
     if pictures.size is not None and image_size > min(pictures.size):
         height, width = pictures.size

@@ -246,7 +246,7 @@ def _records(path: str) -> Iterator[dict]:
         raise ValueError(f"There is no record file {path}.")
     place, size = -1, 0
     try:
-        stored = tf.data.TFRecordDataset(path, buffer_size=1 << 20)
+        stored = tf.data.TFRecordDataset(path)
         for place, serialized in enumerate(stored.as_numpy_iterator()):
             size += len(serialized) + _FRAME
             yield _parsed(serialized, f"Record {place} of {path}")

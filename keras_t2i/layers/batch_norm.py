@@ -16,8 +16,8 @@ class BatchNorm(keras.layers.Layer):
     running value (unbiased, n / (n - 1)), in epsilon, and in what momentum
     means. Statistics and the normalisation are float32 whatever comes in,
     and sums are taken axis by axis: adding up 262,144 values one after the
-    other, as the fused kernel does, costs a third of float32's digits. It
-    serves only 16-bit layers, whose own rounding is coarser.
+    other, as the fused kernel does, costs a third of float32's digits. That
+    kernel serves only 16-bit layers, whose own rounding is coarser.
 
     On several replicas each normalises with its own rows; the base averages
     the running statistics over replicas once a move. With

@@ -46,14 +46,7 @@ def conv(x, channels, size, stride=1, padding="same", bias=False):
     Returns:
         (B, H', W', channels) float.
     """
-    return layers.Conv2D(
-        channels,
-        size,
-        stride,
-        padding,
-        use_bias=bias,
-        kernel_initializer=starts.dcgan(),
-    )(x)
+    return _convolve(layers.Conv2D, x, channels, size, stride, padding, bias)
 
 
 def deconv(x, channels, size, stride=1, padding="same", bias=False):
@@ -71,14 +64,8 @@ def deconv(x, channels, size, stride=1, padding="same", bias=False):
     Returns:
         (B, H', W', channels) float.
     """
-    return layers.Conv2DTranspose(
-        channels,
-        size,
-        stride,
-        padding,
-        use_bias=bias,
-        kernel_initializer=starts.dcgan(),
-    )(x)
+    kind = layers.Conv2DTranspose
+    return _convolve(kind, x, channels, size, stride, padding, bias)
 
 
 def tile(vector, size):
@@ -94,6 +81,21 @@ def tile(vector, size):
     channels = vector.shape[-1]
     repeated = layers.RepeatVector(size * size)(vector)
     return layers.Reshape((size, size, channels))(repeated)
+
+
+def picture(x, **inputs):
+    """Makes a generator of its last map.
+
+    Args:
+        x: (B, H, W, 3) float of any range.
+        **inputs: the model's inputs by name, such as noise and sentence.
+
+    Returns:
+        `keras.Model` "generator": `inputs` -> {"image": (B, H, W, 3) float32
+        in [-1, 1]}.
+    """
+    image = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(inputs, {"image": image}, name="generator")
 
 
 def join(trunk, head):
@@ -117,3 +119,14 @@ def join(trunk, head):
         {"matched": head([features, sentence]), "features": features},
         name="discriminator",
     )
+
+
+def _convolve(kind, x, channels, size, stride, padding, bias):
+    return kind(
+        channels,
+        size,
+        stride,
+        padding,
+        use_bias=bias,
+        kernel_initializer=starts.dcgan(),
+    )(x)

@@ -49,12 +49,7 @@ def generator(
         x = blocks.norm(blocks.deconv(x, channels, 4, stride, padding))
         x = layers.ReLU()(x)
     x = blocks.deconv(x, 3, 4, stride=2)
-    image = layers.Activation("tanh", dtype="float32")(x)
-    return keras.Model(
-        {"noise": noise, "sentence": sentence},
-        {"image": image},
-        name="generator",
-    )
+    return blocks.picture(x, noise=noise, sentence=sentence)
 
 
 def discriminator(

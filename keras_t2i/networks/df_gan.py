@@ -42,12 +42,7 @@ def generator(*, image_size=256, width=32, noise_dim=100, text_dim=256):
     for channels in widths[1:]:
         x = _draw(layers.UpSampling2D()(x), condition, channels)
     x = _conv(blocks.leaky(x), 3, 3)
-    image = layers.Activation("tanh", dtype="float32")(x)
-    return keras.Model(
-        {"noise": noise, "sentence": sentence},
-        {"image": image},
-        name="generator",
-    )
+    return blocks.picture(x, noise=noise, sentence=sentence)
 
 
 def discriminator(*, image_size=256, width=32, text_dim=256):

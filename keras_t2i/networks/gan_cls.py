@@ -65,12 +65,7 @@ def generator(
         else:
             x = layers.ReLU()(x)
     x = blocks.deconv(x, 3, 4, stride=2, bias=True)
-    image = layers.Activation("tanh", dtype="float32")(x)
-    return keras.Model(
-        {"noise": noise, "sentence": sentence},
-        {"image": image},
-        name="generator",
-    )
+    return blocks.picture(x, noise=noise, sentence=sentence)
 
 
 def discriminator(

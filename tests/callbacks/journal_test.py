@@ -33,6 +33,7 @@ class JournalTest(tf.test.TestCase):
         """Plays epochs of 5 moves, whose term is the move."""
         keeper = callbacks.Journal(self.lines, self.curves, writer=writer)
         toy = Toy()
+        toy.moves.assign(5 * first)
         keeper.set_model(toy)
         keeper.on_train_begin()
         for epoch in range(first, last):
@@ -119,7 +120,23 @@ class JournalTest(tf.test.TestCase):
     def test_missing_journal_is_empty(self):
         self.assertEqual(self.moves(), [])
 
-    def test_minutes_add_up_over_resumptions(self):
+    def test_each_line_says_where_its_run_began(self):
+        self.play(0, 2)
+        self.play(2, 4)
+        starts = [row["start"] for row in journal.read(self.lines)]
+        self.assertEqual(starts, [0, 0, 10, 10])
+
+    def test_minutes_count_a_resumption_whose_first_row_is_slower(self):
+        rows = [
+            {"start": start, "seconds": seconds}
+            for start, seconds in ((0, 60.0), (5, 120.0), (5, 180.0))
+        ]
+        self.assertAllClose(journal.minutes(rows), 4.0)
+        # The first call's journal was written before lines said their start.
+        del rows[0]["start"]
+        self.assertAllClose(journal.minutes(rows), 4.0)
+
+    def test_minutes_of_old_journals_add_up_over_resumptions(self):
         rows = [{"seconds": s} for s in (60.0, 120.0, 30.0, 90.0, 15.0)]
         self.assertAllClose(journal.minutes(rows), 3.75, atol=0.051)
         self.assertEqual(journal.minutes([]), 0.0)

@@ -115,6 +115,15 @@ class SmallRecipesTest(tf.test.TestCase):
         for y, x in np.ndindex(3, 3):
             self.assertAllEqual(tiled[:, y, x], vectors)
 
+    def test_picture_is_bounded_float32_by_the_inputs_names(self):
+        x = keras.Input((2, 2, 3), name="a", dtype="float16")
+        model = blocks.picture(x, a=x)
+        self.assertEqual((model.name, set(model.input)), ("generator", {"a"}))
+        value = tf.constant([-100.0, 0.5, 100.0], tf.float16)
+        drawn = model({"a": value * tf.ones((1, 2, 2, 3), tf.float16)})
+        self.assertEqual(drawn["image"].dtype, tf.float32)
+        self.assertAllClose(drawn["image"][0, 1, 1], [-1.0, np.tanh(0.5), 1.0])
+
     def test_joined_halves_are_the_whole_and_share_weights(self):
         image = keras.Input((4, 4, 3))
         features = keras.layers.Conv2D(2, 3, padding="same")(image)

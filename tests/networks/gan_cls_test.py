@@ -10,23 +10,12 @@ from tests.networks import oracle
 SIZES = dict(text_dim=6, projection_dim=4)
 
 
-def drawn(*shape, seed=0):
-    """Draws normal numbers."""
-    draw = np.random.default_rng(seed)
-    return draw.normal(size=shape).astype("float32")
-
-
-def count(network):
-    """Counts learned numbers."""
-    return sum(int(np.prod(w.shape)) for w in network.trainable_weights)
-
-
 class GANCLSTest(tf.test.TestCase, parameterized.TestCase):
     """Sizes and order of layers."""
 
     def test_paper_sizes_have_the_references_parameters(self):
-        self.assertEqual(count(gan_cls.generator()), 18_909_699)
-        self.assertEqual(count(gan_cls.discriminator()), 4_032_321)
+        self.assertEqual(oracle.count(gan_cls.generator()), 18_909_699)
+        self.assertEqual(oracle.count(gan_cls.discriminator()), 4_032_321)
 
     @parameterized.parameters(16, 32, 64, 128)
     def test_pictures_come_in_every_size(self, size):
@@ -41,7 +30,7 @@ class GANCLSTest(tf.test.TestCase, parameterized.TestCase):
             image_size=32, width=4, noise_dim=5, **SIZES
         )
         read = oracle.Reader(network)
-        noise, sentence = drawn(2, 5), drawn(2, 6, seed=1)
+        noise, sentence = oracle.drawn(2, 5), oracle.drawn(2, 6, seed=1)
         text = oracle.leaky(read.dense(np.float64(sentence)))
         x = np.concatenate([noise, text], 1)[:, None, None]
         x = _residual(read, read.norm(read.deconv(x, 1, 0)), oracle.relu)
@@ -55,7 +44,7 @@ class GANCLSTest(tf.test.TestCase, parameterized.TestCase):
     def test_discriminator_follows_the_released_layers(self):
         network = gan_cls.discriminator(image_size=64, width=4, **SIZES)
         trunk, head = network.get_layer("trunk"), network.get_layer("head")
-        image, sentence = drawn(2, 64, 64, 3), drawn(2, 6, seed=1)
+        image, sentence = oracle.drawn(2, 64, 64, 3), oracle.drawn(2, 6, seed=1)
         read = oracle.Reader(trunk)
         x = oracle.leaky(read.conv(np.float64(image), 2, 1))
         x = oracle.leaky(read.norm(read.conv(x, 2, 1)))
@@ -66,7 +55,7 @@ class GANCLSTest(tf.test.TestCase, parameterized.TestCase):
         answer = network({"image": image, "sentence": sentence})
         self.assertAllClose(answer["features"], x, rtol=1e-3, atol=1e-3)
 
-        features = np.float64(drawn(2, 4, 4, 32, seed=2))
+        features = np.float64(oracle.drawn(2, 4, 4, 32, seed=2))
         read = oracle.Reader(head)
         text = oracle.leaky(read.norm(read.dense(np.float64(sentence))))
         x = np.concatenate([features, oracle.tiled(text)], -1)

@@ -3,6 +3,17 @@
 import numpy as np
 
 
+def drawn(*shape, seed=0):
+    """Draws normal numbers."""
+    draw = np.random.default_rng(seed)
+    return draw.normal(size=shape).astype("float32")
+
+
+def count(network):
+    """Counts learned numbers."""
+    return sum(int(np.prod(w.shape)) for w in network.trainable_weights)
+
+
 class Reader:
     """Hands a network's weights out layer by layer, in the order of a kind.
 

@@ -190,6 +190,8 @@ class SampleTest(parameterized.TestCase, tf.test.TestCase):
         (["--caption=a", "--caption=  "], "--caption=' ' is empty"),
         (["--captions_file=none.txt"], "No such file.*none.txt"),
         (["--caption=a", "--seed=x"], "--seed=x"),
+        (["--caption=\udcff\udcfe"], r"is not UTF-8 \(byte 0 is 0xff\)"),
+        (["--caption=\ud800"], "half a Unicode character"),
         (["--caption=a", "--count=0"], "--count=0"),
         (["--caption=a", f"--seed={10**20}"], f"--seed={10**20}"),
         (["--caption=a", "--seed=-1"], "--seed=-1"),

@@ -1,5 +1,6 @@
 """Examines recipes.train from its flags to its run directory."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -133,6 +134,7 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
                 "checkpoints",
                 "config.json",
                 "curves.png",
+                "data.json",
                 "film.gif",
                 "metrics.jsonl",
                 "samples",
@@ -163,9 +165,10 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         straight = self.straight("gan_cls_openmoji", "mixed_bfloat16")
         self.assertRegex(
             (straight / "printed.txt").read_text(),
-            r"^GANINTCLS \(discriminator 4,949 parameters, generator 20,686 "
-            r"parameters\) on 512 pictures of shapes/train at 16 px; 4 moves "
-            r"of 8 pictures in mixed_bfloat16; run directory .*bfloat16\n",
+            r"^GANINTCLS \(trainable parameters: discriminator 4,637, "
+            r"generator 20,626\) on 512 pictures of shapes/train at 16 px; "
+            r"4 moves of 8 pictures in mixed_bfloat16; run directory "
+            r".*bfloat16\n",
         )
 
     def test_full_disk_names_the_last_good_checkpoint(self):
@@ -377,6 +380,37 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
     def test_run_of_another_config_is_left_alone(self, word, sentence):
         runs.make(self.workdir)
         self.assertRegex(self.refused(f"--config.{word}"), sentence)
+
+    def goes_on(self, *more):
+        code, _, complained = command.run("train", *words(self.workdir, *more))
+        self.assertEqual((code, complained), (0, ""))
+
+    def test_run_goes_on_with_a_changed_config_only_when_told(self):
+        runs.make(self.workdir)
+        more = ("--config.train.moves=6", "--config.loss_weights.fool=0.5")
+        change = "config.loss_weights.fool = None; now it is 0.5"
+        complaint = self.refused(*more)
+        self.assertIn(change, complaint)
+        self.assertIn("--accept_changes", complaint)
+        self.goes_on(*more, "--accept_changes")
+        (row,) = (self.workdir / "changes.jsonl").read_text().splitlines()
+        self.assertEqual(json.loads(row), {"move": 4, "changes": [change]})
+        config = trained.read_config(self.workdir)
+        self.assertEqual(config.loss_weights.fool, 0.5)
+        self.assertLen(arrays(self.workdir, 6), len(arrays(self.workdir, 4)))
+
+    def test_run_goes_on_with_other_data_only_when_told(self):
+        runs.make(self.workdir)
+        self.goes_on("--config.train.moves=6")
+        path = self.workdir / "data.json"
+        kept = json.loads(path.read_text())
+        digest = kept["digest of the training pictures"]
+        path.write_text(path.read_text().replace(digest, "0" * 64))
+        complaint = self.refused("--config.train.moves=8")
+        self.assertIn("digest of the training pictures = 0000", complaint)
+        self.assertIn(f"now it is {digest}", complaint)
+        self.goes_on("--config.train.moves=8", "--accept_changes")
+        self.assertEqual(json.loads(path.read_text()), kept)
 
     def test_damaged_config_is_named(self):
         self.workdir.mkdir()

@@ -1,5 +1,6 @@
 """Examines how runs and presets are opened."""
 
+import json
 import shutil
 from unittest import mock
 
@@ -47,6 +48,32 @@ class TrainedTest(tf.test.TestCase):
                 ValueError, "config.json can't be read"
             ):
                 trained.read_config(self.folder)
+
+    def test_config_of_other_kinds_is_named(self):
+        whole = json.loads(runs.smoke().to_json())
+        for section, value, told in (
+            ("train", 3, "train is 3, no section"),
+            ("train", {**whole["train"], "seed": "x"}, "train.seed is 'x', no"),
+            ("networks", {"generator": 3}, "networks.discriminator is missing"),
+            ("text", "minilm", "text is 'minilm', no section"),
+            ("samples", {"captions": 3}, "samples.captions is 3, no tuple"),
+        ):
+            text = json.dumps({**whole, section: value})
+            (self.folder / "config.json").write_text(text)
+            with self.assertRaisesRegex(
+                ValueError, rf"config.json can't be read \({told}"
+            ):
+                trained.read_config(self.folder)
+        (self.folder / "config.json").write_text('{"train": 3}')
+        with self.assertRaisesRegex(ValueError, "config.json can't be read"):
+            trained.read_config(self.folder)
+
+    def test_config_of_an_old_run_is_read(self):
+        kept = json.loads(runs.smoke().to_json())
+        del kept["text"]["source"], kept["data"]["path"]
+        (self.folder / "config.json").write_text(json.dumps(kept))
+        found = trained.read_config(self.folder)
+        self.assertEqual(found.to_dict(), kept)
 
     def test_run_without_checkpoint_is_told_how_to_train(self):
         runs.make(self.folder)

@@ -107,11 +107,11 @@ class ConvertTest(tf.test.TestCase):
         command += ["--family=minilm/text", f"--source={self.source}"]
         command += [f"--out={self.out}"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("extra: unknown", done.stdout)
         for key in self.arrays:
             self.assertIn(f"  {key} -> ", done.stdout)
-        self.assertIn("Nothing was loaded.", done.stderr)
+        self.assertRegex(done.stderr, "(?m)^Error: .*Nothing was loaded")
         self.assertNotIn("Traceback", done.stderr)
 
 

@@ -421,9 +421,10 @@ class WholeWayTest(FolderTest):
 
     def test_mistake_is_one_sentence(self):
         done = self.prepare("--pictures=/no/such", f"--out={self.out}")
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertEqual(
-            done.stderr.splitlines()[-1], "--pictures=/no/such is no folder."
+            done.stderr.splitlines()[-1],
+            "Error: --pictures=/no/such is no folder.",
         )
         self.assertNotIn("Traceback", done.stderr)
 

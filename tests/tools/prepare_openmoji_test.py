@@ -358,8 +358,10 @@ class CommandTest(Harness):
     def test_bad_source_ends_in_a_sentence_and_writes_nothing(self):
         out = self.folder / "set.npz"
         done = self.command(f"--source={self.folder}", f"--out={out}")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("holds no data/openmoji.csv", done.stderr)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(
+            done.stderr, "(?m)^Error: .*holds no data/openmoji.csv"
+        )
         self.assertNotIn("Traceback", done.stderr)
         self.assertFalse(out.exists())
 

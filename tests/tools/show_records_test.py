@@ -2,6 +2,8 @@
 
 import io
 import pathlib
+import subprocess
+import sys
 import tempfile
 
 import tensorflow as tf
@@ -59,6 +61,18 @@ class ShowRecordsTest(tf.test.TestCase):
         for label in read.labels[:4]:
             name = read.class_names[label].split()[0]
             self.assertIn(shapes.COLOURS[name], colours)
+
+    def test_mistake_is_one_sentence(self):
+        done = subprocess.run(
+            [sys.executable, "-m", "tools.show_records", "--records=x*"],
+            cwd=pathlib.Path(tool.__file__).parents[1],
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(done.returncode, 2)
+        self.assertStartsWith(
+            done.stderr.splitlines()[-1], "Error: No record file is called x*"
+        )
 
 
 if __name__ == "__main__":
