@@ -45,6 +45,10 @@ def main(_):
     names, shared = _SYSTEMS.value, _CONFIG.value
     workdir = pathlib.Path(_WORKDIR.value)
     configs = {name: variant(shared, name) for name in names}
+    if not shared.samples.captions:
+        raise ValueError(
+            "The sheet has a column a caption, and config.samples has none."
+        )
     if not configs:
         raise ValueError("Name at least one system with --systems.")
     for name, config in configs.items():

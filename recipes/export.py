@@ -37,10 +37,13 @@ def main(_):
         found = trained.run(messages.folder(flag, name))
     out = pathlib.Path(_OUT.value or pathlib.Path(name, "saved_model"))
     serving.export(found.painter, out, found.card)
-    caption = shlex.quote(found.config.samples.captions[0])
+    asked = "--count=8"
+    if found.painter.text_names:
+        caption = shlex.quote(found.config.samples.captions[0])
+        asked = f"--caption={caption}"
     print(f"""The SavedModel lies in {out}. Draw with it:
 
-  python -m recipes.sample --saved_model={out} --caption={caption}
+  python -m recipes.sample --saved_model={out} {asked}
 
 See what it takes and gives:
 

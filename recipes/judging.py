@@ -121,13 +121,17 @@ def judge(found: trained.Trained, *, seeds=3, most=None, beside=True):
     _stage("captions, and features of the training pictures")
     bench = _judge(config, parts, reader)
     captions = [str(row[0]) for row in test.captions]
-    own = wiring.sentences(test, reader)[:, 0]
+    own = wiring.sentences(test, reader)
+    is_read = own is not None
+    own = own[:, 0] if is_read else None
 
     def measure(name, painter, moves):
         _stage(name)
         about = _about(config, painter, moves)
         streams = {seed: draw(painter, captions, seed) for seed in range(seeds)}
         yield from bench.pictures(name, streams, own, **about)
+        if not is_read:
+            return
         yield from bench.prompts(
             name,
             _generate(painter),
@@ -151,7 +155,7 @@ def judge(found: trained.Trained, *, seeds=3, most=None, beside=True):
     yield from measure(_TRAINED, found.painter, found.card["moves"])
     if beside:
         yield from measure_still(_REAL, test.images)
-        if not is_own:
+        if is_read and not is_own:
             yield from _real_colours(bench, train, test)
 
 
@@ -248,17 +252,18 @@ def _digests(parts):
 
 def _judge(config, parts, reader):
     train, _ = parts
+    read = wiring.sentences(train, reader)
     protocol = {
         "data": config.data.name,
         "data_digest": _digests(parts),
         "image_size": config.data.image_size,
         "reference": "train",
         "split": "test",
-        "captions": "each test picture's first",
+        "captions": "none" if read is None else "each test picture's first",
     }
     return evaluator.Judge(
         features.in_batches(train.images),
-        wiring.sentences(train, reader).mean(axis=1),
+        None if read is None else read.mean(axis=1),
         weights.pretrained.lite0(),
         reader,
         protocol,

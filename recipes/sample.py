@@ -9,6 +9,8 @@ Three pictures for each line of a file, on one sheet, from a run of your own:
     python -m recipes.sample --workdir=runs/mine --captions_file=lines.txt \
         --count=3 --out=sheet.png
 
+A model that reads no text takes --count and --seed alone.
+
 The model comes from one of --preset, --workdir and --saved_model. The same
 caption with the same seed always gives the same picture.
 """
@@ -75,7 +77,7 @@ def main(_):
     captions = read_captions(_CAPTION.value, _CAPTIONS_FILE.value)
     check_flags(len(captions))
     painter = open_painter()
-    getattr(painter, "text_encoder", painter).check(captions)
+    captions = check_captions(captions, painter)
     seed, bound = _SEED.value, _TRUNCATION.value
     columns = _CAPTION_STEPS.value or _NOISE_STEPS.value
     if _CAPTION_STEPS.value:
@@ -84,7 +86,8 @@ def main(_):
             painter, captions, columns, seed, bound
         )
     elif _NOISE_STEPS.value:
-        ends = [f"{captions[0]}, seed {seed}", f"seed {seed + 1}"]
+        first = f"{captions[0]}, seed {seed}".removeprefix(", ")
+        ends = [first, f"seed {seed + 1}"]
         names = _ends(ends, columns)
         drawn = drawing.between_noises(
             painter, captions[0], columns, seed, bound
@@ -94,6 +97,9 @@ def main(_):
         columns = count if count > 1 else min(len(captions), 6)
         names = [text for text in captions for _ in range(count)]
         seeds = list(range(seed, seed + count)) * len(captions)
+        if not painter.text_names:
+            columns = min(count, 8)
+            names = [f"seed {each}" for each in seeds]
         drawn = drawing.paint(painter, names, seeds, bound)
     if _EACH.value:
         drawing.write_each(_EACH.value, drawn, names)
@@ -110,10 +116,10 @@ def read_captions(given, path):
         path: a file with a caption a line, or None. Blank lines are skipped.
 
     Returns:
-        List of str, at least one.
+        List of str.
 
     Raises:
-        ValueError: if there is none, or one is empty or not UTF-8.
+        ValueError: if one is empty or not UTF-8.
         OSError: if the file can't be read.
     """
     read = [texts.clean(x, f"--caption={x!r}") for x in given]
@@ -121,12 +127,37 @@ def read_captions(given, path):
     for number, line in enumerate(lines, 1):
         if line.strip():
             read.append(texts.clean(line, f"Line {number} of {path}"))
-    if not read:
+    return read
+
+
+def check_captions(captions, painter):
+    """Refuses captions that don't fit the model.
+
+    Args:
+        captions: list of str.
+        painter: `networks.Painter` or `serving.Served`.
+
+    Returns:
+        The captions; one empty string for a model that reads none.
+
+    Raises:
+        ValueError: if there is none, or one can't be read, or any came for a
+            model that reads none.
+    """
+    if not painter.text_names:
+        if captions or _CAPTION_STEPS.value:
+            raise ValueError(
+                "This model draws from noise alone: give --count and --seed, "
+                "no captions."
+            )
+        return [""]
+    if not captions:
         raise ValueError(
             'Say what to draw: --caption="a red heart", or --captions_file='
             "FILE with a caption a line."
         )
-    return read
+    getattr(painter, "text_encoder", painter).check(captions)
+    return captions
 
 
 def check_flags(count):
@@ -150,7 +181,8 @@ def check_flags(count):
         ("interpolate_captions", _CAPTION_STEPS.value, 2),
         ("interpolate_noise", _NOISE_STEPS.value, 1),
     ):
-        if steps and (count != wanted or _COUNT.value > 1):
+        # None at all may be right for a model that reads none.
+        if steps and (count not in (0, wanted) or _COUNT.value > 1):
             raise ValueError(
                 f"--{flag} takes {wanted} caption(s) and no --count; "
                 f"{count} caption(s) came."

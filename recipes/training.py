@@ -51,9 +51,12 @@ def train(config, workdir, *, accept_changes=False):
     changes = config_changes(config, workdir) + changes
     encoder.check(list(config.samples.captions))
     system = wiring.system(config, encoder)
+    _check_colours(pictures, system)
     start = callbacks.restore(system, workdir / "checkpoints")
     announce(config, workdir, system, pictures, start)
-    batches = wiring.dataset(config, pictures, encoder, start)
+    batches = wiring.dataset(
+        config, pictures, encoder, start, system.batches_per_move
+    )
     if changes:
         row = {"move": start, "changes": changes}
         files.append_line(workdir / "changes.jsonl", json.dumps(row))
@@ -123,7 +126,7 @@ def check(config, workdir: pathlib.Path, *, accept_changes=False):
             the first key that differs, or is a file, or something else lies
             where the run writes, or a count is wrong.
     """
-    _check_counts(config.train, config.samples)
+    _check_counts(config.train, config.samples, config.text.encoder != "none")
     for place in (workdir, *workdir.parents):
         if place.exists() and not place.is_dir():
             raise ValueError(f"--workdir={workdir}: {place} is a file.")
@@ -131,7 +134,7 @@ def check(config, workdir: pathlib.Path, *, accept_changes=False):
     _refuse(config_changes(config, workdir), workdir, accept_changes)
 
 
-def _check_counts(train, samples):
+def _check_counts(train, samples, is_read):
     moves, length = train.moves, train.moves_per_epoch
     if length < 1 or moves < 1 or moves % length:
         raise ValueError(
@@ -140,11 +143,23 @@ def _check_counts(train, samples):
             "second."
         )
     counts = (len(samples.captions), samples.noises, samples.every)
-    if min(counts) < 1:
+    if min(counts if is_read else counts[1:]) < 1:
         raise ValueError(
             "config.samples has {} captions, noises {} and every {}; allowed: "
             "1 and more of each.".format(*counts)
         )
+
+
+def _check_colours(pictures, system):
+    """Refuses networks that can't draw what the data hold."""
+    for player, inside in (("generator", "output"), ("discriminator", "input")):
+        held = getattr(system.players[player], inside)["image"].shape[-1]
+        if held != pictures.channels:
+            raise ValueError(
+                f"Pictures of {pictures.name} have {pictures.channels} "
+                f"colour(s), those of the {player} {held}: set "
+                f"config.networks.{player}.channels, if it takes that."
+            )
 
 
 def _check_kinds(workdir):

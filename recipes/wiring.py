@@ -97,6 +97,28 @@ class Letters:
             data.captions.check(caption)
 
 
+class Nobody:
+    """Stands for the reader of captions where none are read."""
+
+    name = digest = "none"
+    dim = None
+
+    def check(self, captions):
+        """Refuses captions, which would change nothing.
+
+        Args:
+            captions: list of str.
+
+        Raises:
+            ValueError: if there are any.
+        """
+        if captions:
+            raise ValueError(
+                f"The caption {captions[0]!r} came, but this model draws from "
+                "noise alone (config.text.encoder is 'none')."
+            )
+
+
 def text_encoder(config):
     """Opens the reader of captions.
 
@@ -105,7 +127,7 @@ def text_encoder(config):
 
     Returns:
         callable, (N,) strings -> {"sentence": (N, C), ...}, with `dim` and
-        `digest`.
+        `digest`; or `Nobody`, whose dim is None.
 
     Raises:
         ValueError: if the encoder is unknown, its weights are missing, or
@@ -119,6 +141,7 @@ def text_encoder(config):
         "minilm": lambda: weights.pretrained.minilm(
             source, max_words=section.max_words, length=section.length
         ),
+        "none": Nobody,
     }
     encoder = choose("config.text.encoder", section.encoder, encoders)
     if section.encoder == "hub" and not source:
@@ -126,15 +149,15 @@ def text_encoder(config):
             "config.text.encoder is 'hub', which needs config.text.source: a "
             "TF-Hub handle, or the folder of a SavedModel."
         )
-    if section.encoder == "letters" and source:
+    if section.encoder in ("letters", "none") and source:
         raise ValueError(
-            f"config.text.source is {source!r}, but 'letters' reads without "
-            "one."
+            f"config.text.source is {source!r}, but {section.encoder!r} reads "
+            "without one."
         )
     return encoder()
 
 
-def sentences(pictures, encoder) -> np.ndarray:
+def sentences(pictures, encoder) -> np.ndarray | None:
     """Reads each caption once; kept by content between runs.
 
     Args:
@@ -142,14 +165,18 @@ def sentences(pictures, encoder) -> np.ndarray:
         encoder: what `text_encoder` gave.
 
     Returns:
-        (N, K, C) float32.
+        (N, K, C) float32; None if nobody reads.
     """
+    if encoder.dim is None:
+        return None
     return text_room.embed(
         encoder, pictures.captions, cache_dir(), progress=True
     )
 
 
-def dataset(config, pictures, encoder, start_move: int = 0) -> tf.data.Dataset:
+def dataset(
+    config, pictures, encoder, start_move: int = 0, batches_per_move: int = 1
+) -> tf.data.Dataset:
     """Streams training batches from the move where the run stands.
 
     Args:
@@ -158,6 +185,8 @@ def dataset(config, pictures, encoder, start_move: int = 0) -> tf.data.Dataset:
         encoder: what `text_encoder` gave; each caption is read once and
             kept by content.
         start_move: int. Moves already made.
+        batches_per_move: int. How many times config.train.batch_size rows a
+            batch holds: the system's own number.
 
     Returns:
         Endless dataset of batches.
@@ -167,7 +196,7 @@ def dataset(config, pictures, encoder, start_move: int = 0) -> tf.data.Dataset:
     """
     return pipeline.batches(
         pictures,
-        batch_size=config.train.batch_size,
+        batch_size=config.train.batch_size * batches_per_move,
         image_size=config.data.image_size,
         seed=config.train.seed,
         sentences=sentences(pictures, encoder),
@@ -247,9 +276,15 @@ def _network(config, player, encoder):
                 f"config.networks.{player}.{key} is {value}; allowed: 1 and "
                 "more."
             )
-    return build(
-        image_size=config.data.image_size, text_dim=encoder.dim, **section
-    )
+    if "text_dim" in _takes(build):
+        if encoder.dim is None:
+            raise ValueError(
+                f"config.networks.{player}.name is "
+                f"{config.networks[player].name!r}, which reads text, but "
+                "config.text.encoder is 'none'."
+            )
+        section["text_dim"] = encoder.dim
+    return build(image_size=config.data.image_size, **section)
 
 
 def systems_by_name() -> dict:
@@ -263,9 +298,16 @@ def systems_by_name() -> dict:
 
 def _system(config, players, encoder):
     kind, section = _chosen("config.system", config.system, systems_by_name())
+    game = _game(config.game)
+    if game is not None:
+        if "game" not in _takes(kind):
+            raise ValueError(
+                f"config.game.name is {config.game.name!r}, but "
+                f"{kind.__name__} has a game of its own."
+            )
+        section["game"] = game
     return kind(
         players,
-        game=_game(config.game),
         loss_weights=given(config.loss_weights),
         seed=config.train.seed,
         text_encoder=encoder,
@@ -289,18 +331,22 @@ def optimizer(section, player: str) -> keras.optimizers.Optimizer:
         player: whose it is, for messages.
 
     Returns:
-        `keras.optimizers.Adam`, its rate halved in steps if asked.
+        `keras.optimizers.Adam` or `RMSprop`, its rate halved in steps if
+        asked.
 
     Raises:
         ValueError: if it is unknown.
     """
     what = f"config.optimizers.{player}.name"
-    kind = choose(what, section.name, {"Adam": keras.optimizers.Adam})
+    kinds = {"Adam": keras.optimizers.Adam, "RMSprop": keras.optimizers.RMSprop}
+    kind = choose(what, section.name, kinds)
     rate = section.learning_rate
     if section.halve_every:
         rate = keras.optimizers.schedules.ExponentialDecay(
             rate, section.halve_every, 0.5, staircase=True
         )
+    if section.name == "RMSprop":
+        return kind(rate, rho=section.beta_2, epsilon=section.epsilon)
     return kind(
         rate,
         beta_1=section.beta_1,

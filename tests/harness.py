@@ -4,8 +4,10 @@ Nothing here imports the library, so every room's tests may use it.
 """
 
 import functools
+import gzip
 import math
 import os
+import struct
 import sys
 
 import keras
@@ -165,6 +167,33 @@ def toy_batches(moves, **kwargs):
     batches = [toy_batch(seed=move, **kwargs) for move in range(moves)]
     together = {k: np.stack([b[k] for b in batches]) for k in batches[0]}
     return tf.data.Dataset.from_tensor_slices(together)
+
+
+def write_fashion_mnist(folder, prefix, count, squeeze=True, labels=None):
+    """Writes a part of Fashion-MNIST with drawn pictures, as it is handed out.
+
+    Args:
+        folder: `pathlib.Path`.
+        prefix: "train" or "t10k".
+        count: int. How many pictures.
+        squeeze: bool. Whether the files are gzipped.
+        labels: uint8 array; None means 0, 1, ... and again.
+
+    Returns:
+        The (N, 28, 28) pictures and (M,) labels.
+    """
+    draw = np.random.default_rng(count)
+    images = draw.integers(0, 256, (count, 28, 28)).astype(np.uint8)
+    if labels is None:
+        labels = np.arange(count, dtype=np.uint8) % 10
+    for name, table in (("images-idx3", images), ("labels-idx1", labels)):
+        head = bytes([0, 0, 8, table.ndim])
+        head += struct.pack(f">{table.ndim}I", *table.shape)
+        data, path = head + table.tobytes(), f"{prefix}-{name}-ubyte"
+        if squeeze:
+            data, path = gzip.compress(data), f"{path}.gz"
+        (folder / path).write_bytes(data)
+    return images, labels
 
 
 def toy_reader(strings):

@@ -17,7 +17,8 @@ class Journal(keras.callbacks.Callback):
     Args:
         lines: str or path: a JSONL file, one line an epoch: "move",
             "start" (the move where this call of `fit` began), "seconds"
-            (since then), "terms" (unweighted means).
+            (since then), "terms" (unweighted means), "losses" (the weighted
+            sum of each player's terms, which it minimises).
         curves: str or path of the loss-curve PNG.
         writer: `tf.summary` writer that gets the scalars too, or None.
     """
@@ -47,12 +48,15 @@ class Journal(keras.callbacks.Callback):
             "start": self._start,
             "seconds": round(time.monotonic() - self._began, 1),
             "terms": terms,
+            "losses": self.model.losses_of(terms),
         }
         files.append_line(self.lines, json.dumps(row))
         if self.writer:
             with self.writer.as_default(move):
                 for name, value in terms.items():
                     tf.summary.scalar(name, value)
+                for player, value in row["losses"].items():
+                    tf.summary.scalar(f"losses/{player}", value)
 
     def on_train_end(self, logs=None):
         if self.writer:
@@ -106,10 +110,20 @@ def minutes(rows) -> float:
 
 
 def _draw(rows):
-    moves = [row["move"] for row in rows]
-    series = {
-        term: (moves, [row["terms"].get(term, float("nan")) for row in rows])
-        for term in rows[-1]["terms"]
-    }
-    title = "The losses while training, each before its weight"
-    return sheets.curves(series, title=title, y_label="mean of an epoch")
+    def series(kind, label="{}"):
+        lines = [row.get(kind, {}) for row in rows]  # Runs of old lack some.
+        return {
+            label.format(name): (
+                [row["move"] for row in rows],
+                [line.get(name, float("nan")) for line in lines],
+            )
+            for name in lines[-1]
+        }
+
+    return sheets.curves(
+        series("terms"),
+        title="The losses while training: each player's, and their terms "
+        "before weights",
+        y_label="mean of an epoch",
+        totals=series("losses", "all of the {}"),
+    )

@@ -16,12 +16,14 @@ class SampleGrid(keras.callbacks.Callback):
     """Draws a sheet of samples before the first move and after epochs.
 
     Each sheet is `folder/move_00000000.png`; at the end all of them are bound
-    into a film. Captions down the sheet's columns, noises down its rows.
+    into a film. Captions down the sheet's columns, noises down its rows;
+    without captions, all noises in rows of eight.
 
     Args:
         folder: str or path for the sheets.
         film: str or path of the film (GIF).
-        captions: list of strings, one a column, at least one.
+        captions: list of strings, one a column; none for a generator that
+            reads no text.
         noises: int > 0. Rows: how many noises for each caption.
         every: int > 0. Epochs between sheets; the last is always drawn.
         writer: `tf.summary` writer that gets the sheets too, or None.
@@ -63,16 +65,17 @@ class SampleGrid(keras.callbacks.Callback):
         return self.folder / f"move_{int(self.model.moves.numpy()):08d}.png"
 
     def _draw(self):
-        count = len(self.captions)
+        asked = self.captions or [""]
+        count = len(asked)
         seeds = np.repeat(np.arange(self.noises), count)
         pictures = images.to_uint8(
-            self.model.generate(self.captions * self.noises, seeds)
+            self.model.generate(asked * self.noises, seeds)
         ).numpy()
-        words = [""] * (count * (self.noises - 1)) + self.captions
+        words = [""] * (count * (self.noises - 1)) + asked
         sheet = sheets.captioned_grid(
             pictures,
             words,
-            count,
+            count if self.captions else min(self.noises, 8),
             title=f"move {int(self.model.moves.numpy()):,}",
             scale=max(1, 128 // pictures.shape[1]),
         )

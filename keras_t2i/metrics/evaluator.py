@@ -33,11 +33,12 @@ class Judge:
 
     Args:
         reference: yields (B, H, W, 3) uint8, the training pictures; read once.
-        sentences: (N, D) float. Mean sentence vector of each one's captions.
+        sentences: (N, D) float. Mean sentence vector of each one's captions;
+            None if nobody reads them, which leaves R-precision out.
         extractor: network of `features.extract`, which also has the strings
             `name` (Python identifier), `digest` and `resize`.
         text_encoder: what made all sentence vectors; has the strings `name`
-            and `digest`.
+            and `digest`. None without.
         protocol: facts that every card repeats: data set, splits, digests.
         cache: folder of `features.extract` for the training pictures.
     """
@@ -45,7 +46,7 @@ class Judge:
     def __init__(
         self,
         reference: Iterable,
-        sentences: np.ndarray,
+        sentences: np.ndarray | None,
         extractor: Callable,
         text_encoder,
         protocol: Mapping,
@@ -53,7 +54,9 @@ class Judge:
     ):
         self.extractor = extractor
         self.reference = features.extract(reference, extractor, cache)["pooled"]
-        self.bridge = r_precision.ridge(self.reference, sentences)
+        self.bridge = None
+        if sentences is not None:
+            self.bridge = r_precision.ridge(self.reference, sentences)
         self._text_encoder = text_encoder
         self._protocol = {
             **protocol,
@@ -69,7 +72,7 @@ class Judge:
         self,
         candidate: str,
         streams: Mapping[int, Iterable],
-        texts: np.ndarray,
+        texts: np.ndarray | None,
         **about,
     ) -> Iterator[dict]:
         """Measures pictures of given texts: FID, KID, IS and R-precision.
@@ -78,32 +81,35 @@ class Judge:
             candidate: what the pictures are, a row's name in the table.
             streams: seed of the noise -> batches (B, H, W, 3) uint8, N
                 pictures in all, read once. One entry for pictures without.
-            texts: (N, D) float. Sentence vector of each picture's caption.
+            texts: (N, D) float. Sentence vector of each picture's caption;
+                None leaves R-precision out.
             **about: what else the card shall say: generator, moves.
 
         Yields:
-            Four rows.
+            Four rows, three without texts.
 
         Raises:
-            ValueError: if there are not as many pictures as texts.
+            ValueError: if there are not as many pictures as texts, or not as
+                many in each stream.
         """
         vectors = [
             features.extract(batches, self.extractor)
             for batches in streams.values()
         ]
-        for found in vectors:
-            if len(found["pooled"]) != len(texts):
-                raise ValueError(
-                    f"{candidate!r} has {len(found['pooled'])} pictures for "
-                    f"{len(texts)} texts; each needs one."
-                )
         pooled = [found["pooled"] for found in vectors]
+        count = len(pooled[0] if texts is None else texts)
+        for found in pooled:
+            if len(found) != count:
+                raise ValueError(
+                    f"{candidate!r} has {len(found)} pictures for {count} "
+                    "texts; each needs one."
+                )
         card = {
             **about,
             "seeds": list(streams),
             "counts": {
                 "reference": len(self.reference),
-                "candidate": len(texts),
+                "candidate": count,
             },
         }
         network = self.extractor.name
@@ -125,7 +131,8 @@ class Judge:
             [tfgan.inception_score(found["logits"]) for found in vectors],
             card,
         )
-        yield self._r_precision(candidate, pooled, texts, card)
+        if texts is not None:
+            yield self._r_precision(candidate, pooled, texts, card)
 
     def prompts(
         self,

@@ -25,7 +25,8 @@ def extract(
     second run asks the network nothing and a broken one continues.
 
     Args:
-        batches: yields (B, H, W, 3) uint8; read once.
+        batches: yields (B, H, W, 3) uint8, or (B, H, W, 1) for grey, which
+            is shown in three equal colours; read once.
         extractor: callable on (B, H, W, 3) float32 in [-1, 1]; answers a dict
             that holds the names in `KEPT`, each (B, C). For a cache it
             must have an attribute `digest`, a string that names its weights.
@@ -69,9 +70,13 @@ def in_batches(pictures: np.ndarray, size: int = 32) -> Iterator[np.ndarray]:
 
 def _one_batch(batch, extractor, cache) -> dict[str, np.ndarray]:
     batch = np.asarray(batch)
-    if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[-1] != 3:
+    if (
+        batch.dtype != np.uint8
+        or batch.ndim != 4
+        or batch.shape[-1] not in (1, 3)
+    ):
         raise ValueError(
-            "Pictures must be (B, H, W, 3) uint8; these are "
+            "Pictures must be (B, H, W, 3) or (B, H, W, 1) uint8; these are "
             f"{batch.shape} {batch.dtype}."
         )
     if cache is None:
@@ -88,7 +93,7 @@ def _one_batch(batch, extractor, cache) -> dict[str, np.ndarray]:
 
 
 def _ask(batch, extractor) -> dict[str, np.ndarray]:
-    answer = extractor(images.to_float(batch))
+    answer = extractor(images.to_float(images.in_colour(batch)))
     lacking = sorted(set(KEPT) - set(answer))
     if lacking:
         raise KeyError(

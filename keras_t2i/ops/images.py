@@ -33,6 +33,19 @@ def to_uint8(images):
     return tf.cast(tf.round(tf.clip_by_value(scaled, 0.0, 255.0)), tf.uint8)
 
 
+def in_colour(images):
+    """Shows grey pictures as coloured ones: all three colours alike.
+
+    Args:
+        images: (..., H, W, 1) or (..., H, W, 3) array.
+
+    Returns:
+        (..., H, W, 3) array.
+    """
+    images = np.asarray(images)
+    return images.repeat(3, -1) if images.shape[-1] == 1 else images
+
+
 def grid(images, columns: int, gap: int = 2) -> np.ndarray:
     """Lays pictures out in rows on white.
 

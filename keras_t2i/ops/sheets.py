@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from keras_t2i.ops import images as pixels
+
 _INK, _PAPER = (20, 20, 20), (255, 255, 255)
 
 
@@ -24,7 +26,7 @@ def captioned_grid(
     """Draws pictures in rows, each with its words beneath.
 
     Args:
-        images: (N, H, W, 3) uint8.
+        images: (N, H, W, 3) uint8, or (N, H, W, 1) for grey.
         captions: N strings; long ones are wrapped, never cut.
         columns: pictures a row.
         title: a line above the sheet; none if empty.
@@ -80,6 +82,7 @@ def curves(
     title: str = "",
     x_label: str = "move",
     y_label: str = "loss",
+    totals: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
 ) -> bytes:
     """Plots named curves into one picture.
 
@@ -91,6 +94,7 @@ def curves(
         title: a line above the plot.
         x_label: what x counts.
         y_label: what y measures.
+        totals: curves with a panel of their own at the top, as `series`.
 
     Returns:
         The plot as PNG bytes.
@@ -99,6 +103,9 @@ def curves(
     from matplotlib.figure import Figure
 
     panels = _panels(series)
+    if totals:
+        panels.insert(0, list(totals))
+        series = {**series, **totals}
     height = 2.1 + 2.4 * len(panels)
     figure = Figure(figsize=(8, height), dpi=110, layout="constrained")
     backend_agg.FigureCanvasAgg(figure)
@@ -144,7 +151,7 @@ def _png(image) -> bytes:
 def _sheet(images, captions, columns, title, scale, text_size):
     from PIL import Image, ImageDraw, ImageFont
 
-    images = np.asarray(images)
+    images = pixels.in_colour(images)
     if len(images) != len(captions):
         raise ValueError(
             f"{len(images)} pictures came with {len(captions)} captions; "

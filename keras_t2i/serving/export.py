@@ -31,6 +31,9 @@ def export(
       text, such as "sentence" (B, C) float32;
     - `from_embeddings`: that and "noise" (B, Z) float32 -> "image".
 
+    A generator that reads no text has no `encode`, and `serving_default` takes
+    "seed" alone.
+
     Programs that load the folder import `tensorflow` and, where the encoder
     uses its operations, `tensorflow_text`. One unknown operation makes a whole
     SavedModel unreadable, and `saved_model_cli run` can't import
@@ -42,7 +45,8 @@ def export(
     and renamed.
 
     Args:
-        painter: `networks.Painter` or its like, with a text encoder.
+        painter: `networks.Painter` or its like, with a text encoder if the
+            generator reads text.
         path: the folder. A SavedModel that lies there is replaced.
         card: what to remember about the model, fit for JSON; kept in
             `assets.extra/card.json` with the sizes and the library's version.
@@ -55,7 +59,7 @@ def export(
             else than a SavedModel.
         OSError: if it can't be written; what was there is unchanged.
     """
-    if painter.text_encoder is None:
+    if painter.text_names and painter.text_encoder is None:
         raise ValueError(
             "A painter is exported with the text_encoder that reads for it; "
             "this one has none."
@@ -66,8 +70,9 @@ def export(
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         beside.mkdir(parents=True)
-        wordless, words = _Wordless(painter), _Words(painter)
-        _save(words, beside)
+        wordless = _Wordless(painter)
+        kind = _Words if painter.text_names else _Seeds
+        _save(kind(painter), beside)
         _save(wordless, beside / WORDLESS)
         (beside / CARD).parent.mkdir(exist_ok=True)
         (beside / CARD).write_text(text, encoding="utf-8")
@@ -106,6 +111,23 @@ class _Wordless(tf.Module):
         with tf.control_dependencies(_asserts(checks)):
             picture = self._painter.draw(text, tf.identity(noise))
         return {"image": images.to_uint8(picture)}
+
+
+class _Seeds(_Wordless):
+    """Draws from seeds alone."""
+
+    def signatures(self):
+        seed = tf.TensorSpec([None], tf.int64, "seed")
+        paint = tf.function(self._paint, autograph=False)
+        return {
+            "serving_default": paint.get_concrete_function(seed),
+            **super().signatures(),
+        }
+
+    def _paint(self, seed):
+        nothing = tf.fill(tf.shape(seed), "")
+        image = images.to_uint8(self._painter.generate(nothing, seed))
+        return {"image": image, "image_bytes": tf.io.encode_png(image)}
 
 
 class _Words(_Wordless):

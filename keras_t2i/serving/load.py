@@ -23,18 +23,22 @@ class Served:
         card: dict. "inputs" has the sizes of the generator's inputs, "image"
             the picture's.
         noise_dim: int. Length Z of the noise.
+        text_names: names of the generator's inputs other than the noise; none
+            if it reads no text.
     """
 
     def __init__(self, model, card: dict):
         self._model = model  # Its signatures die with it.
         self.card = card
         self.noise_dim = card["inputs"]["noise"][0]
+        self.text_names = sorted(set(card["inputs"]) - {"noise"})
 
     def generate(self, captions, seeds=0, bound: float | None = None):
         """Draws a picture for each caption.
 
         Args:
-            captions: list of N strings.
+            captions: list of N strings. A generator that reads no text takes
+                their number only.
             seeds: int, or N ints; one int is widened to seed, seed + 1, ...
             bound: float > 0 or None. Keeps the noise within so many
                 deviations: safer, less varied pictures.
@@ -58,9 +62,11 @@ class Served:
         if bound is not None:
             latent = noise.rows(seeds, None, self.noise_dim, bound)
             return self.draw(self.encode(captions), latent)
-        self.check(captions)
-        prompt = tf.constant(captions, tf.string, [len(captions)])
-        answer = self._call("serving_default", prompt=prompt, seed=seeds)
+        asked = {"seed": seeds}
+        if self.text_names:
+            self.check(captions)
+            asked["prompt"] = tf.constant(captions, tf.string, [len(captions)])
+        answer = self._call("serving_default", **asked)
         return answer["image"].numpy()
 
     def encode(self, captions):
@@ -75,6 +81,8 @@ class Served:
         Raises:
             ValueError: if a caption is empty, too long or not UTF-8.
         """
+        if not self.text_names:
+            return {}
         captions = list(captions)
         self.check(captions)
         prompt = tf.constant(captions, tf.string, [len(captions)])

@@ -82,6 +82,7 @@ class System(keras.Model):
         self.optimizers = {}
         self.micro_batches = 1
         self._micro_batch = None  # the number of the one at hand
+        self._owners = {}  # term -> player, learned from the first move
         self._compiled_parts = {}
         self.built = True  # else fit asks for call() under a strategy
 
@@ -199,6 +200,29 @@ class System(keras.Model):
             bool.
         """
         return self.loss_weights[term] != 0
+
+    @property
+    def batches_per_move(self):
+        """How many batches' rows a move takes: one."""
+        return 1
+
+    def losses_of(self, logs):
+        """Sums up what each player minimises.
+
+        Args:
+            logs: dict, term -> float, as a move's.
+
+        Returns:
+            dict, player -> float, the weighted sum of its terms; of those
+            that have moved in this process.
+        """
+        losses = {}
+        for term, value in logs.items():
+            if term in self._owners:
+                player = self._owners[term]
+                weighted = self.loss_weights[term] * float(value)
+                losses[player] = losses.get(player, 0.0) + weighted
+        return losses
 
     # The verbs.
 
@@ -414,6 +438,7 @@ class System(keras.Model):
             if player in self.optimizers:
                 loss = self.optimizers[player].scale_loss(loss)
         for term, value in named.items():
+            self._owners[term] = player
             self.trackers[term].update_state(value)
         if not self.is_moving:
             return []

@@ -28,7 +28,7 @@ class WGAN(System):
         critic_moves: int > 0. N_I, moves of the critic for each of the
             generator.
         clip: float > 0. Bound of every weight of the critic, those of batch
-            norm and of the text's projection included.
+            norm and of the text's projection included; None clips nothing.
         mismatch_weight: float >= 0. w; 0 plays without mismatched pairs.
         **kwargs: as for `System`.
 

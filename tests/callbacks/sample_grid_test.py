@@ -49,6 +49,13 @@ class SampleGridTest(tf.test.TestCase):
             painter.on_epoch_end(epoch)
         painter.on_train_end()
 
+    def test_without_captions_every_noise_is_a_picture_of_its_own(self):
+        self.play(0, 1, captions=[], noises=10)
+        captions, seeds = self.toy.asked[0]
+        self.assertEqual((captions, seeds), ([""] * 10, list(range(10))))
+        sheet = Image.open(self.folder / "move_00000000.png")
+        self.assertBetween(sheet.width, 8 * 128, 9 * 144)
+
     def moves(self):
         return [int(name[5:13]) for name in sorted(os.listdir(self.folder))]
 

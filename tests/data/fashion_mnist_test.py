@@ -1,8 +1,6 @@
 """Examines Fashion-MNIST on tiny files of its layout."""
 
-import gzip
 import pathlib
-import struct
 import tempfile
 from unittest import mock
 
@@ -12,23 +10,9 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i.data import batch, catalog, fashion_mnist, pipeline
+from tests import harness
 
 COUNTS = {"train": 12, "t10k": 5}
-
-
-def write(folder, prefix, count, squeeze=True, **other):
-    """Writes a part; returns its pictures and labels."""
-    draw = np.random.default_rng(count)
-    images = draw.integers(0, 256, (count, 28, 28)).astype(np.uint8)
-    labels = other.get("labels", np.arange(count, dtype=np.uint8) % 10)
-    for name, table in (("images-idx3", images), ("labels-idx1", labels)):
-        head = bytes([0, 0, 8, table.ndim])
-        head += struct.pack(f">{table.ndim}I", *table.shape)
-        data, path = head + table.tobytes(), f"{prefix}-{name}-ubyte"
-        if squeeze:
-            data, path = gzip.compress(data), f"{path}.gz"
-        (folder / path).write_bytes(data)
-    return images, labels
 
 
 class FashionMNISTTest(parameterized.TestCase, tf.test.TestCase):
@@ -41,7 +25,9 @@ class FashionMNISTTest(parameterized.TestCase, tf.test.TestCase):
 
     def write(self, squeeze=True):
         return {
-            prefix: write(self.folder, prefix, count, squeeze)
+            prefix: harness.write_fashion_mnist(
+                self.folder, prefix, count, squeeze
+            )
             for prefix, count in COUNTS.items()
         }
 
@@ -116,10 +102,14 @@ class FashionMNISTTest(parameterized.TestCase, tf.test.TestCase):
 
     def test_parts_of_other_files_are_refused(self):
         self.write()
-        write(self.folder, "t10k", 4, labels=np.arange(3, dtype=np.uint8))
+        harness.write_fashion_mnist(
+            self.folder, "t10k", 4, labels=np.arange(3, dtype=np.uint8)
+        )
         with self.assertRaisesRegex(ValueError, "test part in .* 3 labels and"):
             fashion_mnist.load("test", path=self.folder)
-        write(self.folder, "t10k", 2, labels=np.array([3, 10], np.uint8))
+        harness.write_fashion_mnist(
+            self.folder, "t10k", 2, labels=np.array([3, 10], np.uint8)
+        )
         with self.assertRaisesRegex(ValueError, "has label 10; allowed are 0"):
             fashion_mnist.load("test", path=self.folder)
 

@@ -136,6 +136,22 @@ class PicturesTest(tf.test.TestCase):
         with self.assertRaisesRegex(ValueError, "'few' has 23 .* 24 texts"):
             self.rows("few", self.images[:-1])
 
+    def test_without_texts_nothing_is_said_of_them(self):
+        images, _ = world(COUNT, 0)
+        plain = evaluator.Judge(batches(images), None, Network(), None, {})
+        streams = {0: batches(self.images), 1: batches(self.images[::-1])}
+        rows = list(plain.pictures("real", streams, None))
+        found = self.rows("real", self.images)
+        self.assertLen(rows, 3)
+        for row in rows:
+            values = [found[row["name"]]["value"]] * 2
+            self.assertAllClose(row["values"], values, rtol=1e-4)
+            counts = row["protocol"]["counts"]
+            self.assertEqual(counts["candidate"], TESTS)
+        streams = {0: batches(self.images), 1: batches(self.images[:-1])}
+        with self.assertRaisesRegex(ValueError, "'real' has 23 pictures"):
+            list(plain.pictures("real", streams, None))
+
     def test_reference_is_kept(self):
         with tempfile.TemporaryDirectory() as folder:
             first, again = judge(folder), judge(folder)

@@ -49,6 +49,12 @@ class ExtractTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(sum(shape[0] for _, shape in network.seen), 7)
         self.assertEqual({dtype for dtype, _ in network.seen}, {tf.float32})
 
+    def test_grey_is_shown_in_three_equal_colours(self):
+        grey = pictures()[..., :1]
+        found = features.extract([grey], Network())
+        shown = features.extract([np.tile(grey, (1, 1, 1, 3))], Network())
+        self.assertAllEqual(found["pooled"], shown["pooled"])
+
     def test_one_batch_is_held_at_a_time(self):
         network, alive = Network(), []
 
@@ -64,6 +70,7 @@ class ExtractTest(parameterized.TestCase, tf.test.TestCase):
         ([], "no pictures"),
         ([np.zeros((2, 4, 4, 3), "float32")], "uint8.*float32"),
         ([np.zeros((4, 4, 3), "uint8")], "uint8"),
+        ([np.zeros((2, 4, 4, 2), "uint8")], "uint8"),
     )
     def test_bad_pictures_give_a_sentence(self, batches, sentence):
         with self.assertRaisesRegex(ValueError, sentence):

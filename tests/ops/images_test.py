@@ -10,6 +10,14 @@ from keras_t2i.ops import images
 class RangeTest(tf.test.TestCase):
     """Bytes and floats."""
 
+    def test_grey_gets_three_colours_alike(self):
+        grey = np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
+        shown = images.in_colour(grey)
+        self.assertEqual(shown.shape, (2, 2, 2, 3))
+        for colour in range(3):
+            self.assertAllEqual(shown[..., colour], grey[..., 0])
+        self.assertAllEqual(images.in_colour(shown), shown)
+
     def test_every_byte_survives_the_round_trip(self):
         every = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
         floats = images.to_float(every)

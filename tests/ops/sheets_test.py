@@ -24,6 +24,13 @@ def opened(data):
 class SheetTest(tf.test.TestCase):
     """Captioned grids."""
 
+    def test_grey_is_drawn_as_colours_that_are_alike(self):
+        grey = pictures(2)[..., :1]
+        self.assertAllEqual(
+            opened(sheets.captioned_grid(grey, ["", ""], 2)),
+            opened(sheets.captioned_grid(grey.repeat(3, -1), ["", ""], 2)),
+        )
+
     def test_every_picture_is_on_the_sheet(self):
         given = pictures(5)
         data = sheets.captioned_grid(given, ["a"] * 5, 3, scale=2)

@@ -43,15 +43,19 @@ class ConfigsTest(parameterized.TestCase, tf.test.TestCase):
     def test_every_config_builds_its_system_at_every_scale(self, name, scale):
         config = get(name, scale)
         self.assertEqual(config.train.moves % config.train.moves_per_epoch, 0)
-        self.assertIn(config.data.name, catalog.CATALOG)
+        self.assertIn(config.data.name, catalog.NAMES)
         size = config.data.image_size
         self.assertLessEqual(size, config.data.crop or size)
         # Small networks of the same shape: `width` alone is changed.
         config.networks.generator.width = 4
         config.networks.discriminator.width = 4
-        system = wiring.system(config, Reader())
+        is_read = config.text.encoder != "none"
+        self.assertEqual(is_read, bool(config.samples.captions))
+        reader = Reader() if is_read else wiring.text_encoder(config)
+        system = wiring.system(config, reader)
         drawn = system.players["generator"].output["image"].shape
-        self.assertEqual(drawn, (None, size, size, 3))
+        colours = 1 if config.data.name == "fashion_mnist" else 3
+        self.assertEqual(drawn, (None, size, size, colours))
 
     @parameterized.parameters(*NAMES)
     def test_docstring_has_its_command(self, name):
@@ -66,7 +70,7 @@ class ConfigsTest(parameterized.TestCase, tf.test.TestCase):
     @parameterized.parameters(*NAMES)
     def test_smoke_needs_no_weights_and_few_moves(self, name):
         config = get(name, "smoke")
-        self.assertEqual(config.text.encoder, "letters")
+        self.assertIn(config.text.encoder, ("letters", "none"))
         self.assertEqual(config.data.name, "shapes")
         self.assertEqual(config.data.image_size, 16)
         self.assertLessEqual(config.train.moves, 4)
@@ -160,6 +164,74 @@ class PaperTest(tf.test.TestCase):
         self.assertEqual(data.captions_per_image, 4)
         self.assertEqual(data.mismatch, "text")
         self.assertEqual(self.config.system.name, "GANINTCLS")
+
+
+class WassersteinTest(tf.test.TestCase):
+    """The recipe of keras.io, Arjovsky et al. 2017, Gulrajani et al. 2017."""
+
+    def test_fashion_mnist_is_the_recipe(self):
+        config = get("wgan_gp_fashion_mnist", "paper")
+        system = wiring.system(config, wiring.text_encoder(config))
+        counts = {n: p.count_params() for n, p in system.players.items()}
+        self.assertEqual(
+            counts, {"generator": 910_660, "discriminator": 4_305_409}
+        )
+        train = config.train
+        self.assertEqual((train.batch_size, train.precision), (512, "float32"))
+        epoch = catalog.CATALOG["fashion_mnist"].counts["train"] // 512
+        self.assertEqual(train.moves_per_epoch, epoch)
+        self.assertEqual(train.moves, 20 * epoch)
+        self.assertEqual((system.critic_moves, system.alpha), (3, "uniform"))
+        self.assertFalse(system.is_fresh)
+        self.assertIsNone(system.average)
+        self.assertEqual(system.loss_weights["penalty"], 10.0)
+        self.assertEqual(
+            system.players["generator"].input["noise"].shape, (None, 128)
+        )
+        for optimizer in system.optimizers.values():
+            found = optimizer.get_config()
+            self.assertAllClose(found["learning_rate"], 2e-4)
+            self.assertEqual((found["beta_1"], found["beta_2"]), (0.5, 0.9))
+            self.assertEqual(found["epsilon"], 1e-7)
+
+    def test_clipped_critic_has_arjovskys_constants(self):
+        config = get("wgan_openmoji", "paper")
+        system = wiring.system(config, Reader())
+        self.assertEqual((system.critic_moves, system.clip), (5, 0.01))
+        for optimizer in system.optimizers.values():
+            self.assertEqual(type(optimizer).__name__, "RMSprop")
+            self.assertAllClose(float(optimizer.learning_rate), 5e-5)
+            self.assertEqual(optimizer.rho, 0.99)
+
+    def test_penalised_critic_has_gulrajanis_constants(self):
+        config = get("wgan_gp_openmoji", "paper")
+        system = wiring.system(config, Reader())
+        self.assertEqual((system.critic_moves, system.is_fresh), (5, True))
+        self.assertEqual(system.loss_weights["penalty"], 10.0)
+        critic = system.players["discriminator"]
+        self.assertEmpty(critic.non_trainable_variables)
+
+    def test_birds_are_played_as_the_other_code_does(self):
+        config = get("gan_cls_cub", "paper")
+        system = wiring.system(config, Reader())
+        weights = dict(real=1, wrong=1, fake=1, fool=1, between=0)
+        weights |= dict(matching=100, pixel=50)
+        self.assertEqual(system.loss_weights, weights)
+        fewer = (1024 - SENTENCE) * 128  # the projections' kernels
+        counts = {n: p.count_params() for n, p in system.players.items()}
+        moving = {
+            name: sum(int(tf.size(v)) for v in p.non_trainable_variables)
+            for name, p in system.players.items()
+        }
+        self.assertEqual(
+            counts["generator"] - moving["generator"], 4_756_736 - fewer
+        )
+        self.assertEqual(
+            counts["discriminator"] - moving["discriminator"],
+            2_899_072 - fewer,
+        )
+        self.assertEqual(config.data.mismatch, "image")
+        self.assertEqual(config.game.real_target, 0.9)
 
 
 if __name__ == "__main__":

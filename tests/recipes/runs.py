@@ -15,6 +15,10 @@ CASES = (
     ("gan_cls_openmoji", "float32"),
     ("gan_cls_openmoji", "mixed_bfloat16"),
     ("openmoji", "mixed_bfloat16"),
+    ("gan_cls_cub", "float32"),
+    ("wgan_openmoji", "float32"),
+    ("wgan_gp_openmoji", "float32"),
+    ("wgan_gp_fashion_mnist", "float32"),
 )
 
 

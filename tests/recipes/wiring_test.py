@@ -11,7 +11,12 @@ from ml_collections import config_dict
 
 from keras_t2i import systems, weights
 from recipes import wiring
-from recipes.configs import gan_cls_openmoji, openmoji
+from recipes.configs import (
+    common,
+    gan_cls_openmoji,
+    openmoji,
+    wgan_openmoji,
+)
 from tests import harness
 from tests.recipes import runs
 
@@ -96,6 +101,41 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
         self.config.text.update(encoder=encoder, source=source)
         with self.assertRaisesRegex(ValueError, told):
             wiring.text_encoder(self.config)
+
+    def test_nobody_reads_where_the_config_says_none(self):
+        self.config.text.encoder = "none"
+        nobody = wiring.text_encoder(self.config)
+        pictures = wiring.source(self.config, "test")
+        self.assertIsNone(wiring.sentences(pictures, nobody))
+        batch = next(iter(wiring.dataset(self.config, pictures, nobody)))
+        self.assertNotIn("sentence", batch)
+        nobody.check([])
+        with self.assertRaisesRegex(ValueError, "'a cat' came, but this model"):
+            nobody.check(["a cat"])
+
+    def test_batches_hold_the_rows_of_all_moves_of_a_critic(self):
+        config = wgan_openmoji.get_config("smoke")
+        encoder = wiring.text_encoder(config)
+        pictures = wiring.source(config, "train")
+        many = wiring.system(config, encoder).batches_per_move
+        self.assertEqual(many, 5)
+        stream = wiring.dataset(config, pictures, encoder, 0, many)
+        self.assertLen(next(iter(stream))["key"], 5 * 8)
+
+    def test_system_with_a_game_of_its_own_takes_no_other(self):
+        config = wgan_openmoji.get_config("smoke")
+        config.game.name = "hinge"
+        with self.assertRaisesRegex(
+            ValueError, "game.name is 'hinge', but WGAN has a game of its own"
+        ):
+            wiring.system(config, wiring.text_encoder(config))
+
+    def test_rmsprop_reads_rho_under_beta_2(self):
+        section = config_dict.ConfigDict(common.rmsprop(5e-5, rho=0.8))
+        found = wiring.optimizer(section, "generator")
+        self.assertIsInstance(found, keras.optimizers.RMSprop)
+        self.assertEqual((found.rho, found.epsilon), (0.8, 1e-16))
+        self.assertAllClose(float(found.learning_rate), 5e-5)
 
     def test_sentences_are_read_once_and_kept(self):
         pictures = wiring.source(self.config, "test")

@@ -36,6 +36,42 @@ def _painter():
     return networks.Painter(generator, Reader())
 
 
+class WordlessTest(tf.test.TestCase):
+    """A generator without text draws from seeds."""
+
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        generator = networks.wgan_gp.generator(width=4, noise_dim=6)
+        self.painter = networks.Painter(generator)
+        self.path = pathlib.Path(folder) / "model"
+        serving.export(self.painter, self.path)
+        self.served = serving.load(self.path)
+
+    def test_pictures_are_the_painters(self):
+        drawn = self.painter.generate(["", ""], [3, 1])
+        answer = self.served.generate(["", ""], [3, 1])
+        self.assertEqual(answer.shape, (2, 28, 28, 1))
+        self.assertAllEqual(answer, images.to_uint8(drawn))
+
+    def test_bounded_noise_and_ways_between_need_no_words(self):
+        self.assertEqual(
+            (self.served.text_names, self.served.encode([""])), ([], {})
+        )
+        bounded = self.painter.generate([""], [2], 0.5)
+        answer = self.served.generate([""], [2], 0.5)
+        gap = np.abs(answer.astype(int) - images.to_uint8(bounded))
+        self.assertLessEqual(gap.max(), 1)
+
+    def test_signature_takes_seeds_and_gives_png(self):
+        model = tf.saved_model.load(str(self.path))
+        seeds = tf.constant([3, 1], tf.int64)
+        answer = model.signatures["serving_default"](seed=seeds)
+        decoded = tf.io.decode_png(answer["image_bytes"][1])
+        self.assertAllEqual(decoded, answer["image"][1])
+        self.assertNotIn("encode", model.signatures)
+
+
 class LoadTest(parameterized.TestCase, tf.test.TestCase):
     """What comes back draws what went out."""
 

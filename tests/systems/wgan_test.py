@@ -146,6 +146,16 @@ class MovesTest(tf.test.TestCase, parameterized.TestCase):
         }
         self.assertEqual(made, {"discriminator": 10, "generator": 2})
 
+    def test_losses_of_players_are_their_weighted_sums(self):
+        system = compiled(harness.toy_players(), mismatch_weight=0.5)
+        terms = dict(real=1.0, wrong=2.0, fake=4.0, fool=8.0)
+        self.assertEqual(system.losses_of(terms), {})
+        batches = harness.toy_batches(1, rows=10, wrong="wrong_image")
+        system.fit(batches, verbose=0)
+        self.assertEqual(
+            system.losses_of(terms), {"discriminator": 6.0, "generator": 8.0}
+        )
+
     def test_rows_that_the_moves_cannot_share_are_refused(self):
         system = compiled(harness.toy_players(), critic_moves=3)
         with self.assertRaisesRegex(ValueError, "3 moves of a player can't"):
