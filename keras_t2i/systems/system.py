@@ -77,6 +77,9 @@ class System(keras.Model):
             name="moves", shape=(), dtype="int64", trainable=False
         )
         self.trackers = {t: keras.metrics.Mean(name=t) for t in self.TERMS}
+        self.norms = {name: self._norms(name, p) for name, p in players.items()}
+        self.is_watched = False
+        self.keeps_trackers = False
         self.is_moving = True
         self.is_compiled_by_xla = False
         self.optimizers = {}
@@ -85,6 +88,13 @@ class System(keras.Model):
         self._owners = {}  # term -> player, learned from the first move
         self._compiled_parts = {}
         self.built = True  # else fit asks for call() under a strategy
+
+    def _norms(self, name, player):
+        # Of each variable, before the last step: its gradient's, its own.
+        count = len(player.trainable_variables)
+        return self.add_weight(
+            name=f"{name}_norms", shape=(2, count), trainable=False
+        )
 
     def _keep(self, kind, named):
         # Checkpoints hold what stands in attributes, not in dicts.
@@ -111,7 +121,15 @@ class System(keras.Model):
                 f"has {', '.join(self.TERMS)}."
             )
 
-    def compile(self, optimizers, *, xla=False, micro_batches=1, **kwargs):
+    def compile(
+        self,
+        optimizers,
+        *,
+        xla=False,
+        micro_batches=1,
+        is_watched=False,
+        **kwargs,
+    ):
         """Hands each player its optimizer.
 
         Clipping that an optimizer does itself (`clipvalue`, `clipnorm`,
@@ -128,6 +146,9 @@ class System(keras.Model):
                 each slope is found. Parts need less memory; their sum is the
                 whole batch's gradient where no term and no layer takes
                 statistics of the batch.
+            is_watched: bool. Whether each step notes the length of every
+                variable's gradient and of the variable itself in `norms`,
+                for `callbacks.Health`.
             **kwargs: `run_eagerly` and other arguments of `keras.Model`.
 
         Raises:
@@ -153,6 +174,7 @@ class System(keras.Model):
         self._keep("optimizer", self.optimizers)
         self.is_compiled_by_xla = xla
         self.micro_batches = micro_batches
+        self.is_watched = is_watched
         self._compiled_parts = {}
         for name, player in self.players.items():
             self.optimizers[name].build(player.trainable_variables)
@@ -185,6 +207,12 @@ class System(keras.Model):
         # and sum it over replicas, which fails when it holds strings.
         pass
 
+    def reset_metrics(self):
+        """Begins the means anew, but not where a run goes on in mid-epoch."""
+        if not self.keeps_trackers:
+            super().reset_metrics()
+        self.keeps_trackers = False
+
     @property
     def metrics(self):
         """The trackers of all terms whose weight is not 0."""
@@ -206,6 +234,17 @@ class System(keras.Model):
         """How many batches' rows a move takes: one."""
         return 1
 
+    def owner(self, term):
+        """Tells whose term it is.
+
+        Args:
+            term: str, one of `TERMS`.
+
+        Returns:
+            str, the player; None if it has not moved in this process.
+        """
+        return self._owners.get(term)
+
     def losses_of(self, logs):
         """Sums up what each player minimises.
 
@@ -218,8 +257,8 @@ class System(keras.Model):
         """
         losses = {}
         for term, value in logs.items():
-            if term in self._owners:
-                player = self._owners[term]
+            player = self.owner(term)
+            if player is not None:
                 weighted = self.loss_weights[term] * float(value)
                 losses[player] = losses.get(player, 0.0) + weighted
         return losses
@@ -481,6 +520,10 @@ class System(keras.Model):
         if self.is_moving:
             variables = self.players[player].trainable_variables
             whole = replicas.total(gradients)
+            if self.is_watched:
+                pairs = [whole, [v.value for v in variables]]
+                lengths = [[tf.norm(x) for x in row] for row in pairs]
+                self.norms[player].assign(tf.stack(lengths))
             self.optimizers[player].apply(whole, variables)
 
     def descend(self, player, terms, batch, tape=None):

@@ -66,6 +66,17 @@ class DescentTest(tf.test.TestCase, parameterized.TestCase):
         compiled(system).fit(batches(1), verbose=0)
         self.assertAllClose(self.weight(system), 1.5)
 
+    def test_watched_steps_note_lengths_as_before_the_step(self):
+        # The slope is 2 (w - 3): -6 at w = 0, -3 at w = 1.5.
+        weights = {"large": 0.0}
+        system = Quadratic({"learner": learner()}, loss_weights=weights)
+        system.compile(harness.sgd(system.players, 0.25), is_watched=True)
+        system.fit(batches(1), verbose=0)
+        self.assertAllClose(system.norms["learner"], [[6.0], [0.0]])
+        system.fit(batches(1), verbose=0)
+        self.assertAllClose(system.norms["learner"], [[3.0], [1.5]])
+        self.assertEqual(system.owner("far"), "learner")
+
     def test_terms_are_weighed_in_the_slope_and_logged_unweighed(self):
         # Bottom of 1 (w - 3)^2 + 2 w^2 is w = 1.
         weights = {"far": 1.0, "large": 2.0}

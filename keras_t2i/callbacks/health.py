@@ -1,0 +1,122 @@
+"""Watches a game and stops it when a number is no number any more."""
+
+import math
+import re
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_t2i.metrics import diversity
+from keras_t2i.ops import images
+
+
+class Health(keras.callbacks.Callback):
+    """Stops at the first value that is not finite, and draws the pulse.
+
+    After each move the terms are looked at. Into TensorBoard go, at the end
+    of each epoch, for every player the lengths of its gradient and of its
+    weights (as before the last step), and how much pictures of the same
+    captions differ by their noise: a generator that forgets its noise shows
+    there first. Needs `compile(..., is_watched=True)`.
+
+    Players with a loss scale (float16) skip moves whose gradient is not
+    finite, which is no fault: of them only the weights are looked at.
+
+    Args:
+        writer: `tf.summary` writer, or None.
+        captions: list of strings for the diversity; None or empty leaves it
+            out.
+        noises: int > 1. Pictures of each caption.
+
+    Raises:
+        ArithmeticError: while training, naming term, player, layer and move.
+    """
+
+    def __init__(self, *, writer=None, captions=None, noises=4):
+        super().__init__()
+        self.writer = writer
+        self.captions = list(captions or ())
+        self.noises = noises
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._has_loss_scale():
+            return
+        for term, value in (logs or {}).items():
+            if not math.isfinite(value):
+                raise ArithmeticError(self._fault(term, float(value)))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check_weights()
+        if self.writer is None:
+            return
+        with self.writer.as_default(int(self.model.moves.numpy())):
+            for name, (gradient, weights) in self.lengths().items():
+                tf.summary.scalar(f"health/{name}_gradient_length", gradient)
+                tf.summary.scalar(f"health/{name}_weights_length", weights)
+            if self.captions:
+                tf.summary.scalar("health/diversity", self.diversity())
+
+    def lengths(self) -> dict:
+        """Measures players by the numbers of the last step.
+
+        Returns:
+            dict, player -> (length of its gradient, of its weights).
+        """
+        return {
+            name: tuple(np.sqrt(np.square(norms.numpy()).sum(1)).tolist())
+            for name, norms in self.model.norms.items()
+        }
+
+    def diversity(self) -> float:
+        """Measures how pictures of one caption differ by their noise.
+
+        Returns:
+            Grey levels: mean over pairs of the root mean squared difference.
+        """
+
+        def generate(captions, seeds):
+            return images.to_uint8(self.model.generate(captions, seeds)).numpy()
+
+        seeds = range(self.noises)
+        return diversity.over_noises(generate, self.captions, seeds)
+
+    def _has_loss_scale(self):
+        return any(
+            isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+            for optimizer in self.model.optimizers.values()
+        )
+
+    def _check_weights(self):
+        for name, player in self.model.players.items():
+            for variable in player.weights:
+                if not np.isfinite(variable.numpy()).all():
+                    raise ArithmeticError(
+                        f"After move {int(self.model.moves.numpy()):,} the "
+                        f"weights {_name(variable)} of the {name} are not "
+                        "finite."
+                    )
+
+    def _fault(self, term, value):
+        player = self.model.owner(term)
+        sentence = (
+            f"In move {int(self.model.moves.numpy()):,} the term {term} of "
+            f"the {player} is {value}"
+        )
+        # A bad weight spoils every gradient: weights tell more.
+        variables = self.model.players[player].trainable_variables
+        gradient, weights = self.model.norms[player].numpy()
+        for what, norms in (("weights", weights), ("gradient", gradient)):
+            bad = np.flatnonzero(~np.isfinite(norms))
+            if bad.size:
+                name = _name(variables[bad[0]])
+                return (
+                    f"{sentence}; not finite are, first of all, the {what} "
+                    f"of {name}."
+                )
+        return f"{sentence}; weights and gradients are finite still."
+
+
+def _name(variable):
+    # Keras counts the layers of a process: conv2d_7 here is conv2d_2 there.
+    return re.sub(r":\d+$", "", variable.path)
