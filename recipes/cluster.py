@@ -1,0 +1,229 @@
+"""Spreads a run over replicas: one processor, several, or several machines."""
+
+import json
+import os
+import socket
+import time
+
+import tensorflow as tf
+
+NAMES = ("none", "mirrored", "multi_worker")
+_PATIENCE = 60  # seconds that a worker waits for the others to come
+
+
+def strategy(name: str, replicas: int | None = None) -> tf.distribute.Strategy:
+    """Makes the strategy that a run plays under.
+
+    Args:
+        name: "none" plays on one processor. "mirrored" plays on all graphics
+            processors of this machine, or, where there are none, on parts of
+            its processor, which is good for tests alone. "multi_worker" plays
+            on all machines that TF_CONFIG names.
+        replicas: with "mirrored", how many; all graphics processors, or 2
+            parts, when None.
+
+    Returns:
+        The strategy.
+
+    Raises:
+        ValueError: if the name is unknown, there are not so many processors,
+            or TF_CONFIG is no good.
+        OSError: if a worker that TF_CONFIG names does not come.
+    """
+    if name not in NAMES:
+        raise ValueError(
+            f"The strategy is {name!r}; known: {', '.join(NAMES)}."
+        )
+    if name == "none":
+        return tf.distribute.get_strategy()
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy(_processors(replicas))
+    return _workers(task())
+
+
+def task() -> dict:
+    """Reads this worker's place in TF_CONFIG.
+
+    Returns:
+        {"index": int, "workers": list of "host:port"}.
+
+    Raises:
+        ValueError: if TF_CONFIG is missing, is no JSON, or does not name the
+            workers and this one's number among them.
+    """
+    text = os.environ.get("TF_CONFIG")
+    form = (
+        'it reads {"cluster": {"worker": ["host:port", ...]}, "task": '
+        '{"type": "worker", "index": 0}}'
+    )
+    if not text:
+        raise ValueError(
+            "--strategy=multi_worker needs the environment variable "
+            f"TF_CONFIG; {form}."
+        )
+    try:
+        read = json.loads(text)
+        workers = read["cluster"]["worker"]
+        kind, index = read["task"]["type"], read["task"]["index"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"TF_CONFIG is {text}; {form}.") from error
+    others = sorted(set(read["cluster"]) - {"worker"})
+    if others or kind != "worker":
+        raise ValueError(
+            f"TF_CONFIG names {', '.join(others) or kind}; every machine is a "
+            f"worker here: {form}."
+        )
+    is_list = isinstance(workers, list) and all(map(_is_place, workers))
+    if not is_list or len(set(workers)) != len(workers):
+        raise ValueError(
+            f"TF_CONFIG names the workers {workers}; a list of different "
+            "host:port is needed."
+        )
+    if not isinstance(index, int) or not 0 <= index < len(workers):
+        raise ValueError(
+            f"TF_CONFIG says that this is worker {index}; its list has "
+            f"workers 0 to {len(workers) - 1}."
+        )
+    return {"index": index, "workers": workers}
+
+
+def is_chief(played: tf.distribute.Strategy) -> bool:
+    """Tells whether this process is the one that writes.
+
+    Args:
+        played: what `strategy` made.
+
+    Returns:
+        bool.
+    """
+    resolver = played.cluster_resolver
+    return resolver is None or not resolver.task_id
+
+
+def workers(played: tf.distribute.Strategy) -> int:
+    """Counts the processes that share a run.
+
+    Args:
+        played: what `strategy` made.
+
+    Returns:
+        int > 0.
+    """
+    resolver = played.cluster_resolver
+    if resolver is None:
+        return 1
+    return len(resolver.cluster_spec().as_dict().get("worker", [0]))
+
+
+def agree(played: tf.distribute.Strategy, facts: dict) -> None:
+    """Refuses to start where the workers were told different things.
+
+    Args:
+        played: what `strategy` made.
+        facts: what must be the same everywhere: key -> value.
+
+    Raises:
+        ValueError: naming the first key that differs and the two values, on
+            every worker.
+    """
+    if workers(played) == 1:
+        return
+    own = json.dumps(facts, sort_keys=True, default=str).encode()
+    told = [json.loads(bytes(each)) for each in _gathered(played, own)]
+    for number, other in enumerate(told):
+        for key in sorted(set(told[0]) | set(other)):
+            first, here = told[0].get(key), other.get(key)
+            if first != here:
+                raise ValueError(
+                    f"The workers differ in {key}: worker 0 has {first}, "
+                    f"worker {number} has {here}."
+                )
+
+
+def _gathered(played, own: bytes) -> list[bytes]:
+    """Hands every worker what each of them holds, in order."""
+
+    def joined(values):
+        def given(context):
+            is_first = not context.replica_id_in_sync_group % local
+            return values if is_first else values[:0]
+
+        local = played.num_replicas_in_sync // workers(played)
+        each = played.experimental_distribute_values_from_function(given)
+        return played.gather(each, axis=0).numpy()
+
+    sizes = joined(tf.constant([len(own)]))
+    whole = bytes(joined(tf.constant(list(own))).tolist())
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(whole[start : start + size])
+        start += size
+    return parts
+
+
+def _is_place(place) -> bool:
+    host, colon, port = str(place).rpartition(":")
+    return isinstance(place, str) and bool(host and colon and port.isdigit())
+
+
+def _processors(replicas):
+    graphics = tf.config.list_physical_devices("GPU")
+    if graphics:
+        count = replicas or len(graphics)
+        if count > len(graphics):
+            raise ValueError(
+                f"{count} replicas were asked for; this machine has "
+                f"{len(graphics)} graphics processors."
+            )
+        return [f"GPU:{number}" for number in range(count)]
+    count = replicas or 2
+    if count < 1:
+        raise ValueError(f"{count} replicas were asked for; allowed: 1 and up.")
+    (processor, *_) = tf.config.list_physical_devices("CPU")
+    parts = tf.config.get_logical_device_configuration(processor)
+    if parts is None or len(parts) < count:
+        parts = [tf.config.LogicalDeviceConfiguration()] * count
+        tf.config.set_logical_device_configuration(processor, parts)
+    return [f"CPU:{number}" for number in range(count)]
+
+
+def _workers(place):
+    count, index = len(place["workers"]), place["index"]
+    missing = _await(place)
+    if missing:
+        raise OSError(
+            f"TF_CONFIG names {count} workers; {', '.join(missing)} did not "
+            f"answer worker {index} within {_PATIENCE} seconds. Start the same "
+            "command on every machine, and let their ports through."
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _await(place) -> list[str]:
+    """Waits for the other workers; TensorFlow itself would wait for hours.
+
+    Returns:
+        Those that can't be reached.
+    """
+    own = place["workers"][place["index"]]
+    missing = [each for each in place["workers"] if each != own]
+    end = time.monotonic() + _PATIENCE
+    # Others look for this worker too, before TensorFlow opens its port.
+    with socket.create_server(("", _port(own))):
+        while missing and time.monotonic() < end:
+            missing = [each for each in missing if not _answers(each)]
+            time.sleep(0.2 if missing else 0.0)
+    return missing
+
+
+def _answers(worker) -> bool:
+    host = worker.rpartition(":")[0]
+    try:
+        with socket.create_connection((host, _port(worker)), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
+def _port(worker) -> int:
+    return int(worker.rpartition(":")[2])

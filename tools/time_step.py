@@ -1,0 +1,266 @@
+r"""Times a system's moves on drawn numbers: no data, no text encoder.
+
+    python tools/time_step.py --config=recipes/configs/gan_cls_cub.py:paper
+    python tools/time_step.py --config=recipes/configs/openmoji.py:small --ways
+
+A move is what `fit` plays: every player's descent, the average, the logs.
+--parts tells how long each player's descents take. --ways plays the config in
+float32 and bfloat16, without and with XLA, on 1 and 2 replicas, each in a
+process of its own. The last line is JSON; the times are milliseconds, the
+memory gigabytes of the whole process at its highest.
+"""
+
+import itertools
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+from absl import flags  # noqa: E402
+
+from keras_t2i.data import batch as glossary  # noqa: E402
+from keras_t2i.ops import noise  # noqa: E402
+from recipes import cluster, messages, wiring  # noqa: E402
+
+_CONFIG = messages.config(
+    "recipes/configs/openmoji.py", "The config file, and its scale."
+)
+_BATCH = flags.DEFINE_integer(
+    "batch_size", None, "Pictures a move; else the config's.", lower_bound=1
+)
+_MOVES = flags.DEFINE_integer("moves", 20, "Moves timed.", lower_bound=1)
+_WARMUP = flags.DEFINE_integer(
+    "warmup", 3, "Moves before, the first of which compiles.", lower_bound=1
+)
+_REPLICAS = flags.DEFINE_integer("replicas", 1, "Replicas.", lower_bound=1)
+_XLA = flags.DEFINE_bool("xla", None, "With XLA; else as the config says.")
+_PRECISION = flags.DEFINE_string(
+    "precision", None, "float32, mixed_bfloat16 or mixed_float16."
+)
+_PARTS = flags.DEFINE_bool("parts", False, "Split the time by descents.")
+_WAYS = flags.DEFINE_bool("ways", False, "Time eight ways of playing.")
+_TEXT_DIM = flags.DEFINE_integer(
+    "text_dim", None, "Length of sentences; else the config's reader's."
+)
+
+_TEXT_DIMS = {"minilm": 384, "letters": 16, "none": None}
+
+
+def main(_):
+    """Times from the flags."""
+    if _WAYS.value:
+        rows = [_elsewhere(*way) for way in _ways()]
+        print(_table(rows))
+        print(json.dumps({"ways": rows}))
+        return
+    imports = _peak_gb()
+    config = _config()
+    played = (
+        cluster.strategy("mirrored", _REPLICAS.value)
+        if _REPLICAS.value > 1
+        else cluster.strategy("none")
+    )
+    batches = drawn(config)
+    seconds = _times(config, played, batches)
+    first, rest = seconds[0], seconds[_WARMUP.value :]
+    median = statistics.median(rest)
+    row = {
+        "config": str(flags.FLAGS["config"].config_filename),
+        "ms_per_move": _ms(median),
+        "ms_min": _ms(min(rest)),
+        "ms_max": _ms(max(rest)),
+        "pictures_per_s": round(config.train.batch_size / median, 2),
+        "compile_s": round(max(first - median, 0.0), 2),
+        "peak_gb": _peak_gb(),
+        "imports_gb": imports,
+        "batch_size": config.train.batch_size,
+        "moves": _MOVES.value,
+        "xla": bool(config.train.xla),
+        "replicas": played.num_replicas_in_sync,
+        "precision": config.train.precision,
+    }
+    if _PARTS.value:
+        row["parts_ms"] = parts(config, played, batches)
+    print(_table([row]))
+    print(json.dumps(row))
+
+
+def drawn(config) -> tf.data.Dataset:
+    """Draws one batch like the config's and hands it out again and again.
+
+    Args:
+        config: the run's config.
+
+    Returns:
+        Endless dataset.
+    """
+    players = wiring.system(config, _Reader(config))
+    shape = players.players["discriminator"].input["image"].shape
+    spec = glossary.element_spec(
+        batch_size=config.train.batch_size * players.batches_per_move,
+        image_size=config.data.image_size,
+        channels=shape[-1],
+        text_dim=_Reader(config).dim,
+        mismatch=config.data.mismatch,
+    )
+    batch = {
+        name: tf.tanh(noise.normal(noise.key(0, salt=name), place.shape))
+        for name, place in spec.items()
+        if place.dtype == tf.float32
+    }
+    return tf.data.Dataset.from_tensors(batch).repeat()
+
+
+def parts(config, played, batches) -> dict[str, float]:
+    """Splits a move's time: what is left when later descents are left out.
+
+    Args:
+        config: the run's config.
+        played: the strategy.
+        batches: endless dataset.
+
+    Returns:
+        dict, descent -> milliseconds: fakes, forward and backward passes and
+        the optimizer's step; the rest is "finish".
+    """
+    names, before = [], 0.0
+    _times(config, played, batches, 0, names)
+    found = {}
+    for count in range(1, len(names) + 1):
+        seconds = _times(config, played, batches, count)
+        median = statistics.median(seconds[_WARMUP.value :])
+        found[f"{count} {names[count - 1]}"] = _ms(median - before)
+        before = median
+    return found
+
+
+def _times(config, played, batches, descents=None, names=None):
+    """Plays moves and takes the seconds of each.
+
+    Args:
+        config: the run's config.
+        played: the strategy.
+        batches: endless dataset.
+        descents: play only so many descents of each move; None plays all.
+        names: list that takes the players' names, one a descent.
+    """
+    with played.scope():
+        system = wiring.system(config, _Reader(config))
+    if descents is not None:
+        _cut(system, descents, [] if names is None else names)
+    watch = _Watch()
+    moves = _WARMUP.value + _MOVES.value if descents != 0 else 1
+    system.fit(batches, steps_per_epoch=moves, verbose=0, callbacks=[watch])
+    return watch.seconds
+
+
+def _cut(system, count, names):
+    descend, play = system.descend, system.train_step
+
+    def counted(player, terms, batch, tape=None):
+        names.append(player)
+        if len(names) <= count:
+            descend(player, terms, batch, tape)
+
+    def step(batch):
+        names.clear()
+        return play(batch)
+
+    system.descend, system.train_step = counted, step
+
+
+class _Watch(keras.callbacks.Callback):
+    """Takes the time of each move."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._start = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seconds.append(time.perf_counter() - self._start)
+
+
+class _Reader:
+    """Stands for a reader of captions: its length is all that counts."""
+
+    digest = "drawn"
+
+    def __init__(self, config):
+        encoder = config.text.encoder
+        known = wiring.choose("config.text.encoder", encoder, _TEXT_DIMS)
+        self.dim = _TEXT_DIM.value or known
+
+
+def _config():
+    config = _CONFIG.value
+    with config.unlocked():
+        if _BATCH.value:
+            config.train.batch_size = _BATCH.value
+        if _XLA.value is not None:
+            config.train.xla = _XLA.value
+        if _PRECISION.value:
+            config.train.precision = _PRECISION.value
+    return config
+
+
+def _ways():
+    precisions = ("float32", "mixed_bfloat16")
+    return itertools.product(precisions, (False, True), (1, 2))
+
+
+def _elsewhere(precision, xla, replicas):
+    words = [w for w in sys.argv[1:] if not w.startswith("--ways")]
+    words += [f"--precision={precision}", f"--xla={xla}"]
+    words += [f"--replicas={replicas}"]
+    done = subprocess.run(
+        [sys.executable, os.path.abspath(__file__), *words],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise OSError(f"{' '.join(words)} failed: {done.stderr[-1000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _table(rows) -> str:
+    keys = (
+        "precision",
+        "xla",
+        "replicas",
+        "ms_per_move",
+        "ms_min",
+        "ms_max",
+        "pictures_per_s",
+        "compile_s",
+        "peak_gb",
+    )
+    lines = ["  ".join(f"{key:>14}" for key in keys)]
+    for row in rows:
+        lines.append("  ".join(f"{row[key]!s:>14}" for key in keys))
+        for name, ms in row.get("parts_ms", {}).items():
+            lines.append(f"{name:>28}  {ms} ms")
+    return "\n".join(lines)
+
+
+def _ms(seconds) -> float:
+    return round(1e3 * seconds, 1)
+
+
+def _peak_gb() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(used / (1e9 if sys.platform == "darwin" else 1e6), 3)
+
+
+if __name__ == "__main__":
+    messages.run(main)
