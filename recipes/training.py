@@ -202,11 +202,12 @@ def announce(config, workdir, system, pictures, start):
         f"{name} {sum(math.prod(v.shape) for v in player.trainable_weights):,}"
         for name, player in system.players.items()
     )
+    rows = config.train.batch_size * system.batches_per_move
     print(
         f"{config.system.name} (trainable parameters: {sizes}) on "
         f"{len(pictures):,} pictures of {pictures.name} at "
         f"{config.data.image_size} px; "
-        f"{config.train.moves:,} moves of {config.train.batch_size} pictures "
+        f"{config.train.moves:,} moves of {rows} pictures "
         f"in {config.train.precision}; run directory {workdir}"
     )
     if start >= config.train.moves:
