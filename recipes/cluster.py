@@ -1,11 +1,14 @@
 """Spreads a run over replicas: one processor, several, or several machines."""
 
+import contextlib
 import json
 import os
 import socket
 import time
 
 import tensorflow as tf
+
+from keras_t2i.ops import files
 
 NAMES = ("none", "mirrored", "multi_worker")
 _PATIENCE = 60  # seconds that a worker waits for the others to come
@@ -115,6 +118,71 @@ def workers(played: tf.distribute.Strategy) -> int:
     return len(resolver.cluster_spec().as_dict().get("worker", [0]))
 
 
+def batches(played, stream, start: int):
+    """Hands each worker its own rows of every batch.
+
+    Args:
+        played: what `strategy` made.
+        stream: callable of `start_move` and `shard` -> dataset of batches.
+        start: the first move.
+
+    Returns:
+        What `fit` takes: a dataset, or a distributed one.
+    """
+    count = workers(played)
+    if count == 1:
+        return stream(start_move=start)
+    local = played.num_replicas_in_sync // count
+
+    def own(context):
+        shard = context.input_pipeline_id, context.num_input_pipelines
+        rows = stream(start_move=start, shard=shard)
+        dealt = rows.flat_map(lambda batch: _dealt(batch, local))
+        # Else replicas are readied for the end of the data: rows unknown.
+        return dealt.apply(
+            tf.data.experimental.assert_cardinality(
+                tf.data.INFINITE_CARDINALITY
+            )
+        )
+
+    return played.distribute_datasets_from_function(own)
+
+
+def _dealt(batch, parts):
+    """Turns a worker's batch into one batch for each of its replicas."""
+    dealt = {
+        key: tf.reshape(value, [parts, -1, *value.shape[1:]])
+        for key, value in batch.items()
+    }
+    rows = {key: value.shape[0] // parts for key, value in batch.items()}
+    return tf.data.Dataset.from_tensor_slices(dealt).map(
+        lambda batch: {
+            key: tf.ensure_shape(value, [rows[key], *value.shape[1:]])
+            for key, value in batch.items()
+        }
+    )
+
+
+@contextlib.contextmanager
+def telling():
+    """Words what TensorFlow raises when another worker is gone.
+
+    Raises:
+        OSError: in place of TensorFlow's error, if this is one of several
+            workers.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if not os.environ.get("TF_CONFIG"):
+            raise
+        raise OSError(
+            "Another worker stopped or can't be reached any more "
+            f"({files.reason(error)}). Start the same command on every machine "
+            "again: the run goes on from its last checkpoint."
+        ) from error
+
+
 def agree(played: tf.distribute.Strategy, facts: dict) -> None:
     """Refuses to start where the workers were told different things.
 
@@ -200,29 +268,47 @@ def _workers(place):
 
 
 def _await(place) -> list[str]:
-    """Waits for the other workers; TensorFlow itself would wait for hours.
+    """Meets the other workers; TensorFlow itself would wait for hours.
+
+    Each opens its port, calls the others and is called by them. All are
+    there, then, and go on together.
 
     Returns:
-        Those that can't be reached.
+        Those that can't be reached, or did not call.
     """
-    own = place["workers"][place["index"]]
-    missing = [each for each in place["workers"] if each != own]
+    others = dict(enumerate(place["workers"]))
+    own = others.pop(place["index"])
+    unreached, uncalled = set(others), set(others)
     end = time.monotonic() + _PATIENCE
-    # Others look for this worker too, before TensorFlow opens its port.
-    with socket.create_server(("", _port(own))):
-        while missing and time.monotonic() < end:
-            missing = [each for each in missing if not _answers(each)]
-            time.sleep(0.2 if missing else 0.0)
-    return missing
+    with socket.create_server(("", _port(own))) as door:
+        door.settimeout(0.2)
+        while (unreached or uncalled) and time.monotonic() < end:
+            for number in list(unreached):
+                if _calls(others[number], place["index"]):
+                    unreached.discard(number)
+            uncalled.discard(_caller(door))
+    return [others[number] for number in sorted(unreached | uncalled)]
 
 
-def _answers(worker) -> bool:
+def _calls(worker, index) -> bool:
     host = worker.rpartition(":")[0]
     try:
-        with socket.create_connection((host, _port(worker)), timeout=1.0):
+        with socket.create_connection((host, _port(worker)), 1.0) as line:
+            line.sendall(str(index).encode())
             return True
     except OSError:
         return False
+
+
+def _caller(door) -> int | None:
+    try:
+        line, _ = door.accept()
+        with line:
+            line.settimeout(1.0)
+            said = line.recv(16)
+    except OSError:
+        return None
+    return int(said) if said.isdigit() else None
 
 
 def _port(worker) -> int:

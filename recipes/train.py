@@ -19,7 +19,7 @@ and recipes.export with the same --workdir.
 
 from absl import flags
 
-from recipes import messages, training
+from recipes import cluster, messages, training
 
 _CONFIG = messages.config(
     "recipes/configs/openmoji.py",
@@ -34,11 +34,32 @@ _ACCEPT = flags.DEFINE_bool(
     "Go on with a run although its config or data changed; what changed is "
     "kept in changes.jsonl.",
 )
+_STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "none",
+    cluster.NAMES,
+    "none: one processor. mirrored: all graphics processors of this machine. "
+    "multi_worker: all machines that the environment variable TF_CONFIG names; "
+    "start the same command on each, with a --workdir that all of them share.",
+)
+_REPLICAS = flags.DEFINE_integer(
+    "replicas",
+    None,
+    "With --strategy=mirrored: how many; else all there are. A machine without "
+    "graphics processors splits its processor (2 parts), to try things.",
+    lower_bound=1,
+)
 
 
 def main(_):
     """Trains from the flags."""
-    training.train(_CONFIG.value, _WORKDIR.value, accept_changes=_ACCEPT.value)
+    training.train(
+        _CONFIG.value,
+        _WORKDIR.value,
+        accept_changes=_ACCEPT.value,
+        strategy=_STRATEGY.value,
+        replicas=_REPLICAS.value,
+    )
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """Trains in a run directory: what recipes.train and recipes.compare share."""
 
+import functools
 import json
 import math
 import os
 import pathlib
+import tempfile
 
 import tensorflow as tf
 
 from keras_t2i import callbacks
 from keras_t2i.ops import files
-from recipes import trained, wiring
+from recipes import cluster, stopping, trained, wiring
 
 #: What a run leaves in its directory: folders and files.
 _FOLDERS = ("checkpoints", "samples", "tensorboard")
@@ -23,7 +25,9 @@ _FILES = (
 )
 
 
-def train(config, workdir, *, accept_changes=False):
+def train(
+    config, workdir, *, accept_changes=False, strategy="none", replicas=None
+):
     """Trains, or goes on training, until the config's count of moves.
 
     Args:
@@ -32,6 +36,8 @@ def train(config, workdir, *, accept_changes=False):
         accept_changes: bool. Whether a run goes on with another config or
             other data than it began with; what changed, and at which move,
             is then kept in changes.jsonl.
+        strategy: as for `cluster.strategy`.
+        replicas: as for `cluster.strategy`.
 
     Returns:
         The trained system.
@@ -43,20 +49,34 @@ def train(config, workdir, *, accept_changes=False):
     """
     workdir = pathlib.Path(workdir)
     check(config, workdir, accept_changes=accept_changes)
+    played = cluster.strategy(strategy, replicas)
+    is_chief = cluster.is_chief(played)
     pictures = wiring.source(config, "train")
     encoder = wiring.text_encoder(config)
     data = _data_of(pictures, encoder)
+    with cluster.telling():
+        cluster.agree(played, {**_named(config), **data})
     changes = data_changes(data, workdir)
     _refuse(changes, workdir, accept_changes)
     changes = config_changes(config, workdir) + changes
     encoder.check(list(config.samples.captions))
-    system = wiring.system(config, encoder)
+    with played.scope():
+        system = wiring.system(config, encoder)
+    _check_rows(config, system, played)
     _check_colours(pictures, system)
     start = callbacks.restore(system, workdir / "checkpoints")
     announce(config, workdir, system, pictures, start)
-    batches = wiring.dataset(
-        config, pictures, encoder, start, system.batches_per_move
+    stream = functools.partial(
+        wiring.dataset,
+        config,
+        pictures,
+        encoder,
+        batches_per_move=system.batches_per_move,
     )
+    stream(start_move=start)  # Refuses what can't be streamed.
+    batches = functools.partial(cluster.batches, played, stream)
+    if not is_chief:
+        return _follow(system, batches, config, start)
     if changes:
         row = {"move": start, "changes": changes}
         files.append_line(workdir / "changes.jsonl", json.dumps(row))
@@ -64,36 +84,40 @@ def train(config, workdir, *, accept_changes=False):
         write_config(config, workdir)
         _write_json(data, workdir / "data.json")
     try:
-        play(system, batches, config, workdir, start)
+        stopped = play(system, batches, config, start, around(config, workdir))
     except BaseException:
         if not any((workdir / "checkpoints").glob("move_*")):
             # Nothing to protect from another config.
             (workdir / "config.json").unlink(missing_ok=True)
         raise
-    print(f"{int(system.moves.numpy()):,} moves made; all lies in {workdir}")
+    made = int(system.moves.numpy())
+    if stopped:
+        print(
+            f"Stopped by {stopped.name} after move {made:,}; it is saved in "
+            f"{workdir}, and the same command goes on from there."
+        )
+        raise SystemExit(128 + stopped)
+    print(f"{made:,} moves made; all lies in {workdir}")
     return system
 
 
-def play(system, batches, config, workdir, start):
-    """Runs `fit` from where the run stands.
-
-    A run that is complete plays no move, but its film and curves are made
-    again: they may have been cut off.
+def around(config, workdir) -> list:
+    """Lists what goes on around the moves.
 
     Args:
-        system: the compiled system.
-        batches: endless dataset that begins at move `start`.
         config: the run's config.
         workdir: the run directory.
-        start: moves already made.
+
+    Returns:
+        Callbacks. The checkpoint comes after what it counts as done.
     """
-    length = config.train.moves_per_epoch
     writer = tf.summary.create_file_writer(os.fspath(workdir / "tensorboard"))
-    around = [  # The checkpoint last: what it counts as done is written.
+    captions = config.samples.captions
+    return [
         callbacks.SampleGrid(
             workdir / "samples",
             workdir / "film.gif",
-            config.samples.captions,
+            captions,
             noises=config.samples.noises,
             every=config.samples.every,
             writer=writer,
@@ -101,16 +125,62 @@ def play(system, batches, config, workdir, start):
         callbacks.Journal(
             workdir / "metrics.jsonl", workdir / "curves.png", writer=writer
         ),
+        callbacks.Health(writer=writer, captions=captions or [""]),
         callbacks.Checkpoint(workdir / "checkpoints"),
     ]
-    system.fit(
-        batches,
-        initial_epoch=start // length,
-        epochs=config.train.moves // length,
-        steps_per_epoch=length,
-        callbacks=around,
-        shuffle=False,
-    )
+
+
+def _follow(system, batches, config, start):
+    """Plays as a worker that is not the chief: what it saves goes nowhere."""
+    with tempfile.TemporaryDirectory() as nowhere:
+        keeper = callbacks.Checkpoint(nowhere, keep=1)
+        stopped = play(
+            system, batches, config, start, [callbacks.Health(), keeper]
+        )
+    if stopped:
+        raise SystemExit(128 + stopped)
+    return system
+
+
+def play(system, batches, config, start, observers):
+    """Runs `fit` from where the run stands.
+
+    A run that is complete plays no move, but its film and curves are made
+    again: they may have been cut off.
+
+    Args:
+        system: the compiled system.
+        batches: callable of a move -> endless dataset that begins there.
+        config: the run's config.
+        start: moves already made. If that is in the middle of an epoch, the
+            rest of it is played first.
+        observers: callbacks.
+
+    Returns:
+        The `signal.Signals` that stopped it, or None.
+    """
+    length = config.train.moves_per_epoch
+    stopper = stopping.Stopping()
+
+    def fit(start, epochs, steps):
+        with cluster.telling():
+            system.fit(
+                batches(start),
+                initial_epoch=start // length,
+                epochs=epochs,
+                steps_per_epoch=steps,
+                callbacks=[*observers, stopper],
+                shuffle=False,
+            )
+        return stopper.signal
+
+    begun = start % length
+    if begun and start < config.train.moves:
+        system.keeps_trackers = True
+        if fit(start, start // length + 1, length - begun):
+            return stopper.signal
+        start += length - begun
+    return fit(start, config.train.moves // length, length)
 
 
 def check(config, workdir: pathlib.Path, *, accept_changes=False):
@@ -214,6 +284,21 @@ def announce(config, workdir, system, pictures, start):
         print(f"The run already has {start:,} moves; nothing is to do.")
     elif start:
         print(f"Going on from move {start:,}.")
+
+
+def _named(config) -> dict:
+    return {f"config.{k}": v for k, v in _flat(config.to_dict()).items()}
+
+
+def _check_rows(config, system, played):
+    rows = config.train.batch_size * system.batches_per_move
+    count = played.num_replicas_in_sync
+    if rows % count:
+        raise ValueError(
+            f"A move takes {rows} pictures (config.train.batch_size is "
+            f"{config.train.batch_size}), which {count} replicas can't share "
+            f"evenly: choose a batch size divisible by {count}."
+        )
 
 
 def config_changes(config, workdir) -> list[str]:

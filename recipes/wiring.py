@@ -175,7 +175,12 @@ def sentences(pictures, encoder) -> np.ndarray | None:
 
 
 def dataset(
-    config, pictures, encoder, start_move: int = 0, batches_per_move: int = 1
+    config,
+    pictures,
+    encoder,
+    start_move: int = 0,
+    batches_per_move: int = 1,
+    shard: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Streams training batches from the move where the run stands.
 
@@ -187,6 +192,7 @@ def dataset(
         start_move: int. Moves already made.
         batches_per_move: int. How many times config.train.batch_size rows a
             batch holds: the system's own number.
+        shard: (i, n): only part i of n of each batch's rows.
 
     Returns:
         Endless dataset of batches.
@@ -205,6 +211,7 @@ def dataset(
         mismatch=config.data.mismatch,
         crop=config.data.crop,
         flip=config.data.flip,
+        shard=shard,
     )
 
 
@@ -243,6 +250,7 @@ def system(config, encoder):
     built.compile(
         {name: optimizer(config.optimizers[name], name) for name in players},
         xla=config.train.xla,
+        is_watched=True,
     )
     return built
 

@@ -134,6 +134,10 @@ def _books(system) -> dict:
     if system.average is not None:
         owners["average"] = system.average.weights
     owners["moves"] = [system.moves]
+    # The means of an epoch that is cut off are made of both its parts.
+    owners["trackers"] = [
+        v for tracker in system.trackers.values() for v in tracker.variables
+    ]
     return {name: [v.value for v in own] for name, own in owners.items()}
 
 

@@ -41,6 +41,8 @@ class Journal(keras.callbacks.Callback):
         self._began = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.model.stop_training:
+            return  # The epoch was cut off; its mean is written when it ends.
         move = int(self.model.moves.numpy())
         terms = {name: float(value) for name, value in (logs or {}).items()}
         row = {

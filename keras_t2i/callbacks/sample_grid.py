@@ -53,11 +53,12 @@ class SampleGrid(keras.callbacks.Callback):
             self._draw()
 
     def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every == 0:
+        if (epoch + 1) % self.every == 0 and not self.model.stop_training:
             self._draw()
 
     def on_train_end(self, logs=None):
-        if not self._path().exists():
+        is_cut_off = self.model.stop_training  # in the middle of an epoch
+        if not self._path().exists() and not is_cut_off:
             self._draw()
         files.atomic_write(self.film, sheets.film(self._frames()))
 

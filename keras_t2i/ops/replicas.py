@@ -31,6 +31,12 @@ def count() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def spans_workers() -> bool:
+    """Tells whether the replicas live in several processes."""
+    strategy = tf.distribute.get_strategy()
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
 def index():
     """Numbers the caller's replica.
 
@@ -67,7 +73,13 @@ def gather(values):
     """
     if count() == 1:
         return values
-    whole = context().all_gather(values, axis=0)
+    if spans_workers():  # all_gather finds no device there.
+        rows = tf.shape(values)[0]
+        before, after = index() * rows, (count() - 1 - index()) * rows
+        margins = [[before, after]] + [[0, 0]] * (values.shape.rank - 1)
+        (whole,) = total([tf.pad(values, margins)])
+    else:
+        whole = context().all_gather(values, axis=0)
     return _with_rows(whole, values, lambda rows: rows * count())
 
 

@@ -521,9 +521,10 @@ class System(keras.Model):
             variables = self.players[player].trainable_variables
             whole = replicas.total(gradients)
             if self.is_watched:
-                pairs = [whole, [v.value for v in variables]]
-                lengths = [[tf.norm(x) for x in row] for row in pairs]
-                self.norms[player].assign(tf.stack(lengths))
+                scale = self.optimizers[player].scale_loss(1.0)
+                gradients = [tf.norm(x) / scale for x in whole]
+                own = [tf.norm(v.value) for v in variables]
+                self.norms[player].assign(tf.stack([gradients, own]))
             self.optimizers[player].apply(whole, variables)
 
     def descend(self, player, terms, batch, tape=None):
@@ -570,7 +571,10 @@ class System(keras.Model):
             self._agree_on_statistics()
             self._update_average()
             self.moves.assign_add(1)
-        return {tracker.name: tracker.result() for tracker in self.metrics}
+        logs = {tracker.name: tracker.result() for tracker in self.metrics}
+        if replicas.spans_workers():  # Keras joins their logs along an axis.
+            logs = {name: value[tf.newaxis] for name, value in logs.items()}
+        return logs
 
     def test_step(self, batch):
         """Reports the terms of a batch without moving anybody.

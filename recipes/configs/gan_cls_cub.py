@@ -1,9 +1,9 @@
 """GAN-CLS on CUB birds, 64 px, as aelnouby's PyTorch code plays it.
 
-`paper` is that code: its networks at full size in float32, a mismatched
+`paper` (the default) is that code: its networks at full size in float32, a mismatched
 PICTURE in each pair, real targets of 0.9, mismatched and fake pairs weighed 1
 each, feature matching 100, pixels 50, batches of 64, Adam 2e-4 with beta1 0.5,
-200 epochs. `small` (the default) has networks of half the width and a tenth of
+200 epochs. `small` has networks of half the width and a tenth of
 the moves. `smoke` runs in seconds on drawn shapes.
 
     python -m recipes.train --workdir=runs/birds \
@@ -25,7 +25,7 @@ from recipes.configs import common
 _EPOCH = 138  # moves: 8,855 training pictures in batches of 64
 
 
-def get_config(scale="small"):
+def get_config(scale="paper"):
     """Describes the run at a scale: paper, small or smoke."""
     common.check(scale)
     config = common.base(

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -108,7 +109,7 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         owners = {name.split("/")[0] for name in moved}
         players = {"generator", "discriminator"}
         slots = {f"{player}_optimizer" for player in players}
-        kept = {"moves"}
+        kept = {"moves", "trackers"}
         if trained.read_config(resumed).system.average_decay is not None:
             kept.add("average")
         self.assertEqual(owners, players | slots | kept)
@@ -154,6 +155,37 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         after = runs.contents(crashed)
         for path, data in before.items():
             self.assertEqual(data, after[path], path)
+
+    @parameterized.parameters(
+        (1, signal.SIGTERM), (2, signal.SIGTERM), (3, signal.SIGINT)
+    )
+    def test_run_stopped_by_a_signal_equals_the_straight_one(self, move, how):
+        straight = self.straight("gan_cls_openmoji", "float32")
+        workdir = self.folder / "stopped"
+        more = "--config.train.precision=float32"
+
+        def ask(callback, batch, logs=None):
+            if int(callback.model.moves.numpy()) == move - 1:
+                os.kill(os.getpid(), how)
+
+        with mock.patch.object(
+            callbacks.Checkpoint, "on_train_batch_begin", ask
+        ):
+            code, printed, complained = command.run(
+                "train", *words(workdir, more)
+            )
+        self.assertEqual((code, complained), (128 + how, ""))
+        self.assertIn(f"Stopped by {how.name} after move {move};", printed)
+        self.assertIn("the same command goes on", printed)
+        self.assertEqual(
+            sorted(os.listdir(workdir / "checkpoints"))[-1],
+            f"move_{move:08d}",
+        )
+        self.trained(workdir, more)
+        self.assert_same_run(straight, workdir)
+        self.assertCountEqual(
+            os.listdir(workdir / "samples"), os.listdir(straight / "samples")
+        )
 
     def test_fewer_moves_than_made_leave_the_run_as_it_is(self):
         workdir = self.folder / "run"
