@@ -1,9 +1,9 @@
 """GAN-CLS on CUB birds, 64 px, as aelnouby's PyTorch code plays it.
 
-`paper` (the default) is that code: its networks at full size in float32, a mismatched
-PICTURE in each pair, real targets of 0.9, mismatched and fake pairs weighed 1
-each, feature matching 100, pixels 50, batches of 64, Adam 2e-4 with beta1 0.5,
-200 epochs. `small` has networks of half the width and a tenth of
+`paper` (the default) is that code: its networks at full size in float32, a
+mismatched PICTURE in each pair, real targets of 0.9, mismatched and fake pairs
+weighed 1 each, feature matching 100, pixels 50, batches of 64, Adam 2e-4 with
+beta1 0.5, 200 epochs. `small` has networks of half the width and a tenth of
 the moves. `smoke` runs in seconds on drawn shapes.
 
     python -m recipes.train --workdir=runs/birds \

@@ -35,12 +35,15 @@ class Toy:
             self.optimizers[name].apply(slopes, variables)
         self.average = network(seed + 2) if average else None
         self.moves = keras.Variable(0, dtype="int64")
+        self.trackers = {"fool": keras.metrics.Mean()}
+        self.trackers["fool"].update_state(1.0 + seed)
         self.text_encoder = tf.Module()
         self.text_encoder.frozen = tf.Variable(tf.zeros([1000]))
 
     def books(self):
         owners = [*self.players.values(), *self.optimizers.values()]
         owners += [self.average] if self.average else []
+        owners += self.trackers.values()
         return [np.array(v) for o in owners for v in o.variables]
 
 
@@ -101,7 +104,8 @@ class CheckpointTest(parameterized.TestCase, tf.test.TestCase):
         } - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
         players = {"generator", "judge"}
         optimizers = {f"{player}_optimizer" for player in players}
-        self.assertEqual(owners, players | optimizers | {"average", "moves"})
+        rest = {"average", "moves", "trackers"}
+        self.assertEqual(owners, players | optimizers | rest)
 
     def test_newest_ones_are_kept_and_the_newest_counts(self):
         for move in (2, 4, 100, 20_000):

@@ -19,6 +19,7 @@ class Toy:
 
     def __init__(self):
         self.moves = keras.Variable(0, dtype="int64")
+        self.stop_training = False
 
     def losses_of(self, terms):
         return {"generator": 2.0 * terms["fool"]}
@@ -34,6 +35,15 @@ class JournalTest(tf.test.TestCase):
         )
         self.lines = self.folder / "metrics.jsonl"
         self.curves = self.folder / "curves.png"
+
+    def test_epoch_that_is_cut_off_has_no_line(self):
+        keeper = callbacks.Journal(self.lines, self.curves)
+        toy = Toy()
+        keeper.set_model(toy)
+        keeper.on_train_begin()
+        toy.stop_training = True
+        keeper.on_epoch_end(0, {"fool": 1.0})
+        self.assertFalse(self.lines.exists())
 
     def play(self, first, last, writer=None):
         """Plays epochs of 5 moves, whose term is the move."""

@@ -19,6 +19,7 @@ class Toy:
 
     def __init__(self):
         self.moves = keras.Variable(0, dtype="int64")
+        self.stop_training = False
         self.asked = []
 
     def generate(self, captions, seeds):
@@ -36,6 +37,18 @@ class SampleGridTest(tf.test.TestCase):
         self.folder, self.film = here / "samples", here / "film.gif"
         self.logs = here / "tensorboard"
         self.toy = Toy()
+
+    def test_epoch_that_is_cut_off_has_no_sheet(self):
+        grid = callbacks.SampleGrid(self.folder, self.film, ["a"])
+        grid.set_model(self.toy)
+        grid.on_train_begin()
+        self.toy.moves.assign(3)
+        self.toy.stop_training = True
+        grid.on_epoch_end(0)
+        grid.on_train_end()
+        names = [path.name for path in self.folder.iterdir()]
+        self.assertEqual(names, ["move_00000000.png"])
+        self.assertTrue(self.film.exists())
 
     def play(self, first, last, **kwargs):
         """Plays epochs of 10 moves."""
