@@ -14,7 +14,7 @@ from keras_t2i.encoders import text as text_room
 from keras_t2i.losses import adversarial
 from recipes import messages
 
-_PRECISIONS = ("float32", "mixed_bfloat16")
+_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def cache_dir() -> pathlib.Path:
@@ -247,9 +247,14 @@ def system(config, encoder):
         built = _system(config, players, encoder)
     finally:
         keras.config.set_dtype_policy(before)
+    moves = config.train.moves
     built.compile(
-        {name: optimizer(config.optimizers[name], name) for name in players},
+        {
+            name: optimizer(section, name, built.steps_of(name), moves)
+            for name, section in config.optimizers.items()
+        },
         xla=config.train.xla,
+        micro_batches=config.train.get("micro_batches") or 1,
         is_watched=True,
     )
     return built
@@ -331,36 +336,74 @@ def _game(section):
     return game(**section)
 
 
-def optimizer(section, player: str) -> keras.optimizers.Optimizer:
+def optimizer(
+    section, player: str, steps: int = 1, moves: int | None = None
+) -> keras.optimizers.Optimizer:
     """Makes an optimizer.
 
     Args:
         section: one of `config.optimizers`.
         player: whose it is, for messages.
+        steps: how many steps it takes in a move.
+        moves: of the whole run; needed for a decay without length.
 
     Returns:
-        `keras.optimizers.Adam` or `RMSprop`, its rate halved in steps if
-        asked.
+        `keras.optimizers.Adam` or `RMSprop`, with the schedule and the
+        clipping that the section asks for.
 
     Raises:
-        ValueError: if it is unknown.
+        ValueError: if it is unknown, its schedule is longer than the run, or
+            two ways of clipping are asked for.
     """
     what = f"config.optimizers.{player}.name"
     kinds = {"Adam": keras.optimizers.Adam, "RMSprop": keras.optimizers.RMSprop}
     kind = choose(what, section.name, kinds)
-    rate = section.learning_rate
-    if section.halve_every:
-        rate = keras.optimizers.schedules.ExponentialDecay(
-            rate, section.halve_every, 0.5, staircase=True
+    rate = _rate(section, f"config.optimizers.{player}", steps, moves)
+    clip = {
+        "global_clipnorm": section.get("clip_norm"),
+        "clipvalue": section.get("clip_value"),
+    }
+    if None not in clip.values():
+        raise ValueError(
+            f"config.optimizers.{player} has clip_norm and clip_value; one of "
+            "them is allowed."
         )
     if section.name == "RMSprop":
-        return kind(rate, rho=section.beta_2, epsilon=section.epsilon)
+        return kind(rate, rho=section.beta_2, epsilon=section.epsilon, **clip)
     return kind(
         rate,
         beta_1=section.beta_1,
         beta_2=section.beta_2,
         epsilon=section.epsilon,
+        **clip,
     )
+
+
+def _rate(section, what, steps, moves):
+    """The learning rate, or its schedule over the optimizer's own steps."""
+    rate, schedules = section.learning_rate, keras.optimizers.schedules
+    decay = section.get("decay")
+    if section.halve_every and decay:
+        raise ValueError(
+            f"{what} has halve_every and decay; one of them is allowed."
+        )
+    if section.halve_every:
+        every = section.halve_every * steps
+        return schedules.ExponentialDecay(rate, every, 0.5, staircase=True)
+    if not decay:
+        return rate
+    ways = {
+        "linear": lambda n: schedules.PolynomialDecay(rate, n, 0.0),
+        "cosine": lambda n: schedules.CosineDecay(rate, n),
+    }
+    way = choose(f"{what}.decay", decay, ways)
+    length = section.get("decay_moves") or moves
+    if moves is not None and length > moves:
+        raise ValueError(
+            f"{what}.decay_moves is {length}, but the run has {moves} moves; "
+            "allowed: up to that."
+        )
+    return way(length * steps)
 
 
 def _chosen(what, section, table):

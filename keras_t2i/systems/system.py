@@ -234,6 +234,17 @@ class System(keras.Model):
         """How many batches' rows a move takes: one."""
         return 1
 
+    def steps_of(self, player):
+        """Counts a player's steps in a move, which its schedule goes by.
+
+        Args:
+            player: str.
+
+        Returns:
+            int: 1, unless the system says more.
+        """
+        return 1
+
     def owner(self, term):
         """Tells whose term it is.
 

@@ -77,6 +77,17 @@ class WGAN(System):
         """How many batches' rows a move takes: one for each critic move."""
         return self.critic_moves
 
+    def steps_of(self, player):
+        """Counts a player's steps in a move: the critic makes several.
+
+        Args:
+            player: str.
+
+        Returns:
+            int.
+        """
+        return self.critic_moves if player == "discriminator" else 1
+
     def train_step(self, batch):
         """Plays one move: the critic's moves, then the generator's."""
         parts = self.split(batch, self.batches_per_move)

@@ -94,7 +94,10 @@ def base(**changes) -> config_dict.ConfigDict:
             penalty=_absent(float),
             seeking=_absent(float),
         ),
-        optimizers=dict(generator=adam(2e-4), discriminator=adam(2e-4)),
+        optimizers=dict(
+            generator={**adam(2e-4), **_knobs()},
+            discriminator={**adam(2e-4), **_knobs()},
+        ),
         train=dict(
             batch_size=64,
             moves=1000,
@@ -102,6 +105,7 @@ def base(**changes) -> config_dict.ConfigDict:
             seed=0,
             precision="float32",
             xla=False,
+            micro_batches=_absent(int),
         ),
         samples=dict(captions=CAPTIONS, noises=2, every=1),
     ).lock()
@@ -133,7 +137,10 @@ def adam(
         epsilon: float > 0, added to the root. 1e-8 in PyTorch, 1e-7 in Keras.
 
     Returns:
-        dict for `config.optimizers`.
+        dict for `config.optimizers`. In `base` there are also, and None:
+        decay ("linear" or "cosine", to 0 in decay_moves or by the end of the
+        run), clip_norm (length of all gradients together) and clip_value (of
+        each number).
     """
     return dict(
         name="Adam",
@@ -142,6 +149,15 @@ def adam(
         beta_2=beta_2,
         epsilon=epsilon,
         halve_every=halve_every,
+    )
+
+
+def _knobs() -> dict:
+    return dict(
+        decay=_absent(str),
+        decay_moves=_absent(int),
+        clip_norm=_absent(float),
+        clip_value=_absent(float),
     )
 
 

@@ -220,6 +220,42 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
         self.assertAllClose(plain.learning_rate, 2e-4)
         self.assertEqual((plain.beta_1, plain.beta_2), (0.5, 0.999))
 
+    @parameterized.parameters(
+        ("linear", (2e-4, 1e-4, 0.0)), ("cosine", (2e-4, 1e-4, 0.0))
+    )
+    def test_rate_falls_by_moves_not_by_steps(self, decay, rates):
+        section = self.config.optimizers.generator
+        section.update(decay=decay, decay_moves=20)
+        optimizer = wiring.optimizer(section, "generator", steps=3, moves=20)
+        for move, rate in zip((0, 10, 20), rates, strict=True):
+            optimizer.iterations.assign(3 * move)
+            self.assertAllClose(float(optimizer.learning_rate), rate, atol=1e-9)
+
+    @parameterized.parameters(
+        (dict(decay="linear", decay_moves=21), "is 21, but the run has 20"),
+        (dict(decay="lineer"), "decay is 'lineer'.*mean 'linear'"),
+        (dict(decay="linear", halve_every=5), "halve_every and decay; one"),
+        (dict(clip_norm=1.0, clip_value=1.0), "clip_norm and clip_value; one"),
+    )
+    def test_schedules_and_clipping_that_cannot_be(self, changes, sentence):
+        section = self.config.optimizers.generator
+        section.update(changes)
+        with self.assertRaisesRegex(ValueError, sentence):
+            wiring.optimizer(section, "generator", moves=20)
+
+    def test_clipping_parts_and_float16_are_asked_for_by_config(self):
+        self.config.optimizers.generator.clip_norm = 2.0
+        self.config.optimizers.discriminator.clip_value = 3.0
+        self.config.train.update(micro_batches=4, precision="mixed_float16")
+        system = self.system()
+        inner = {
+            name: scaled.inner_optimizer
+            for name, scaled in system.optimizers.items()
+        }
+        self.assertEqual(inner["generator"].global_clipnorm, 2.0)
+        self.assertEqual(inner["discriminator"].clipvalue, 3.0)
+        self.assertEqual(system.micro_batches, 4)
+
     def test_arguments_reach_classes_through_their_bases(self):
         self.config.system.average_decay = 0.25
         self.assertEqual(self.system().average_decay, 0.25)
