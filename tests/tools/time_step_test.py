@@ -1,0 +1,68 @@
+"""Examines the clock of moves."""
+
+import json
+import pathlib
+
+import tensorflow as tf
+from absl.testing import parameterized
+
+from recipes import configs
+from tests.recipes import command
+
+CONFIGS = pathlib.Path(configs.__file__).parent
+KEYS = {
+    "ms_per_move",
+    "pictures_per_s",
+    "compile_s",
+    "peak_gb",
+    "xla",
+    "replicas",
+    "precision",
+}
+
+
+class TimeStepTest(parameterized.TestCase, tf.test.TestCase):
+    """The last line is JSON with all that a comparison needs."""
+
+    def timed(self, config, *more):
+        words = [f"--config={CONFIGS / config}.py:smoke", "--moves=2", *more]
+        code, printed, complained = command.run(
+            "time_step", *words, "--warmup=1", room="tools"
+        )
+        self.assertEqual((code, complained), (0, ""))
+        row = json.loads(printed.splitlines()[-1])
+        self.assertContainsSubset(KEYS, row)
+        self.assertEqual(row["moves"], 2)
+        self.assertGreater(row["ms_min"], 0.0)
+        self.assertBetween(row["ms_per_move"], row["ms_min"], row["ms_max"])
+        speed = row["batch_size"] / row["ms_per_move"] * 1e3
+        self.assertAllClose(row["pictures_per_s"], speed, rtol=0.05)
+        self.assertGreater(row["peak_gb"], row["imports_gb"] / 2)
+        return row
+
+    def test_flags_change_what_is_timed(self):
+        row = self.timed(
+            "gan_cls_cub", "--batch_size=6", "--precision=mixed_bfloat16"
+        )
+        self.assertEqual(row["batch_size"], 6)
+        self.assertEqual(row["precision"], "mixed_bfloat16")
+        self.assertEqual((row["xla"], row["replicas"]), (False, 1))
+
+    def test_descents_are_told_apart(self):
+        row = self.timed("wgan_gp_fashion_mnist", "--parts")
+        names = [name.split()[1] for name in row["parts_ms"]]
+        self.assertEqual(names, ["discriminator"] * 3 + ["generator"])
+
+    def test_unknown_reader_needs_its_length(self):
+        code, _, complained = command.run(
+            "time_step",
+            f"--config={CONFIGS / 'openmoji.py'}:smoke",
+            "--config.text.encoder=hub",
+            room="tools",
+        )
+        self.assertEqual(code, 2)
+        self.assertIn("config.text.encoder is 'hub'; known: ", complained)
+
+
+if __name__ == "__main__":
+    tf.test.main()
