@@ -93,7 +93,10 @@ class System(keras.Model):
         # Of each variable, before the last step: its gradient's, its own.
         count = len(player.trainable_variables)
         return self.add_weight(
-            name=f"{name}_norms", shape=(2, count), trainable=False
+            name=f"{name}_norms",
+            shape=(2, count),
+            initializer="zeros",
+            trainable=False,
         )
 
     def _keep(self, kind, named):

@@ -28,6 +28,11 @@ def drawn(generator):
     return generator(inputs, training=False)["image"]
 
 
+def _flipped(data):
+    """Changes one byte in the middle of what is stored."""
+    return data[:200] + bytes([data[200] ^ 255]) + data[201:]
+
+
 class PresetsTest(parameterized.TestCase, tf.test.TestCase):
     """Weights and card make the same generator again, or say why not."""
 
@@ -108,7 +113,7 @@ class PresetsTest(parameterized.TestCase, tf.test.TestCase):
         ("toy_preset.npz", None),
         ("toy_preset.npz", lambda data: b""),
         ("toy_preset.npz", lambda data: data[:-40]),
-        ("toy_preset.npz", lambda data: data[:200] + b"\0" + data[201:]),
+        ("toy_preset.npz", _flipped),
         ("toy_preset.npz", lambda data: b"\x80\x04K\x01."),
         ("toy_preset.json", lambda data: data[:-9]),
         ("toy_preset.json", lambda data: b"[]"),
