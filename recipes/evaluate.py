@@ -20,6 +20,7 @@ from recipes import judging, messages, trained
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "A run directory of recipes.train; its newest checkpoint."
 )
+_CHECKPOINT = messages.checkpoint()
 _PRESET = flags.DEFINE_string(
     "preset", None, "A trained model that comes with the package."
 )
@@ -42,10 +43,7 @@ def main(_):
     flag, name = messages.one_of(workdir=_WORKDIR.value, preset=_PRESET.value)
     if flag == "preset" and not _OUT.value:
         raise ValueError("Say with --out=FOLDER where the scores go.")
-    if flag == "workdir":
-        found = trained.run(messages.folder(flag, name))
-    else:
-        found = trained.preset(name)
+    found = trained.opened(flag, name, _CHECKPOINT.value)
     out = pathlib.Path(_OUT.value or name)
     how = dict(seeds=_SEEDS.value, most=_PICTURES.value)
     rows = judging.kept(found, out, **how)

@@ -18,6 +18,7 @@ from recipes import messages, trained
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "A run directory of recipes.train; its newest checkpoint."
 )
+_CHECKPOINT = messages.checkpoint()
 _PRESET = flags.DEFINE_string(
     "preset", None, "A trained model that comes with the package."
 )
@@ -31,10 +32,7 @@ def main(_):
     flag, name = messages.one_of(workdir=_WORKDIR.value, preset=_PRESET.value)
     if flag == "preset" and not _OUT.value:
         raise ValueError("Say with --out=FOLDER where to write.")
-    if flag == "preset":
-        found = trained.preset(name)
-    else:
-        found = trained.run(messages.folder(flag, name))
+    found = trained.opened(flag, name, _CHECKPOINT.value)
     out = pathlib.Path(_OUT.value or pathlib.Path(name, "saved_model"))
     serving.export(found.painter, out, found.card)
     asked = "--count=8"

@@ -159,6 +159,36 @@ def judge(found: trained.Trained, *, seeds=3, most=None, beside=True):
             yield from _real_colours(bench, train, test)
 
 
+def glance(config, system, pictures, reader, most):
+    """Readies a quick measurement of a generator while it trains.
+
+    It looks at training pictures and draws their captions, so that what is
+    chosen by it may still be judged by test pictures.
+
+    Args:
+        config: the run's config.
+        system: the system in training.
+        pictures: the training pictures.
+        reader: what `wiring.text_encoder` gave.
+        most: int. How many pictures are looked at.
+
+    Returns:
+        callable, no arguments -> dict, name of a figure -> value, of one noise.
+    """
+    some = _first(pictures, most)
+    bench = _judge(config, (some, some), reader)
+    captions = [str(row[0]) for row in some.captions]
+    own = wiring.sentences(some, reader)
+    own = None if own is None else own[:, 0]
+
+    def measure():
+        drawn = draw(system.painter, captions, seed=0)
+        rows = bench.pictures("in training", {0: drawn}, own)
+        return {row["name"]: row["value"] for row in rows}
+
+    return measure
+
+
 def _real_colours(bench, train, test):
     # Names were written by people; the colours in other captions of OpenMoji
     # were measured with the very rule that would judge them here.

@@ -18,6 +18,7 @@ from recipes import quiet
 flags.disclaim_key_flags()  # What `config` defines is its caller's.
 
 _OURS = ("keras_t2i", "recipes", "tools", "__main__")
+_TOLD = (OSError, ValueError, ArithmeticError, tf.errors.OpError)
 
 
 def run(main: Callable) -> None:
@@ -33,9 +34,10 @@ def run(main: Callable) -> None:
 def told(main: Callable) -> Callable:
     """Wraps a command so that its errors reach the user as sentences.
 
-    An `OSError`, an error of a TensorFlow operation and a `ValueError` that
-    this library or its commands raise are printed and end the command with
-    exit code 2. Others keep their traceback: they are mistakes of ours.
+    An `OSError`, an error of a TensorFlow operation, an `ArithmeticError` (a
+    run's number that is not finite) and a `ValueError` that this library or
+    its commands raise are printed and end the command with exit code 2.
+    Others keep their traceback: they are mistakes of ours.
 
     Args:
         main: callable of the words that are no flags.
@@ -49,7 +51,7 @@ def told(main: Callable) -> Callable:
         try:
             _check_no_rest(words[1:])
             return main(words)
-        except (OSError, ValueError, tf.errors.OpError) as error:
+        except _TOLD as error:
             if not _is_for_users(error):
                 raise
             return _tell(sentence(error))
@@ -66,7 +68,7 @@ def sentence(error: Exception) -> str:
     Returns:
         One line.
     """
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError | ArithmeticError):
         return " ".join(str(error).split())
     return files.reason(error)
 
@@ -150,6 +152,20 @@ def config(default: str, about: str) -> flags.FlagHolder:
         sys.exit(_tell(_unknown(error, sys.argv)))
 
 
+def checkpoint() -> flags.FlagHolder:
+    """Defines --checkpoint, for commands that open a run directory.
+
+    Returns:
+        The flag.
+    """
+    return flags.DEFINE_string(
+        "checkpoint",
+        None,
+        "With --workdir: the folder of one checkpoint, for instance one of "
+        "those in best/; else the newest.",
+    )
+
+
 def parse(words):
     """Reads the flags; a bad one is told and ends the command.
 
@@ -220,6 +236,8 @@ def _tell(text):
 
 
 def _is_for_users(error):
+    if isinstance(error, ArithmeticError):
+        return type(error) is ArithmeticError  # no division by zero of ours
     if not isinstance(error, ValueError):
         return True
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)

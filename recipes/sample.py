@@ -30,6 +30,7 @@ _PRESET = flags.DEFINE_string(
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "A run directory of recipes.train; its newest checkpoint."
 )
+_CHECKPOINT = messages.checkpoint()
 _SAVED_MODEL = flags.DEFINE_string(
     "saved_model", None, "A folder that recipes.export wrote."
 )
@@ -205,12 +206,9 @@ def open_painter():
         workdir=_WORKDIR.value,
         saved_model=_SAVED_MODEL.value,
     )
-    if flag == "preset":
-        return trained.preset(name).painter
-    path = messages.folder(flag, name)
-    if flag == "workdir":
-        return trained.run(path).painter
-    return serving.load(path)
+    if flag == "saved_model" and not _CHECKPOINT.value:
+        return serving.load(messages.folder(flag, name))
+    return trained.opened(flag, name, _CHECKPOINT.value).painter
 
 
 def _ends(names, steps):

@@ -11,7 +11,8 @@ class Stopping(keras.callbacks.Callback):
     """Ends training after the move at hand on SIGTERM or Ctrl-C.
 
     Comes last among the callbacks, so that a whole epoch is written down
-    before it ends. A second Ctrl-C interrupts at once.
+    before it ends. A second Ctrl-C interrupts at once. It listens while it
+    is entered, `with Stopping() as stopper: ...`.
 
     Attributes:
         signal: the `signal.Signals` that came, or None.
@@ -22,8 +23,13 @@ class Stopping(keras.callbacks.Callback):
         self.signal = None
         self._before = {}
 
-    def on_train_begin(self, logs=None):
+    def __enter__(self):
         self._before = {s: signal.signal(s, self._heard) for s in _SIGNALS}
+        return self
+
+    def __exit__(self, *error):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def on_train_batch_end(self, batch, logs=None):
         is_last = batch + 1 == self.params["steps"]
@@ -33,10 +39,6 @@ class Stopping(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self.signal:
             self.model.stop_training = True
-
-    def on_train_end(self, logs=None):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
     def _heard(self, number, frame):
         self.signal = signal.Signals(number)

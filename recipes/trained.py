@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ml_collections import config_dict
 
 from keras_t2i import callbacks, networks, weights
-from recipes import wiring
+from recipes import messages, wiring
 from recipes.configs import common
 
 
@@ -63,11 +63,14 @@ def read_config(workdir: str | os.PathLike) -> config_dict.ConfigDict:
         ) from error
 
 
-def run(workdir: str | os.PathLike) -> Trained:
-    """Opens a run as its newest checkpoint left it.
+def run(
+    workdir: str | os.PathLike, checkpoint: str | os.PathLike | None = None
+) -> Trained:
+    """Opens a run as a checkpoint left it.
 
     Args:
         workdir: the run directory.
+        checkpoint: the folder of one; the newest when None.
 
     Returns:
         Its generator, the averaged one if there is one.
@@ -77,8 +80,10 @@ def run(workdir: str | os.PathLike) -> Trained:
     """
     config = read_config(workdir)
     system = wiring.system(exact(config), wiring.text_encoder(config))
-    folder = pathlib.Path(workdir) / "checkpoints"
+    folder = pathlib.Path(checkpoint or pathlib.Path(workdir) / "checkpoints")
     moves = callbacks.restore(system, folder)
+    if not moves and checkpoint:
+        raise ValueError(f"--checkpoint={checkpoint} holds no checkpoint.")
     if not moves:
         raise ValueError(
             f"{folder} holds no checkpoint; train first: python -m "
@@ -86,6 +91,27 @@ def run(workdir: str | os.PathLike) -> Trained:
         )
     card = {"recipe": config.to_dict(), "moves": moves}
     return Trained(system.painter, card)
+
+
+def opened(flag: str, name: str, checkpoint: str | None = None) -> Trained:
+    """Opens what a command's flags name.
+
+    Args:
+        flag: "preset" or "workdir".
+        name: the flag's value.
+        checkpoint: value of --checkpoint, or None.
+
+    Returns:
+        What was trained.
+
+    Raises:
+        ValueError: if it can't be opened, or the flags don't fit together.
+    """
+    if flag == "workdir":
+        return run(messages.folder(flag, name), checkpoint)
+    if checkpoint:
+        raise ValueError("--checkpoint is one of a --workdir; none came.")
+    return preset(name)
 
 
 def preset(name: str, folder: str | os.PathLike | None = None) -> Trained:

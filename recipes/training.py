@@ -11,10 +11,10 @@ import tensorflow as tf
 
 from keras_t2i import callbacks
 from keras_t2i.ops import files
-from recipes import cluster, stopping, trained, wiring
+from recipes import cluster, judging, stopping, trained, wiring
 
 #: What a run leaves in its directory: folders and files.
-_FOLDERS = ("checkpoints", "samples", "tensorboard")
+_FOLDERS = ("best", "checkpoints", "samples", "tensorboard")
 _FILES = (
     "changes.jsonl",
     "config.json",
@@ -22,13 +22,20 @@ _FILES = (
     "data.json",
     "film.gif",
     "metrics.jsonl",
+    "rollbacks.jsonl",
 )
+#: What each roll-back leaves of the learning rates.
+_SLOWER = 0.5
 
 
 def train(
     config, workdir, *, accept_changes=False, strategy="none", replicas=None
 ):
     """Trains, or goes on training, until the config's count of moves.
+
+    A run that meets a number that is not finite goes back to its last
+    checkpoint, with half the learning rates, as often as
+    config.train.rollbacks allows; each time is kept in rollbacks.jsonl.
 
     Args:
         config: the run's config.
@@ -46,22 +53,33 @@ def train(
         ValueError: if the config can't be played, or the directory holds a
             run of another one or on other data; nothing is written then.
         OSError: if the directory can't be written.
+        ArithmeticError: if a number is not finite, naming where, and the run
+            may not go back or several machines play.
     """
     workdir = pathlib.Path(workdir)
     check(config, workdir, accept_changes=accept_changes)
     played = cluster.strategy(strategy, replicas)
+    while True:
+        try:
+            return _train(config, workdir, accept_changes, played)
+        except ArithmeticError as error:
+            _roll_back(config, workdir, played, error)
+
+
+def _train(config, workdir, accept_changes, played):
     is_chief = cluster.is_chief(played)
     pictures = wiring.source(config, "train")
     encoder = wiring.text_encoder(config)
+    rate = _SLOWER ** len(files.read_lines(workdir / "rollbacks.jsonl"))
     data = _data_of(pictures, encoder)
     with cluster.telling():
-        cluster.agree(played, {**_named(config), **data})
+        cluster.agree(played, {**_named(config), **data, "rate": rate})
     changes = data_changes(data, workdir)
     _refuse(changes, workdir, accept_changes)
     changes = config_changes(config, workdir) + changes
     encoder.check(list(config.samples.captions))
     with played.scope():
-        system = wiring.system(config, encoder)
+        system = wiring.system(config, encoder, rate)
     _check_rows(config, system, played)
     _check_colours(pictures, system)
     start = callbacks.restore(system, workdir / "checkpoints")
@@ -83,12 +101,15 @@ def train(
     if start <= config.train.moves:
         write_config(config, workdir)
         _write_json(data, workdir / "data.json")
+    observers = around(config, workdir)
+    if config.best.keep:
+        observers.append(_best(config, workdir, system, pictures, encoder))
     try:
-        stopped = play(system, batches, config, start, around(config, workdir))
+        stopped = play(system, batches, config, start, observers)
+    except ArithmeticError:
+        raise  # It may go back.
     except BaseException:
-        if not any((workdir / "checkpoints").glob("move_*")):
-            # Nothing to protect from another config.
-            (workdir / "config.json").unlink(missing_ok=True)
+        _forget(workdir)
         raise
     made = int(system.moves.numpy())
     if stopped:
@@ -99,6 +120,50 @@ def train(
         raise SystemExit(128 + stopped)
     print(f"{made:,} moves made; all lies in {workdir}")
     return system
+
+
+def _roll_back(config, workdir, played, error):
+    """Notes that the run is to go back, or raises why it stops."""
+    path = workdir / "rollbacks.jsonl"
+    count = len(files.read_lines(path)) + 1
+    if count > config.train.rollbacks:
+        _forget(workdir)
+        raise error
+    rate = _SLOWER**count
+    sentence = (
+        f"{error} The run goes back to its last checkpoint, with learning "
+        f"rates {rate:g} times the config's ({count} of "
+        f"{config.train.rollbacks} times allowed)."
+    )
+    if cluster.is_chief(played):
+        files.append_line(path, json.dumps({"fault": str(error), "rate": rate}))
+    if cluster.workers(played) > 1:
+        raise ArithmeticError(
+            f"{sentence} Start the same command on every machine again."
+        ) from error
+    print(f"\n{sentence}")
+
+
+def _forget(workdir):
+    """Lets a directory without a checkpoint take another config."""
+    if not any((workdir / "checkpoints").glob("move_*")):
+        for name in ("config.json", "rollbacks.jsonl"):
+            (workdir / name).unlink(missing_ok=True)
+
+
+def _best(config, workdir, system, pictures, encoder):
+    section = config.best
+    return callbacks.Best(
+        workdir / "best",
+        judging.glance(config, system, pictures, encoder, section.pictures),
+        section.by,
+        is_lower_better=section.by.startswith(("fid", "kid")),
+        keep=section.keep,
+        every=section.every,
+        writer=tf.summary.create_file_writer(
+            os.fspath(workdir / "tensorboard")
+        ),
+    )
 
 
 def around(config, workdir) -> list:
@@ -126,6 +191,7 @@ def around(config, workdir) -> list:
             workdir / "metrics.jsonl", workdir / "curves.png", writer=writer
         ),
         callbacks.Health(writer=writer, captions=captions or [""]),
+        callbacks.Cost(config.train.batch_size, config.train.moves),
         callbacks.Checkpoint(workdir / "checkpoints"),
     ]
 
@@ -160,7 +226,6 @@ def play(system, batches, config, start, observers):
         The `signal.Signals` that stopped it, or None.
     """
     length = config.train.moves_per_epoch
-    stopper = stopping.Stopping()
 
     def fit(start, epochs, steps):
         with cluster.telling():
@@ -175,12 +240,13 @@ def play(system, batches, config, start, observers):
         return stopper.signal
 
     begun = start % length
-    if begun and start < config.train.moves:
-        system.keeps_trackers = True
-        if fit(start, start // length + 1, length - begun):
-            return stopper.signal
-        start += length - begun
-    return fit(start, config.train.moves // length, length)
+    with stopping.Stopping() as stopper:
+        if begun and start < config.train.moves:
+            system.keeps_trackers = True
+            if fit(start, start // length + 1, length - begun):
+                return stopper.signal
+            start += length - begun
+        return fit(start, config.train.moves // length, length)
 
 
 def check(config, workdir: pathlib.Path, *, accept_changes=False):
@@ -197,6 +263,7 @@ def check(config, workdir: pathlib.Path, *, accept_changes=False):
             where the run writes, or a count is wrong.
     """
     _check_counts(config.train, config.samples, config.text.encoder != "none")
+    _check_best(config.best)
     for place in (workdir, *workdir.parents):
         if place.exists() and not place.is_dir():
             raise ValueError(f"--workdir={workdir}: {place} is a file.")
@@ -217,6 +284,14 @@ def _check_counts(train, samples, is_read):
         raise ValueError(
             "config.samples has {} captions, noises {} and every {}; allowed: "
             "1 and more of each.".format(*counts)
+        )
+
+
+def _check_best(best):
+    if best.keep < 0 or best.every < 1 or best.pictures < 2:
+        raise ValueError(
+            f"config.best has keep {best.keep}, every {best.every} and "
+            f"pictures {best.pictures}; allowed: 0, 1 and 2 and more."
         )
 
 
@@ -309,13 +384,16 @@ def config_changes(config, workdir) -> list[str]:
         workdir: the run directory.
 
     Returns:
-        A sentence's part for each key that differs; moves are free.
+        A sentence's part for each key that differs. Moves and what only
+        watches are free.
     """
     if not (workdir / "config.json").exists():
         return []
     kept = trained.read_config(workdir)
     ours, theirs = _flat(config.to_dict()), _flat(kept.to_dict())
-    return _differences(ours, theirs, "config.", free={"train.moves"})
+    free = {"train.moves", "train.rollbacks"}
+    free |= {key for key in (*ours, *theirs) if key.startswith("best.")}
+    return _differences(ours, theirs, "config.", free)
 
 
 def data_changes(data, workdir) -> list[str]:

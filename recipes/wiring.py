@@ -215,12 +215,13 @@ def dataset(
     )
 
 
-def system(config, encoder):
+def system(config, encoder, rate: float = 1.0):
     """Builds and compiles the system.
 
     Args:
         config: the run's config.
         encoder: what `text_encoder` gave.
+        rate: float > 0. All learning rates are so many times the config's.
 
     Returns:
         `systems.System`, compiled.
@@ -250,7 +251,7 @@ def system(config, encoder):
     moves = config.train.moves
     built.compile(
         {
-            name: optimizer(section, name, built.steps_of(name), moves)
+            name: optimizer(section, name, built.steps_of(name), moves, rate)
             for name, section in config.optimizers.items()
         },
         xla=config.train.xla,
@@ -337,7 +338,11 @@ def _game(section):
 
 
 def optimizer(
-    section, player: str, steps: int = 1, moves: int | None = None
+    section,
+    player: str,
+    steps: int = 1,
+    moves: int | None = None,
+    factor: float = 1.0,
 ) -> keras.optimizers.Optimizer:
     """Makes an optimizer.
 
@@ -346,6 +351,7 @@ def optimizer(
         player: whose it is, for messages.
         steps: how many steps it takes in a move.
         moves: of the whole run; needed for a decay without length.
+        factor: the learning rate is so many times the section's.
 
     Returns:
         `keras.optimizers.Adam` or `RMSprop`, with the schedule and the
@@ -358,7 +364,8 @@ def optimizer(
     what = f"config.optimizers.{player}.name"
     kinds = {"Adam": keras.optimizers.Adam, "RMSprop": keras.optimizers.RMSprop}
     kind = choose(what, section.name, kinds)
-    rate = _rate(section, f"config.optimizers.{player}", steps, moves)
+    what = f"config.optimizers.{player}"
+    rate = _rate(section, what, section.learning_rate * factor, steps, moves)
     clip = {
         "global_clipnorm": section.get("clip_norm"),
         "clipvalue": section.get("clip_value"),
@@ -379,9 +386,9 @@ def optimizer(
     )
 
 
-def _rate(section, what, steps, moves):
+def _rate(section, what, rate, steps, moves):
     """The learning rate, or its schedule over the optimizer's own steps."""
-    rate, schedules = section.learning_rate, keras.optimizers.schedules
+    schedules = keras.optimizers.schedules
     decay = section.get("decay")
     if section.halve_every and decay:
         raise ValueError(

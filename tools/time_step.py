@@ -13,7 +13,6 @@ memory gigabytes of the whole process at its highest.
 import itertools
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -27,7 +26,7 @@ import tensorflow as tf  # noqa: E402
 from absl import flags  # noqa: E402
 
 from keras_t2i.data import batch as glossary  # noqa: E402
-from keras_t2i.ops import noise  # noqa: E402
+from keras_t2i.ops import memory, noise  # noqa: E402
 from recipes import cluster, messages, wiring  # noqa: E402
 
 _CONFIG = messages.config(
@@ -258,8 +257,7 @@ def _ms(seconds) -> float:
 
 
 def _peak_gb() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(used / (1e9 if sys.platform == "darwin" else 1e6), 3)
+    return round(memory.resident() / 1.024e9, 3)  # in millions of KiB
 
 
 if __name__ == "__main__":

@@ -1,8 +1,17 @@
 """What goes on around a running system."""
 
-from keras_t2i.callbacks.checkpoint import Checkpoint, restore
+from keras_t2i.callbacks.checkpoint import Best, Checkpoint, restore
+from keras_t2i.callbacks.cost import Cost
 from keras_t2i.callbacks.health import Health
 from keras_t2i.callbacks.journal import Journal
 from keras_t2i.callbacks.sample_grid import SampleGrid
 
-__all__ = ["Checkpoint", "Health", "Journal", "SampleGrid", "restore"]
+__all__ = [
+    "Best",
+    "Checkpoint",
+    "Cost",
+    "Health",
+    "Journal",
+    "SampleGrid",
+    "restore",
+]

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_t2i.ops import files
 
-_CARD, _ARRAYS = "contents.json", "arrays"
+_CARD, _ARRAYS, _SCORES = "contents.json", "arrays", "scores.jsonl"
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -21,7 +21,7 @@ class Checkpoint(keras.callbacks.Callback):
     Players, average, optimizers and the count of moves are saved; draws and
     data order depend on the seed and that count alone. So a run that goes on
     from here equals one that never stopped, bit for bit. Frozen encoders are
-    not saved.
+    not saved, nor are learning rates: those are the config's to say.
 
     Each checkpoint is a folder, move_00000100, written beside and renamed:
     what stands there under that name is whole. Remove one to go on from the
@@ -43,10 +43,7 @@ class Checkpoint(keras.callbacks.Callback):
         self, folder: str | os.PathLike, keep: int = 2, every: int = 1
     ):
         super().__init__()
-        if keep < 1 or every < 1:
-            raise ValueError(
-                f"keep is {keep} and every is {every}; allowed: 1 and more."
-            )
+        _check_counts(keep, every)
         self.folder = pathlib.Path(folder)
         self.keep = keep
         self.every = every
@@ -63,17 +60,88 @@ class Checkpoint(keras.callbacks.Callback):
         target = self.folder / f"move_{move:08d}"
         if target.exists():
             return
-        try:
+        _write(self.model, target)
+        _remove(self.folder, _kept(self.folder)[: -self.keep])
+
+
+class Best(keras.callbacks.Callback):
+    """Keeps the checkpoints that score best, beside the newest ones.
+
+    GANs don't get better and better: the best generator of a run is seldom
+    its last. Each time all scores become one line of `folder`/scores.jsonl
+    and TensorBoard scalars; checkpoints lie beside it, as `Checkpoint`
+    writes them, and `restore` takes the folder of one.
+
+    Args:
+        folder: str or path.
+        measure: callable, no arguments -> dict, name -> float.
+        by: str. The name that decides.
+        is_lower_better: bool. Whether a low score is a good one.
+        keep: int > 0. How many checkpoints.
+        every: int > 0. Epochs between two measurements.
+        writer: `tf.summary` writer that gets the scores too, or None.
+
+    Raises:
+        ValueError: if `keep` or `every` is below 1; while training, if
+            `measure` gives no score `by`.
+        OSError: while saving, as for `Checkpoint`.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        measure,
+        by: str,
+        *,
+        is_lower_better: bool,
+        keep: int = 3,
+        every: int = 1,
+        writer=None,
+    ):
+        super().__init__()
+        _check_counts(keep, every)
+        self.folder = pathlib.Path(folder)
+        self.measure = measure
+        self.by = by
+        self.is_lower_better = is_lower_better
+        self.keep = keep
+        self.every = every
+        self.writer = writer
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every or self.model.stop_training:
+            return
+        move = int(self.model.moves.numpy())
+        scores = self.measure()
+        if self.by not in scores:
+            raise ValueError(
+                f"Checkpoints are to be kept by {self.by!r}; measured are "
+                f"{', '.join(scores)}."
+            )
+        row = json.dumps({"move": move, **scores})
+        files.append_line(self.folder / _SCORES, row)
+        if self.writer:
+            with self.writer.as_default(move):
+                for name, value in scores.items():
+                    tf.summary.scalar(f"scores/{name}", value)
+        self._keep_best(move)
+
+    def _keep_best(self, move):
+        names = [f"move_{best:08d}" for best in self.ranking()[: self.keep]]
+        target = self.folder / f"move_{move:08d}"
+        if target.name in names and not target.exists():
             _write(self.model, target)
-        except (OSError, tf.errors.OpError) as error:
-            kept = _kept(self.folder)
-            raise OSError(
-                f"Saving move {move} in {self.folder} failed "
-                f"({files.reason(error)}). "
-                + (f"{kept[-1]} is whole." if kept else "Nothing was saved.")
-            ) from error
-        for old in _kept(self.folder)[: -self.keep]:
-            shutil.rmtree(old)
+        kept = _kept(self.folder)
+        _remove(self.folder, [old for old in kept if old.name not in names])
+
+    def ranking(self) -> list[int]:
+        """Lists the measured moves up to the present one, best first."""
+        now = int(self.model.moves.numpy())
+        rows = files.read_lines(self.folder / _SCORES)
+        scores = {row["move"]: row[self.by] for row in rows if self.by in row}
+        sign = 1.0 if self.is_lower_better else -1.0
+        measured = [move for move in scores if move <= now]
+        return sorted(measured, key=lambda move: (sign * scores[move], move))
 
 
 def restore(system, folder: str | os.PathLike) -> int:
@@ -81,7 +149,7 @@ def restore(system, folder: str | os.PathLike) -> int:
 
     Args:
         system: `systems.System`, built as the saved one was, compiled.
-        folder: where `Checkpoint` kept it.
+        folder: where `Checkpoint` kept it, or the folder of one checkpoint.
 
     Returns:
         The count of moves made; 0 if there is no checkpoint.
@@ -91,7 +159,8 @@ def restore(system, folder: str | os.PathLike) -> int:
             the first difference, or can't be read. The system is then as
             it was.
     """
-    kept = _kept(pathlib.Path(folder))
+    folder = pathlib.Path(folder)
+    kept = [folder] if (folder / _CARD).exists() else _kept(folder)
     if not kept:
         return 0
     latest = kept[-1]
@@ -113,7 +182,34 @@ def _kept(folder):
     return sorted(folder.glob("move_????????"))
 
 
+def _check_counts(keep, every):
+    if keep < 1 or every < 1:
+        raise ValueError(
+            f"keep is {keep} and every is {every}; allowed: 1 and more."
+        )
+
+
 def _write(system, target):
+    try:
+        _write_beside(system, target)
+    except (OSError, tf.errors.OpError) as error:
+        kept = _kept(target.parent)
+        raise OSError(
+            f"Saving move {int(system.moves.numpy())} in {target.parent} "
+            f"failed ({files.reason(error)}). "
+            + (f"{kept[-1]} is whole." if kept else "Nothing was saved.")
+        ) from error
+
+
+def _remove(folder, unwanted):
+    """Removes checkpoints, and what a killed process left half removed."""
+    for old in unwanted:
+        old.rename(old.with_name(f".{old.name}.old"))
+    for left in folder.glob(".move_????????.*"):
+        shutil.rmtree(left)
+
+
+def _write_beside(system, target):
     beside = target.with_name(f".{target.name}.part")
     try:
         shutil.rmtree(beside, ignore_errors=True)
@@ -130,7 +226,9 @@ def _books(system) -> dict:
     """Lists the variables that a move depends on: owner -> variables."""
     owners = {name: p.weights for name, p in system.players.items()}
     for name, optimizer in getattr(system, "optimizers", {}).items():
-        owners[f"{name}_optimizer"] = optimizer.variables
+        owners[f"{name}_optimizer"] = [
+            v for v in optimizer.variables if v.name != "learning_rate"
+        ]
     if system.average is not None:
         owners["average"] = system.average.weights
     owners["moves"] = [system.moves]

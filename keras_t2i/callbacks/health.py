@@ -14,11 +14,18 @@ from keras_t2i.ops import images
 class Health(keras.callbacks.Callback):
     """Stops at the first value that is not finite, and draws the pulse.
 
-    After each move the terms are looked at. Into TensorBoard go, at the end
-    of each epoch, for every player the lengths of its gradient and of its
-    weights (as before the last step), and how much pictures of the same
-    captions differ by their noise: a generator that forgets its noise shows
-    there first. Needs `compile(..., is_watched=True)`.
+    After each move the terms are looked at. Into TensorBoard's `health/` go,
+    at the end of each epoch,
+
+    - for every player the lengths of its gradient and of its weights (as
+      before the last step),
+    - `balance`, the length of the discriminator's gradient over that of the
+      generator's: near 0 it has given up, far above 1 it wins,
+    - penalties as they weigh in the loss,
+    - `diversity`, how much pictures of the same captions differ by their
+      noise: a generator that forgets its noise shows there first.
+
+    Needs `compile(..., is_watched=True)`.
 
     Players with a loss scale (float16) skip moves whose gradient is not
     finite, which is no fault: of them only the weights are looked at.
@@ -51,11 +58,33 @@ class Health(keras.callbacks.Callback):
         if self.writer is None:
             return
         with self.writer.as_default(int(self.model.moves.numpy())):
-            for name, (gradient, weights) in self.lengths().items():
-                tf.summary.scalar(f"health/{name}_gradient_length", gradient)
-                tf.summary.scalar(f"health/{name}_weights_length", weights)
-            if self.captions:
-                tf.summary.scalar("health/diversity", self.diversity())
+            for name, value in self.pulse(logs or {}).items():
+                tf.summary.scalar(f"health/{name}", value)
+
+    def pulse(self, logs) -> dict:
+        """Measures what goes into TensorBoard.
+
+        Args:
+            logs: dict, term -> float.
+
+        Returns:
+            dict, name -> float.
+        """
+        lengths = self.lengths()
+        found = {}
+        for name, (gradient, weights) in lengths.items():
+            found[f"{name}_gradient_length"] = gradient
+            found[f"{name}_weights_length"] = weights
+        if {"discriminator", "generator"} <= set(lengths):
+            ahead, behind = lengths["discriminator"][0], lengths["generator"][0]
+            found["balance"] = ahead / behind if behind else math.inf
+        for term, value in logs.items():
+            if term.endswith("penalty"):
+                weight = self.model.loss_weights[term]
+                found[f"{term}_weighed"] = weight * float(value)
+        if self.captions:
+            found["diversity"] = self.diversity()
+        return found
 
     def lengths(self) -> dict:
         """Measures players by the numbers of the last step.

@@ -80,15 +80,11 @@ def read(path: str | os.PathLike) -> list[dict]:
     Returns:
         List of rows with "move" and "terms".
     """
-    path = pathlib.Path(path)
-    rows = {}
-    for line in path.read_bytes().splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and {"move", "terms"} <= set(row):
-            rows[row["move"]] = row
+    rows = {
+        row["move"]: row
+        for row in files.read_lines(path)
+        if {"move", "terms"} <= set(row)
+    }
     return [rows[move] for move in sorted(rows)]
 
 

@@ -3,10 +3,19 @@
 from keras_t2i.ops import (
     files,
     images,
+    memory,
     noise,
     palette,
     replicas,
     sheets,
 )
 
-__all__ = ["files", "images", "noise", "palette", "replicas", "sheets"]
+__all__ = [
+    "files",
+    "images",
+    "memory",
+    "noise",
+    "palette",
+    "replicas",
+    "sheets",
+]

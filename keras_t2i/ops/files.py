@@ -1,6 +1,7 @@
 """Writes files so that no reader ever sees half of one, and names contents."""
 
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -78,6 +79,26 @@ def append_line(path: str | os.PathLike, text: str) -> None:
                 raise
     except OSError as error:
         raise _sentence(path, error) from error
+
+
+def read_lines(path: str | os.PathLike) -> list[dict]:
+    """Reads a file of JSON objects, one a line.
+
+    Args:
+        path: the file; it may be missing.
+
+    Returns:
+        The objects in order. A line that was cut off in mid-word, and any
+        other that holds no object, is left out.
+    """
+    path = pathlib.Path(path)
+    rows = []
+    for line in path.read_bytes().splitlines() if path.exists() else ():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return [row for row in rows if isinstance(row, dict)]
 
 
 def digest(*parts) -> str:

@@ -29,6 +29,12 @@ def base(**changes) -> config_dict.ConfigDict:
     knows no `max_words` and no `length`; "letters" needs no weights; "none"
     is for networks that read no text, whose samples have no captions.
 
+    `best.keep` checkpoints are kept that score best `by` one of fid_lite0,
+    kid_lite0, is_lite0 and r_precision_lite0_<reader>, measured after every
+    so many epochs on so many training pictures and their captions; 0 measures
+    nothing. `train.rollbacks` is how often a run that met a number that is
+    not finite goes back to its last checkpoint with half the learning rates.
+
     Args:
         **changes: section -> dict of what differs.
 
@@ -106,7 +112,9 @@ def base(**changes) -> config_dict.ConfigDict:
             precision="float32",
             xla=False,
             micro_batches=_absent(int),
+            rollbacks=0,
         ),
+        best=dict(keep=0, by="kid_lite0", every=1, pictures=500),
         samples=dict(captions=CAPTIONS, noises=2, every=1),
     ).lock()
     for section, values in changes.items():

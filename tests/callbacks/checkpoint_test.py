@@ -44,7 +44,93 @@ class Toy:
         owners = [*self.players.values(), *self.optimizers.values()]
         owners += [self.average] if self.average else []
         owners += self.trackers.values()
-        return [np.array(v) for o in owners for v in o.variables]
+        kept = [v for o in owners for v in o.variables]
+        return [np.array(v) for v in kept if v.name != "learning_rate"]
+
+
+class BestTest(tf.test.TestCase):
+    """The best ones stay, whatever came later."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(
+            self.enterContext(tempfile.TemporaryDirectory()), "best"
+        )
+        self.toy = Toy()
+        self.toy.stop_training = False
+
+    def play(self, scores, first=0, **kwargs):
+        """Plays epochs of 10 moves, each of which scores as told."""
+        told = iter(scores)
+        best = callbacks.Best(
+            self.folder,
+            lambda: {"kid": next(told), "other": 1.0},
+            **{"by": "kid", "is_lower_better": True, "keep": 2, **kwargs},
+        )
+        best.set_model(self.toy)
+        for epoch in range(first, first + len(scores)):
+            self.toy.moves.assign(10 * (epoch + 1))
+            best.on_epoch_end(epoch)
+        return best
+
+    def kept(self):
+        return sorted(int(p.name[5:]) for p in self.folder.glob("move_*"))
+
+    def test_lowest_are_kept(self):
+        best = self.play([5.0, 2.0, 4.0, 3.0, 9.0])
+        self.assertEqual(self.kept(), [20, 40])
+        self.assertEqual(best.ranking(), [20, 40, 30, 10, 50])
+
+    def test_highest_are_kept_where_high_is_good(self):
+        self.play([5.0, 2.0, 4.0, 3.0, 9.0], is_lower_better=False)
+        self.assertEqual(self.kept(), [10, 50])
+
+    def test_each_is_a_checkpoint_that_can_be_named(self):
+        self.play([1.0, 2.0, 3.0], keep=1)
+        toy = Toy(seed=5)
+        place = self.folder / "move_00000010"
+        self.assertEqual(callbacks.restore(toy, place), 10)
+
+    def test_run_that_goes_on_remembers(self):
+        self.play([1.0, 5.0])
+        self.play([3.0, 4.0], first=2)
+        self.assertEqual(self.kept(), [10, 30])
+
+    def test_run_that_went_back_forgets_what_lies_ahead(self):
+        self.play([5.0, 1.0, 2.0])
+        self.assertEqual(self.kept(), [20, 30])
+        self.play([3.0], first=1)  # the second epoch once more
+        self.assertEqual(self.kept(), [20])
+        self.assertEqual(self.play([4.0], first=2).ranking(), [20, 30, 10])
+
+    def test_all_scores_become_lines_and_scalars(self):
+        logs = self.folder / "logs"
+        writer = tf.summary.create_file_writer(os.fspath(logs))
+        self.play([5.0], writer=writer)
+        (line,) = (self.folder / "scores.jsonl").read_text().splitlines()
+        row = {"move": 10, "kid": 5.0, "other": 1.0}
+        self.assertEqual(json.loads(line), row)
+        writer.flush()
+        events = tf.compat.v1.train.summary_iterator(
+            os.fspath(next(logs.iterdir()))
+        )
+        tags = {v.tag for event in events for v in event.summary.value}
+        self.assertEqual(tags, {"scores/kid", "scores/other"})
+
+    def test_epochs_between_and_epochs_cut_off_are_not_measured(self):
+        self.play([5.0], first=0, every=2)
+        self.assertFalse(self.folder.exists())
+        self.toy.stop_training = True
+        self.play([5.0])
+        self.assertFalse(self.folder.exists())
+
+    def test_unknown_score_is_named_with_those_there_are(self):
+        with self.assertRaisesRegex(ValueError, "'fid'; measured are kid, oth"):
+            self.play([5.0], by="fid")
+
+    def test_wrong_counts_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "keep is 0 and every is 1"):
+            self.play([], keep=0)
 
 
 class OtherToy(Toy):
@@ -230,6 +316,24 @@ class CheckpointTest(parameterized.TestCase, tf.test.TestCase):
         del card["variables"]["average"]
         path.write_text(json.dumps(card))
         self.assertIn("can't be read", self.refused(toy))
+
+    def test_what_was_cut_off_in_removing_does_not_count_and_goes(self):
+        self.save(2)
+        self.save(4)
+        half = self.folder / ".move_00000001.old"
+        half.mkdir()
+        (half / "arrays.index").write_text("half")
+        self.assertEqual(self.restored()[1], 4)
+        self.save(6)
+        self.assertEqual(self.kept(), ["move_00000004", "move_00000006"])
+
+    def test_learning_rate_is_the_config_s_to_say(self):
+        self.save(2)
+        toy = Toy(seed=5)
+        toy.optimizers["judge"].learning_rate = 0.025
+        callbacks.restore(toy, self.folder)
+        rates = [float(o.learning_rate) for o in toy.optimizers.values()]
+        self.assertAllClose(rates, [0.1, 0.025])
 
     def test_full_disk_leaves_and_names_the_last_good_one(self):
         self.save(2)

@@ -116,5 +116,33 @@ class HealthTest(tf.test.TestCase, parameterized.TestCase):
         )
 
 
+class PulseTest(tf.test.TestCase):
+    """What is measured of a game of two."""
+
+    def watch(self, ahead, behind):
+        game = Game()
+        game.norms = {
+            "discriminator": tf.constant([[ahead, 0.0], [1.0, 1.0]]),
+            "generator": tf.constant([[0.0, behind], [2.0, 0.0]]),
+        }
+        game.norms = {k: tf.Variable(v) for k, v in game.norms.items()}
+        game.loss_weights = {"penalty": 10.0, "fake": 3.0}
+        watch = callbacks.Health()
+        watch.set_model(game)
+        return watch
+
+    def test_balance_is_the_ratio_of_both_gradients(self):
+        pulse = self.watch(6.0, 2.0).pulse({"fake": 1.0})
+        self.assertEqual(pulse["balance"], 3.0)
+        self.assertNotIn("fake_weighed", pulse)
+
+    def test_generator_that_stands_still_is_infinitely_behind(self):
+        self.assertEqual(self.watch(6.0, 0.0).pulse({})["balance"], np.inf)
+
+    def test_penalties_are_as_large_as_they_weigh(self):
+        pulse = self.watch(1.0, 1.0).pulse({"penalty": 0.25})
+        self.assertEqual(pulse["penalty_weighed"], 2.5)
+
+
 if __name__ == "__main__":
     tf.test.main()

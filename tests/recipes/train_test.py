@@ -187,6 +187,121 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
             os.listdir(workdir / "samples"), os.listdir(straight / "samples")
         )
 
+    def faulty(self, *moves):
+        """Makes moves fail that were not made before, one after the other."""
+        left = list(moves)
+
+        def look(health, batch, logs=None):
+            if left and int(health.model.moves.numpy()) == left[0]:
+                raise ArithmeticError(f"The term of move {left.pop(0)} is nan.")
+
+        return mock.patch.object(callbacks.Health, "on_train_batch_end", look)
+
+    def test_run_goes_back_with_half_the_rates_as_often_as_allowed(self):
+        workdir = self.folder / "back"
+        with self.faulty(3, 4):
+            printed = self.trained(workdir, "--config.train.rollbacks=2")
+        self.assertIn("move 3 is nan. The run goes back to its last", printed)
+        self.assertIn("rates 0.25 times the config's (2 of 2 times", printed)
+        self.assertEqual(printed.count("Going on from move 2."), 2)
+        self.assertIn("4 moves made", printed)
+        rows = (workdir / "rollbacks.jsonl").read_text().splitlines()
+        rates = [json.loads(row)["rate"] for row in rows]
+        self.assertEqual(rates, [0.5, 0.25])
+        # A stop after the first roll-back forgets it no more than the rates.
+        again = self.folder / "again"
+        stop = mock.patch.object(
+            callbacks.Journal, "on_epoch_end", side_effect=KeyboardInterrupt
+        )
+        more = "--config.train.moves=2"
+        self.trained(again, more, "--config.train.rollbacks=2")
+        with self.faulty(3, 4), stop, self.assertRaises(KeyboardInterrupt):
+            command.run("train", *words(again, "--config.train.rollbacks=2"))
+        self.trained(again, "--config.train.rollbacks=2")
+        ours, theirs = arrays(again, 4), arrays(workdir, 4)
+        for name, array in ours.items():
+            self.assertEqual(array.tobytes(), theirs[name].tobytes(), name)
+
+    def test_slower_rates_make_another_run(self):
+        workdir = self.folder / "back"
+        with self.faulty(3):
+            self.trained(workdir, "--config.train.rollbacks=1")
+        other = self.straight("gan_cls_openmoji", "mixed_bfloat16")
+        straight, ours = arrays(other, 4), arrays(workdir, 4)
+        differ = [n for n in ours if not np.array_equal(ours[n], straight[n])]
+        self.assertNotEmpty(differ)
+
+    def test_fault_that_comes_too_often_is_told_and_leaves_the_last_good(self):
+        workdir = self.folder / "run"
+        with self.faulty(3, 3):
+            code, printed, complained = command.run(
+                "train", *words(workdir, "--config.train.rollbacks=1")
+            )
+        self.assertEqual(code, 2)
+        self.assertIn("(1 of 1 times allowed)", printed)
+        self.assertEqual(complained, "Error: The term of move 3 is nan.\n")
+        kept = os.listdir(workdir / "checkpoints")
+        self.assertEqual(kept, ["move_00000002"])
+
+    def test_fault_before_the_first_checkpoint_holds_no_directory(self):
+        workdir = self.folder / "run"
+        with self.faulty(1, 1):
+            code, _, _ = command.run(
+                "train", *words(workdir, "--config.train.rollbacks=1")
+            )
+        self.assertEqual(code, 2)
+        self.assertFalse((workdir / "config.json").exists())
+        self.assertFalse((workdir / "rollbacks.jsonl").exists())
+        self.trained(workdir, "--config.train.seed=1")
+
+    def test_real_fault_is_told_with_term_and_player(self):
+        code, _, complained = command.run(
+            "train",
+            *words(
+                self.folder / "run",
+                "--config.optimizers.discriminator.learning_rate=1e38",
+                "--config.train.precision=float32",
+            ),
+        )
+        self.assertEqual(code, 2)
+        self.assertRegex(
+            complained,
+            r"^Error: In move [1-4] the term \w+ of the \w+ is [a-z-]+; "
+            "not finite are, first of all, the (weights|gradient) of [^\n]*\n$",
+        )
+
+    def test_best_checkpoints_are_kept_and_can_be_drawn_from(self):
+        workdir = self.folder / "run"
+        self.trained(
+            workdir, "--config.best.keep=1", "--config.best.pictures=100"
+        )
+        rows = (workdir / "best" / "scores.jsonl").read_text().splitlines()
+        scores = {row["move"]: row for row in map(json.loads, rows)}
+        self.assertEqual(set(scores), {2, 4})
+        names = {"fid_lite0", "kid_lite0", "is_lite0"}
+        self.assertLessEqual(names, set(scores[2]))
+        best = min(scores, key=lambda move: scores[move]["kid_lite0"])
+        kept = [p for p in (workdir / "best").iterdir() if p.is_dir()]
+        self.assertEqual([p.name for p in kept], [f"move_{best:08d}"])
+        straight = self.straight("gan_cls_openmoji", "mixed_bfloat16")
+        ours, theirs = arrays(workdir, 4), arrays(straight, 4)
+        for name, array in ours.items():  # Measuring changed nothing.
+            self.assertEqual(array.tobytes(), theirs[name].tobytes(), name)
+        found = trained.run(workdir, kept[0])
+        self.assertEqual(found.card["moves"], best)
+
+    def test_cost_is_told_after_twenty_moves(self):
+        printed = self.trained(
+            self.folder / "run",
+            "--config.train.moves=22",
+            "--config.train.moves_per_epoch=22",
+        )
+        self.assertRegex(
+            printed,
+            r"\nAfter 20 moves: \d+ ms a move, [\d,]+ pictures/s, .* to the "
+            r"end; at most \d.* of \d.* GB \(processor\) of memory",
+        )
+
     def test_fewer_moves_than_made_leave_the_run_as_it_is(self):
         workdir = self.folder / "run"
         runs.make(workdir)
@@ -325,6 +440,8 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
             "discriminator.projection_dim is 0; allowed",
         ),
         ("train.moves=5", "moves is 5 and moves_per_epoch 2.*multiple"),
+        ("best.keep=-1", "config.best has keep -1"),
+        ("best.every=0", "every 0 and pictures 500"),
         ("train.moves=0", "moves is 0 and"),
         ("train.moves_per_epoch=0", "moves_per_epoch 0;"),
         ("samples.noises=0", "noises 0"),
