@@ -67,8 +67,7 @@ def main(_):
         if _REPLICAS.value > 1
         else cluster.strategy("none")
     )
-    batches = drawn(config)
-    seconds = _times(config, played, batches)
+    seconds = _times(config, played)
     first, rest = seconds[0], seconds[_WARMUP.value :]
     median = statistics.median(rest)
     row = {
@@ -87,24 +86,24 @@ def main(_):
         "precision": config.train.precision,
     }
     if _PARTS.value:
-        row["parts_ms"] = parts(config, played, batches)
+        row["parts_ms"] = parts(config, played, median)
     print(_table([row]))
     print(json.dumps(row))
 
 
-def drawn(config) -> tf.data.Dataset:
+def drawn(config, system) -> tf.data.Dataset:
     """Draws one batch like the config's and hands it out again and again.
 
     Args:
         config: the run's config.
+        system: the system that it feeds.
 
     Returns:
         Endless dataset.
     """
-    players = wiring.system(config, _Reader(config))
-    shape = players.players["discriminator"].input["image"].shape
+    shape = system.players["discriminator"].input["image"].shape
     spec = glossary.element_spec(
-        batch_size=config.train.batch_size * players.batches_per_move,
+        batch_size=config.train.batch_size * system.batches_per_move,
         image_size=config.data.image_size,
         channels=shape[-1],
         text_dim=_Reader(config).dim,
@@ -118,41 +117,43 @@ def drawn(config) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensors(batch).repeat()
 
 
-def parts(config, played, batches) -> dict[str, float]:
+def parts(config, played, whole) -> dict[str, float]:
     """Splits a move's time: what is left when later descents are left out.
 
     Args:
         config: the run's config.
         played: the strategy.
-        batches: endless dataset.
+        whole: seconds of a whole move.
 
     Returns:
         dict, descent -> milliseconds: fakes, forward and backward passes and
-        the optimizer's step; the rest is "finish".
+        the optimizer's step; "finish" is the rest: the average, what replicas
+        agree on, and what the last descent's neighbours share with it.
     """
     names, before = [], 0.0
-    _times(config, played, batches, 0, names)
+    _times(config, played, 0, names)
     found = {}
     for count in range(1, len(names) + 1):
-        seconds = _times(config, played, batches, count)
+        seconds = _times(config, played, count)
         median = statistics.median(seconds[_WARMUP.value :])
         found[f"{count} {names[count - 1]}"] = _ms(median - before)
         before = median
+    found["finish"] = _ms(whole - before)
     return found
 
 
-def _times(config, played, batches, descents=None, names=None):
+def _times(config, played, descents=None, names=None):
     """Plays moves and takes the seconds of each.
 
     Args:
         config: the run's config.
         played: the strategy.
-        batches: endless dataset.
         descents: play only so many descents of each move; None plays all.
         names: list that takes the players' names, one a descent.
     """
     with played.scope():
         system = wiring.system(config, _Reader(config))
+    batches = drawn(config, system)
     if descents is not None:
         _cut(system, descents, [] if names is None else names)
     watch = _Watch()

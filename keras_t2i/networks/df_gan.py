@@ -8,7 +8,7 @@ reference counts 197,376 more for shortcuts that it makes and never uses.
 import keras
 from keras import layers
 
-from keras_t2i.layers import blocks, fusion, starts
+from keras_t2i.layers import UpConv, blocks, fusion, starts
 from keras_t2i.ops import images
 
 
@@ -40,7 +40,7 @@ def generator(*, image_size=256, width=32, noise_dim=100, text_dim=256):
     x = _dense(noise, 4 * 4 * widths[0])
     x = layers.Reshape((4, 4, widths[0]))(x)
     for channels in widths[1:]:
-        x = _draw(layers.UpSampling2D()(x), condition, channels)
+        x = _draw(x, condition, channels)
     x = _conv(blocks.leaky(x), 3, 3)
     return blocks.picture(x, noise=noise, sentence=sentence)
 
@@ -84,9 +84,11 @@ def discriminator(*, image_size=256, width=32, text_dim=256):
 
 
 def _draw(x, condition, channels):
-    y = _conv(fusion.deep_fusion(x, condition), channels, 3)
+    # What treats all places alike is done before the map is doubled.
+    y = fusion.deep_fusion(x, condition)
+    y = UpConv(channels, **_starts(9 * x.shape[-1]))(y)
     y = _conv(fusion.deep_fusion(y, condition), channels, 3)
-    return layers.Add()([_fit(x, channels), y])
+    return layers.Add()([layers.UpSampling2D()(_fit(x, channels)), y])
 
 
 def _look(x, channels):
@@ -101,21 +103,18 @@ def _fit(x, channels):
 
 
 def _conv(x, channels, size, stride=1, padding="same", bias=True):
-    fan_in = size * size * x.shape[-1]
+    start = _starts(size * size * x.shape[-1])
     return layers.Conv2D(
-        channels,
-        size,
-        stride,
-        padding,
-        use_bias=bias,
-        kernel_initializer=starts.torch_linear(),
-        bias_initializer=starts.torch_bias(fan_in),
+        channels, size, stride, padding, use_bias=bias, **start
     )(x)
 
 
 def _dense(x, size):
-    return layers.Dense(
-        size,
+    return layers.Dense(size, **_starts(x.shape[-1]))(x)
+
+
+def _starts(fan_in):
+    return dict(
         kernel_initializer=starts.torch_linear(),
-        bias_initializer=starts.torch_bias(x.shape[-1]),
-    )(x)
+        bias_initializer=starts.torch_bias(fan_in),
+    )

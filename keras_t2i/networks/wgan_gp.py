@@ -6,7 +6,7 @@ Pictures only, no text: 910,660 and 4,305,409 parameters at 28 px.
 import keras
 from keras import layers
 
-from keras_t2i.layers import BatchNorm, Dropout, blocks
+from keras_t2i.layers import BatchNorm, Dropout, UpConv, blocks
 from keras_t2i.ops import images
 
 
@@ -39,10 +39,8 @@ def generator(*, image_size=28, channels=1, width=64, noise_dim=128):
     x = layers.Reshape((4, 4, first))(x)
     for level in range(1, len(sizes)):
         is_last = level == len(sizes) - 1
-        x = layers.UpSampling2D()(x)
         features = channels if is_last else first // 2**level
-        x = layers.Conv2D(features, 3, padding="same", use_bias=False)(x)
-        x = _norm(x)
+        x = _norm(UpConv(features, use_bias=False)(x))
         if not is_last:
             x = blocks.leaky(x)
     x = layers.Activation("tanh", dtype="float32")(x)

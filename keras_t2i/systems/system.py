@@ -85,6 +85,7 @@ class System(keras.Model):
         self.optimizers = {}
         self.micro_batches = 1
         self._micro_batch = None  # the number of the one at hand
+        self._last_step = []  # what the next draws of this move wait for
         self._owners = {}  # term -> player, learned from the first move
         self._compiled_parts = {}
         self.built = True  # else fit asks for call() under a strategy
@@ -331,7 +332,9 @@ class System(keras.Model):
     def _drawn(self, draw, salt, rows, shape):
         # Draws for the whole batch; hands out the caller's rows.
         parts = 1 if self._micro_batch is None else self.micro_batches
-        key = noise.key(self.seed, self.moves, salt)
+        # Else a graph draws for all steps of the move at once, and holds it.
+        with tf.control_dependencies(self._last_step):
+            key = noise.key(self.seed, self.moves, salt)
         whole = draw(key, (rows * parts * replicas.count(), *shape))
         mine = replicas.share(whole)
         if parts == 1:
@@ -484,6 +487,9 @@ class System(keras.Model):
 
     def _slope(self, player, terms, batch, tape=None):
         with tape or tf.GradientTape() as tape:
+            # Passes begin when all is drawn, or both lie in memory at once.
+            with tf.control_dependencies(list(batch.values())):
+                batch = {key: tf.identity(x) for key, x in batch.items()}
             named = terms(batch)
             self._check_known(named)
             loss = sum(self.loss_weights[t] * x for t, x in named.items())
@@ -540,6 +546,7 @@ class System(keras.Model):
                 own = [tf.norm(v.value) for v in variables]
                 self.norms[player].assign(tf.stack([gradients, own]))
             self.optimizers[player].apply(whole, variables)
+            self._last_step = [tf.identity(v.value) for v in variables]
 
     def descend(self, player, terms, batch, tape=None):
         """Finds the slope of a player's terms and takes the step.
@@ -581,6 +588,7 @@ class System(keras.Model):
         Returns:
             dict, term -> () float32: unweighted running means.
         """
+        self._last_step = []
         if self.is_moving:
             self._agree_on_statistics()
             self._update_average()

@@ -61,9 +61,9 @@ class Reader:
         kernel, *bias = self.take("Dense")
         return x @ kernel + (bias[0] if bias else 0.0)
 
-    def conv(self, x, stride, border):
+    def conv(self, x, stride, border, kind="Conv2D"):
         """Slides the next kernel over pictures, as PyTorch does."""
-        kernel, *bias = self.take("Conv2D")
+        kernel, *bias = self.take(kind)
         x = np.pad(x, ((0, 0), (border,) * 2, (border,) * 2, (0, 0)))
         size = kernel.shape[0]
         steps = (x.shape[1] - size) // stride + 1

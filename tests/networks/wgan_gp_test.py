@@ -104,7 +104,7 @@ class WGANGPTest(tf.test.TestCase, parameterized.TestCase):
         x = x.reshape(3, 4, 4, 16)
         for level in range(3):
             x = x.repeat(2, axis=1).repeat(2, axis=2)
-            x = read.norm(read.conv(x, 1, 1), 1e-3)
+            x = read.norm(read.conv(x, 1, 1, "UpConv"), 1e-3)
             x = oracle.leaky(x) if level < 2 else np.tanh(x)
         self.assertTrue(read.is_empty())
         image = network({"noise": noise})["image"]

@@ -120,7 +120,7 @@ def _having(model, part):
 
 
 def _convs(model, size):
-    convs = _all(model, layers.Conv2D)
+    convs = _having(model, "kernel_size")
     return [each for each in convs if each.kernel_size[0] == size]
 
 
