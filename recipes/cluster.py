@@ -118,6 +118,24 @@ def workers(played: tf.distribute.Strategy) -> int:
     return len(resolver.cluster_spec().as_dict().get("worker", [0]))
 
 
+def devices(played: tf.distribute.Strategy) -> str:
+    """Names what a run plays on.
+
+    Args:
+        played: what `strategy` made.
+
+    Returns:
+        For instance "CPU:0", "GPU:0, GPU:1" or "2 workers with GPU:0 each".
+    """
+    if played.num_replicas_in_sync == 1:
+        graphics = tf.config.list_logical_devices("GPU")
+        return "GPU:0" if graphics else "CPU:0"
+    places = played.extended.worker_devices  # This worker's own.
+    own = ", ".join(place.rpartition("device:")[2] for place in places)
+    count = workers(played)
+    return own if count == 1 else f"{count} workers with {own} each"
+
+
 def batches(played, stream, start: int):
     """Hands each worker its own rows of every batch.
 

@@ -5,10 +5,10 @@ r"""Judges a generator and writes a table that says how it was measured.
 
 Rows of the table: an untrained generator of the same shape, the mean training
 picture, the trained generator and the real test pictures, all against the
-training pictures and in equal numbers. Each figure becomes one line of
-scores.jsonl, with the card of its protocol; scores.md is the table. A quick
-look takes --pictures=100 --seeds=1. Scores that lie there and would only be
-measured again are printed as they are.
+training pictures (or the test pictures, with --reference=test) and in equal
+numbers. Each figure becomes one line of scores.jsonl, with the card of its
+protocol; scores.md is the table. A quick look takes --pictures=100 --seeds=1.
+Scores that lie there and would only be measured again are printed as they are.
 """
 
 import pathlib
@@ -36,6 +36,13 @@ _PICTURES = flags.DEFINE_integer(
     "Look at so many pictures of each part at most, for a quick look.",
     lower_bound=2,
 )
+_REFERENCE = flags.DEFINE_enum(
+    "reference",
+    "train",
+    ["train", "test"],
+    "Which pictures all are compared with. With test, real training pictures "
+    "are the last row, and R-precision is left out.",
+)
 
 
 def main(_):
@@ -45,7 +52,9 @@ def main(_):
         raise ValueError("Say with --out=FOLDER where the scores go.")
     found = trained.opened(flag, name, _CHECKPOINT.value)
     out = pathlib.Path(_OUT.value or name)
-    how = dict(seeds=_SEEDS.value, most=_PICTURES.value)
+    how = dict(
+        seeds=_SEEDS.value, most=_PICTURES.value, reference=_REFERENCE.value
+    )
     rows = judging.kept(found, out, **how)
     if not rows:
         judging.write(judging.judge(found, **how), out)

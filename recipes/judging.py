@@ -13,7 +13,8 @@ from recipes import trained, wiring
 
 _SPLITS = ("train", "test")
 _SCORES = "scores.jsonl"
-_TRAINED, _REAL = "trained generator", "real test pictures"
+_TRAINED = "trained generator"
+_REAL = {"train": "real test pictures", "test": "real training pictures"}
 #: Pictures below which FID, KID and IS are of little use, and of some.
 _FEW, _ENOUGH = 50, 500
 
@@ -35,7 +36,14 @@ def write(rows, out: pathlib.Path):
     print(f"\n{told(rows)}\n\nScores and their protocols lie in {out}")
 
 
-def kept(found: trained.Trained, out: pathlib.Path, *, seeds=3, most=None):
+def kept(
+    found: trained.Trained,
+    out: pathlib.Path,
+    *,
+    seeds=3,
+    most=None,
+    reference="train",
+):
     """Reads a folder's scores if `judge` would only measure them again.
 
     Args:
@@ -43,6 +51,7 @@ def kept(found: trained.Trained, out: pathlib.Path, *, seeds=3, most=None):
         out: the folder.
         seeds: as in `judge`.
         most: as in `judge`.
+        reference: as in `judge`.
 
     Returns:
         Rows; none if there are no scores, or those of other weights, data,
@@ -55,17 +64,21 @@ def kept(found: trained.Trained, out: pathlib.Path, *, seeds=3, most=None):
     except (OSError, ValueError, KeyError, TypeError):
         return []
     parts = _parts(found.config, most)
-    reference, candidate = map(len, parts)
+    counts = dict(zip(_SPLITS, map(len, parts), strict=True))
     wanted = {
         **_about(found.config, found.painter, found.card["moves"]),
         "seeds": list(range(seeds)),
-        "counts": {"reference": reference, "candidate": candidate},
+        "counts": {
+            "reference": counts[reference],
+            "candidate": counts["test"],
+        },
+        "reference": reference,
         "data_digest": _digests(parts),
         "versions": evaluator.versions(),
     }
     card = cards.get(_TRAINED, {})
     is_same = all(card.get(key) == value for key, value in wanted.items())
-    return rows if is_same and _REAL in cards else []
+    return rows if is_same and _REAL[reference] in cards else []
 
 
 def told(rows) -> str:
@@ -97,7 +110,14 @@ def told(rows) -> str:
     return "\n\n".join([evaluator.table(rows), *lines])
 
 
-def judge(found: trained.Trained, *, seeds=3, most=None, beside=True):
+def judge(
+    found: trained.Trained,
+    *,
+    seeds=3,
+    most=None,
+    beside=True,
+    reference="train",
+):
     """Judges a generator beside the rows that give its scores a scale.
 
     Args:
@@ -105,6 +125,8 @@ def judge(found: trained.Trained, *, seeds=3, most=None, beside=True):
         seeds: int. Noises each test caption is drawn with.
         most: int or None. The most training and test pictures looked at.
         beside: bool. Whether the other rows are judged too.
+        reference: "train" or "test". Which pictures all are compared with;
+            R-precision needs "train".
 
     Yields:
         Rows of `metrics.evaluator.Judge`.
@@ -115,15 +137,15 @@ def judge(found: trained.Trained, *, seeds=3, most=None, beside=True):
     is_own = config.data.name == catalog.RECORDS
     print(
         f"Judging {_describe(config)}, after {found.card['moves']:,} moves: "
-        f"{seeds} x {len(test):,} pictures against {len(train):,} of "
-        f"{train.name}; a few minutes for thousands."
+        f"{seeds} x {len(test):,} pictures against those of {reference}, "
+        f"{len(train):,} for training; a few minutes for thousands."
     )
-    _stage("captions, and features of the training pictures")
-    bench = _judge(config, parts, reader)
+    _stage(f"captions, and features of the {reference} pictures")
+    bench = _judge(config, parts, reader, reference)
     captions = [str(row[0]) for row in test.captions]
     own = wiring.sentences(test, reader)
     is_read = own is not None
-    own = own[:, 0] if is_read else None
+    own = own[:, 0] if is_read and reference == "train" else None
 
     def measure(name, painter, moves):
         _stage(name)
@@ -154,9 +176,10 @@ def judge(found: trained.Trained, *, seeds=3, most=None, beside=True):
         yield from measure_still("mean training picture", still)
     yield from measure(_TRAINED, found.painter, found.card["moves"])
     if beside:
-        yield from measure_still(_REAL, test.images)
+        real = test if reference == "train" else _first(train, len(test))
+        yield from measure_still(_REAL[reference], real.images)
         if is_read and not is_own:
-            yield from _real_colours(bench, train, test)
+            yield from _real_colours(bench, train, test, _REAL[reference])
 
 
 def glance(config, system, pictures, reader, most):
@@ -176,7 +199,7 @@ def glance(config, system, pictures, reader, most):
         callable, no arguments -> dict, name of a figure -> value, of one noise.
     """
     some = _first(pictures, most)
-    bench = _judge(config, (some, some), reader)
+    bench = _judge(config, (some, some), reader, "train")
     captions = [str(row[0]) for row in some.captions]
     own = wiring.sentences(some, reader)
     own = None if own is None else own[:, 0]
@@ -189,11 +212,11 @@ def glance(config, system, pictures, reader, most):
     return measure
 
 
-def _real_colours(bench, train, test):
+def _real_colours(bench, train, test, name):
     # Names were written by people; the colours in other captions of OpenMoji
     # were measured with the very rule that would judge them here.
     yield from bench.real_colours(
-        _REAL,
+        name,
         np.concatenate([train.images, test.images]),
         np.concatenate([train.captions[:, :1], test.captions[:, :1]]),
         split="train and test",
@@ -280,19 +303,21 @@ def _digests(parts):
     }
 
 
-def _judge(config, parts, reader):
+def _judge(config, parts, reader, reference):
     train, _ = parts
-    read = wiring.sentences(train, reader)
+    read = wiring.sentences(train, reader) if reference == "train" else None
     protocol = {
         "data": config.data.name,
         "data_digest": _digests(parts),
         "image_size": config.data.image_size,
-        "reference": "train",
+        "reference": reference,
         "split": "test",
-        "captions": "none" if read is None else "each test picture's first",
+        "captions": "none"
+        if reader.dim is None
+        else "each test picture's first",
     }
     return evaluator.Judge(
-        features.in_batches(train.images),
+        features.in_batches(parts[_SPLITS.index(reference)].images),
         None if read is None else read.mean(axis=1),
         weights.pretrained.lite0(),
         reader,

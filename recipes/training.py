@@ -83,7 +83,7 @@ def _train(config, workdir, accept_changes, played):
     _check_rows(config, system, played)
     _check_colours(pictures, system)
     start = callbacks.restore(system, workdir / "checkpoints")
-    announce(config, workdir, system, pictures, start)
+    announce(config, workdir, system, pictures, start, played)
     stream = functools.partial(
         wiring.dataset,
         config,
@@ -333,8 +333,8 @@ def write_config(config, workdir: pathlib.Path):
     _write_json(json.loads(config.to_json()), workdir / "config.json")
 
 
-def announce(config, workdir, system, pictures, start):
-    """Prints what will run.
+def announce(config, workdir, system, pictures, start, played):
+    """Prints what will run, and where.
 
     Args:
         config: the run's config.
@@ -342,6 +342,7 @@ def announce(config, workdir, system, pictures, start):
         system: the compiled system.
         pictures: the training pictures.
         start: moves already made.
+        played: the strategy.
     """
     sizes = ", ".join(
         f"{name} {sum(math.prod(v.shape) for v in player.trainable_weights):,}"
@@ -353,7 +354,8 @@ def announce(config, workdir, system, pictures, start):
         f"{len(pictures):,} pictures of {pictures.name} at "
         f"{config.data.image_size} px; "
         f"{config.train.moves:,} moves of {rows} pictures "
-        f"in {config.train.precision}; run directory {workdir}"
+        f"in {config.train.precision} on {cluster.devices(played)}; run "
+        f"directory {workdir}"
     )
     if start >= config.train.moves:
         print(f"The run already has {start:,} moves; nothing is to do.")

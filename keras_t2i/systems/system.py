@@ -156,8 +156,9 @@ class System(keras.Model):
             **kwargs: `run_eagerly` and other arguments of `keras.Model`.
 
         Raises:
-            ValueError: if players and optimizers don't match, or XLA is asked
-                of synchronised batch normalisation on several replicas.
+            ValueError: if players and optimizers don't match, a player
+                keeps its weights in less than float32, or XLA is asked of
+                synchronised batch normalisation on several replicas.
         """
         if set(optimizers) != set(self.players):
             raise ValueError(
@@ -170,6 +171,7 @@ class System(keras.Model):
             )
         if xla and self.distribute_strategy.num_replicas_in_sync > 1:
             _forbid_synchronized(self.players)
+        _check_precise(self.players)
         super().compile(optimizer=None, jit_compile=False, **kwargs)
         self.optimizers = {
             name: _scaled(optimizers[name], player)
@@ -333,7 +335,7 @@ class System(keras.Model):
         # Draws for the whole batch; hands out the caller's rows.
         parts = 1 if self._micro_batch is None else self.micro_batches
         # Else a graph draws for all steps of the move at once, and holds it.
-        with tf.control_dependencies(self._last_step):
+        with tf.control_dependencies(_here(self._last_step)):
             key = noise.key(self.seed, self.moves, salt)
         whole = draw(key, (rows * parts * replicas.count(), *shape))
         mine = replicas.share(whole)
@@ -664,6 +666,14 @@ class System(keras.Model):
         return self.painter.generate(captions, seeds, bound)
 
 
+def _here(tensors):
+    """Leaves out what a move that failed left of its own graph."""
+    if tf.executing_eagerly():
+        return []
+    graph = tf.compat.v1.get_default_graph()
+    return [x for x in tensors if getattr(x, "graph", None) is graph]
+
+
 def _check_disjoint(players):
     owner = {}
     for name, player in players.items():
@@ -729,6 +739,18 @@ def _twin(players, decay):
     average.set_weights(players["generator"].get_weights())
     average.trainable = False
     return average
+
+
+def _check_precise(players):
+    for name, player in players.items():
+        for variable in player.trainable_variables:
+            if variable.dtype != "float32":
+                raise ValueError(
+                    f"{variable.path} of the {name} is kept in "
+                    f"{variable.dtype}, in which small steps are lost: build "
+                    "it under mixed_float16 or mixed_bfloat16, which compute "
+                    "so and keep weights in float32."
+                )
 
 
 def _check_reached(player, variables, gradients):

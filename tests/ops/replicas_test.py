@@ -89,6 +89,32 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
             expected = np.concatenate(expected)
         self.assertAllClose(found, expected, rtol=1e-5)
 
+    def test_loss_over_all_pairs_is_that_of_the_full_batch(self):
+        # As contrastive losses are: each row of a replica against all rows.
+        draw = np.random.default_rng(2)
+        weight = tf.constant(draw.normal(size=(3, 4)), tf.float32)
+        partner = tf.constant(draw.normal(size=(3, 4)), tf.float32)
+
+        def play(x):
+            with tf.GradientTape() as tape:
+                tape.watch([weight, partner])
+                own, other = tf.tanh(x @ weight), tf.tanh(x @ partner)
+                logits = own @ tf.transpose(replicas.gather(other))
+                rows = tf.shape(x)[0]
+                labels = replicas.index() * rows + tf.range(rows)
+                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    labels, logits
+                )
+                loss = tf.reduce_mean(losses) / replicas.count()
+            return replicas.total(
+                [loss, *tape.gradient(loss, [weight, partner])]
+            )
+
+        (alone,) = on(1, play)
+        for shared in on(2, play):
+            for one, other in zip(alone, shared, strict=True):
+                self.assertAllClose(one, other, rtol=1e-5, atol=1e-6)
+
     def test_call_outside_of_replicas_gets_a_sentence(self):
         with harness.strategy(2).scope():
             with self.assertRaisesRegex(RuntimeError, "strategy.run"):

@@ -87,6 +87,36 @@ class EvaluateTest(tf.test.TestCase):
         untrained = self.row("untrained generator", "fid_lite0")
         self.assertEqual(untrained["protocol"]["moves"], 0)
 
+    def test_test_pictures_may_be_what_all_is_compared_with(self):
+        out = self.folder / "against_test"
+        flags = [f"--workdir={self.workdir}", f"--out={out}"]
+        flags += ["--reference=test", "--pictures=5", "--seeds=1"]
+        self.assertEqual(command.run("evaluate", *flags)[0], 0)
+        lines = (out / "scores.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in lines]
+        self.assertEqual(
+            list(dict.fromkeys(row["candidate"] for row in rows)),
+            [*CANDIDATES[:3], "real training pictures"],
+        )
+        self.assertNotIn("r_precision_lite0_letters", {r["name"] for r in rows})
+        cards = [row["protocol"] for row in rows if row["name"] == "fid_lite0"]
+        self.assertEqual({card["reference"] for card in cards}, {"test"})
+        # The very pictures of the test part are no distance away from it.
+        config = trained.read_config(self.workdir)
+        test = judging._first(judging.wiring.source(config, "test"), 5)
+        train = judging._first(judging.wiring.source(config, "train"), 5)
+        reader = judging.wiring.text_encoder(config)
+        bench = judging._judge(config, (train, test), reader, "test")
+        rows = bench.pictures("same", {0: [test.images]}, None)
+        scores = {row["name"]: row["value"] for row in rows}
+        self.assertLess(abs(scores["fid_lite0"]), 0.5)
+        # A second call takes what lies there, one against others does not.
+        again = command.run("evaluate", *flags)[1]
+        self.assertIn("judged like this before", again)
+        flags.remove("--reference=test")
+        other = command.run("evaluate", *flags)[1]
+        self.assertNotIn("judged like this before", other)
+
     def test_untrained_and_trained_are_two_generators(self):
         values = [
             self.row(name, "fid_lite0")["value"]

@@ -317,7 +317,7 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
             (straight / "printed.txt").read_text(),
             r"^GANINTCLS \(trainable parameters: discriminator 4,637, "
             r"generator 20,626\) on 512 pictures of shapes/train at 16 px; "
-            r"4 moves of 8 pictures in mixed_bfloat16; run directory "
+            r"4 moves of 8 pictures in mixed_bfloat16 on CPU:0; run directory "
             r".*bfloat16\n",
         )
 

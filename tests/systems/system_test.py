@@ -46,6 +46,57 @@ def compiled(system, rate=0.25):
     return system
 
 
+class PrecisionTest(tf.test.TestCase, parameterized.TestCase):
+    """Weights stay in float32, whatever computes."""
+
+    def built(self, policy):
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(policy)
+        try:
+            return Quadratic({"learner": learner()})
+        finally:
+            keras.config.set_dtype_policy(before)
+
+    @parameterized.parameters("float16", "bfloat16")
+    def test_weights_in_less_than_float32_are_refused(self, policy):
+        with self.assertRaisesRegex(
+            ValueError,
+            f"/kernel of the learner is kept in {policy}, .* mixed_float16",
+        ):
+            compiled(self.built(policy))
+
+    @parameterized.parameters("float32", "mixed_float16", "mixed_bfloat16")
+    def test_computing_in_less_is_taken(self, policy):
+        compiled(self.built(policy))
+
+
+class OrderTest(tf.test.TestCase):
+    """What one move's steps wait for."""
+
+    def test_move_that_failed_leaves_nothing_to_wait_for(self):
+        class Failing(Quadratic):
+            fails = True
+
+            def train_step(self, batch):
+                self.descend("learner", self.terms, batch)
+                if self.fails:
+                    raise ArithmeticError("as asked")
+                rows = tf.shape(batch["x"])[0]
+                shift = self.noise("shift", rows, 1)
+                self.descend(
+                    "learner", self.terms, {**batch, "y": batch["y"] + shift}
+                )
+                return self.finish()
+
+        system = compiled(Failing({"learner": learner()}))
+        with self.assertRaisesRegex(ArithmeticError, "as asked"):
+            system.fit(batches(2), verbose=0)
+        system.fails = False
+        system.train_function = None
+        system.fit(batches(2), verbose=0)
+        self.assertEqual(int(system.moves.numpy()), 2)
+
+
 class DescentTest(tf.test.TestCase, parameterized.TestCase):
     """Slope, step and weights."""
 
