@@ -31,8 +31,8 @@ _ROOT = pathlib.Path(__file__).parents[1]
 _KILLS = flags.DEFINE_integer("kills", 20, "How often.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the moments.")
 _MOVES = flags.DEFINE_integer("moves", 4000, "Of the run.", lower_bound=40)
-_WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Folder for both runs, made anew; else a temporary one."
+_RUNS = flags.DEFINE_string(
+    "runs", None, "Folder for both runs, made anew; else a temporary one."
 )
 _EPOCH = 20
 _CONFIG = "recipes/configs/gan_cls_openmoji.py:smoke"
@@ -41,11 +41,11 @@ _CONFIG = "recipes/configs/gan_cls_openmoji.py:smoke"
 def main(_):
     """Kills as the flags say."""
     with tempfile.TemporaryDirectory() as temporary:
-        folder = pathlib.Path(_WORKDIR.value or temporary)
+        folder = pathlib.Path(_RUNS.value or temporary)
         for name in ("straight", "killed"):
             if (folder / name).exists():
                 raise ValueError(
-                    f"--workdir={folder} holds a run named {name}; take "
+                    f"--runs={folder} holds a run named {name}; take "
                     "another folder."
                 )
         faults, row = check(folder, _KILLS.value, _MOVES.value, _SEED.value)

@@ -41,7 +41,7 @@ class CheckKillsTest(tf.test.TestCase):
             "check_kills",
             "--kills=2",
             "--moves=400",
-            f"--workdir={self.folder}",
+            f"--runs={self.folder}",
             room="tools",
         )
         row = json.loads(printed.splitlines()[-1])
@@ -93,7 +93,7 @@ class CheckKillsTest(tf.test.TestCase):
     def test_folder_that_holds_runs_is_left_alone(self):
         self.made("straight")
         code, _, complained = command.run(
-            "check_kills", f"--workdir={self.folder}", room="tools"
+            "check_kills", f"--runs={self.folder}", room="tools"
         )
         self.assertEqual(code, 2)
         self.assertIn("holds a run named straight", complained)
