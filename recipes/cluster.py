@@ -8,13 +8,20 @@ import time
 
 import tensorflow as tf
 
-from keras_t2i.ops import files
+from keras_t2i.ops import files, replicas
 
 NAMES = ("none", "mirrored", "multi_worker")
 _PATIENCE = 60  # seconds that a worker waits for the others to come
+#: What TensorFlow raises when a worker is gone.
+_LOST = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.UnavailableError,
+)
 
 
-def strategy(name: str, replicas: int | None = None) -> tf.distribute.Strategy:
+def strategy(name: str, count: int | None = None) -> tf.distribute.Strategy:
     """Makes the strategy that a run plays under.
 
     Args:
@@ -22,7 +29,7 @@ def strategy(name: str, replicas: int | None = None) -> tf.distribute.Strategy:
             processors of this machine, or, where there are none, on parts of
             its processor, which is good for tests alone. "multi_worker" plays
             on all machines that TF_CONFIG names.
-        replicas: with "mirrored", how many; all graphics processors, or 2
+        count: with "mirrored", how many replicas; all graphics processors, or 2
             parts, when None.
 
     Returns:
@@ -31,7 +38,7 @@ def strategy(name: str, replicas: int | None = None) -> tf.distribute.Strategy:
     Raises:
         ValueError: if the name is unknown, there are not so many processors,
             or TF_CONFIG is no good.
-        OSError: if a worker that TF_CONFIG names does not come.
+        ConnectionError: if a worker that TF_CONFIG names does not come.
     """
     if name not in NAMES:
         raise ValueError(
@@ -40,7 +47,7 @@ def strategy(name: str, replicas: int | None = None) -> tf.distribute.Strategy:
     if name == "none":
         return tf.distribute.get_strategy()
     if name == "mirrored":
-        return tf.distribute.MirroredStrategy(_processors(replicas))
+        return tf.distribute.MirroredStrategy(_processors(count))
     return _workers(task())
 
 
@@ -82,7 +89,7 @@ def task() -> dict:
             f"TF_CONFIG names the workers {workers}; a list of different "
             "host:port is needed."
         )
-    if not isinstance(index, int) or not 0 <= index < len(workers):
+    if type(index) is not int or not 0 <= index < len(workers):
         raise ValueError(
             f"TF_CONFIG says that this is worker {index}; its list has "
             f"workers 0 to {len(workers) - 1}."
@@ -181,20 +188,55 @@ def _dealt(batch, parts):
     )
 
 
+def any_of(played: tf.distribute.Strategy):
+    """Lets workers ask each other.
+
+    Args:
+        played: what `strategy` made.
+
+    Returns:
+        callable, bool -> bool: whether any worker says True. All of them must
+        call it, equally often. None where there is one worker.
+    """
+    if workers(played) == 1:
+        return None
+
+    def added(said):
+        here = tf.identity(said)  # What was handed in lies on no device.
+        return replicas.total([here])[0]
+
+    @tf.function
+    def total(each):
+        return played.run(added, args=(each,))
+
+    def ask(said: bool) -> bool:
+        each = played.experimental_distribute_values_from_function(
+            lambda context: tf.constant(float(said))
+        )
+        found, *_ = played.experimental_local_results(total(each))
+        return bool(found > 0.0)
+
+    return ask
+
+
 @contextlib.contextmanager
-def telling():
+def telling(played: tf.distribute.Strategy):
     """Words what TensorFlow raises when another worker is gone.
 
+    Args:
+        played: what `strategy` made.
+
     Raises:
-        OSError: in place of TensorFlow's error, if this is one of several
-            workers.
+        ConnectionError: in place of TensorFlow's error, if this is one of
+            several workers.
     """
     try:
         yield
     except tf.errors.OpError as error:
-        if not os.environ.get("TF_CONFIG"):
+        is_lost = isinstance(error, _LOST) or "ollective" in str(error)
+        if workers(played) == 1 or not is_lost:
             raise
-        raise OSError(
+        raise ConnectionError(
             "Another worker stopped or can't be reached any more "
             f"({files.reason(error)}). Start the same command on every machine "
             "again: the run goes on from its last checkpoint."
@@ -249,20 +291,22 @@ def _gathered(played, own: bytes) -> list[bytes]:
 
 def _is_place(place) -> bool:
     host, colon, port = str(place).rpartition(":")
-    return isinstance(place, str) and bool(host and colon and port.isdigit())
+    if not (isinstance(place, str) and host and colon and port.isdigit()):
+        return False
+    return 0 < int(port) < 2**16
 
 
-def _processors(replicas):
+def _processors(asked):
     graphics = tf.config.list_physical_devices("GPU")
     if graphics:
-        count = replicas or len(graphics)
+        count = asked or len(graphics)
         if count > len(graphics):
             raise ValueError(
                 f"{count} replicas were asked for; this machine has "
                 f"{len(graphics)} graphics processors."
             )
         return [f"GPU:{number}" for number in range(count)]
-    count = replicas or 2
+    count = asked or 2
     if count < 1:
         raise ValueError(f"{count} replicas were asked for; allowed: 1 and up.")
     (processor, *_) = tf.config.list_physical_devices("CPU")
@@ -277,7 +321,7 @@ def _workers(place):
     count, index = len(place["workers"]), place["index"]
     missing = _await(place)
     if missing:
-        raise OSError(
+        raise ConnectionError(
             f"TF_CONFIG names {count} workers; {', '.join(missing)} did not "
             f"answer worker {index} within {_PATIENCE} seconds. Start the same "
             "command on every machine, and let their ports through."

@@ -18,6 +18,8 @@ from recipes import quiet
 flags.disclaim_key_flags()  # What `config` defines is its caller's.
 
 _OURS = ("keras_t2i", "recipes", "tools", "__main__")
+#: Exit codes: what a user must mend; what another try may mend.
+_FAULT, _AGAIN = 2, 75
 _TOLD = (OSError, ValueError, ArithmeticError, tf.errors.OpError)
 
 
@@ -36,7 +38,8 @@ def told(main: Callable) -> Callable:
 
     An `OSError`, an error of a TensorFlow operation, an `ArithmeticError` (a
     run's number that is not finite) and a `ValueError` that this library or
-    its commands raise are printed and end the command with exit code 2.
+    its commands raise are printed and end the command with exit code 2; a
+    `ConnectionError` (another worker is gone) with 75, which says "try again".
     Others keep their traceback: they are mistakes of ours.
 
     Args:
@@ -54,7 +57,8 @@ def told(main: Callable) -> Callable:
         except _TOLD as error:
             if not _is_for_users(error):
                 raise
-            return _tell(sentence(error))
+            _tell(sentence(error))
+            return _AGAIN if isinstance(error, ConnectionError) else _FAULT
 
     return wrapped
 
@@ -232,7 +236,7 @@ def _check_no_rest(words):
 
 def _tell(text):
     print(f"Error: {text}", file=sys.stderr)
-    return 2
+    return _FAULT
 
 
 def _is_for_users(error):

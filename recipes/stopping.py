@@ -14,12 +14,19 @@ class Stopping(keras.callbacks.Callback):
     before it ends. A second Ctrl-C interrupts at once. It listens while it
     is entered, `with Stopping() as stopper: ...`.
 
+    Args:
+        ask: callable, bool -> bool: whether any of the workers that share the
+            run says True. They call it together after every move, so that
+            all of them stop after the same one. None asks nobody.
+
     Attributes:
-        signal: the `signal.Signals` that came, or None.
+        signal: the `signal.Signals` that came here, or elsewhere (then it
+            counts as SIGTERM), or None.
     """
 
-    def __init__(self):
+    def __init__(self, ask=None):
         super().__init__()
+        self.ask = ask
         self.signal = None
         self._before = {}
 
@@ -33,12 +40,20 @@ class Stopping(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         is_last = batch + 1 == self.params["steps"]
-        if self.signal and not is_last:
+        if self._is_wanted() and not is_last:
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.signal:
+        if self._is_wanted():
             self.model.stop_training = True
+
+    def _is_wanted(self):
+        if self.ask is None:
+            return self.signal is not None
+        is_wanted = self.ask(self.signal is not None)
+        if is_wanted and self.signal is None:
+            self.signal = signal.SIGTERM
+        return is_wanted
 
     def _heard(self, number, frame):
         self.signal = signal.Signals(number)

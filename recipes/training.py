@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pathlib
+import signal
 import tempfile
 
 import tensorflow as tf
@@ -55,35 +56,48 @@ def train(
         OSError: if the directory can't be written.
         ArithmeticError: if a number is not finite, naming where, and the run
             may not go back or several machines play.
+        ConnectionError: if another worker is gone.
     """
     workdir = pathlib.Path(workdir)
     check(config, workdir, accept_changes=accept_changes)
     played = cluster.strategy(strategy, replicas)
+    cost = callbacks.Cost(config.train.batch_size, config.train.moves)
+    count = len(files.read_lines(workdir / "rollbacks.jsonl"))
     while True:
         try:
-            return _train(config, workdir, accept_changes, played)
+            return _train(config, workdir, accept_changes, played, cost, count)
         except ArithmeticError as error:
-            _roll_back(config, workdir, played, error)
+            count += 1
+            _roll_back(config, workdir, played, error, count)
 
 
-def _train(config, workdir, accept_changes, played):
+def _train(config, workdir, accept_changes, played, cost, rollbacks):
     is_chief = cluster.is_chief(played)
     pictures = wiring.source(config, "train")
     encoder = wiring.text_encoder(config)
-    rate = _SLOWER ** len(files.read_lines(workdir / "rollbacks.jsonl"))
     data = _data_of(pictures, encoder)
-    with cluster.telling():
-        cluster.agree(played, {**_named(config), **data, "rate": rate})
+    facts = {
+        **_named(config),
+        **data,
+        "count of roll-backs": rollbacks,
+        "newest checkpoint in --workdir, which all must share": "move "
+        f"{callbacks.newest(workdir / 'checkpoints')}",
+    }
+    with cluster.telling(played):
+        cluster.agree(played, facts)
     changes = data_changes(data, workdir)
     _refuse(changes, workdir, accept_changes)
     changes = config_changes(config, workdir) + changes
     encoder.check(list(config.samples.captions))
+    rate = _SLOWER**rollbacks
     with played.scope():
         system = wiring.system(config, encoder, rate)
     _check_rows(config, system, played)
     _check_colours(pictures, system)
     start = callbacks.restore(system, workdir / "checkpoints")
     announce(config, workdir, system, pictures, start, played)
+    if rate != 1.0:
+        print(f"Learning rates are {rate:g} times the config's (roll-backs).")
     stream = functools.partial(
         wiring.dataset,
         config,
@@ -94,40 +108,57 @@ def _train(config, workdir, accept_changes, played):
     stream(start_move=start)  # Refuses what can't be streamed.
     batches = functools.partial(cluster.batches, played, stream)
     if not is_chief:
-        return _follow(system, batches, config, start)
+        return _follow(system, batches, config, start, workdir)
     if changes:
         row = {"move": start, "changes": changes}
         files.append_line(workdir / "changes.jsonl", json.dumps(row))
     if start <= config.train.moves:
         write_config(config, workdir)
         _write_json(data, workdir / "data.json")
-    observers = around(config, workdir)
+    best = []
     if config.best.keep:
-        observers.append(_best(config, workdir, system, pictures, encoder))
+        best = [_best(config, workdir, system, pictures, encoder)]
+    observers = [cost, *best, *around(config, workdir)]
     try:
         stopped = play(system, batches, config, start, observers)
     except ArithmeticError:
         raise  # It may go back.
-    except BaseException:
+    except BaseException as error:
         _forget(workdir)
+        _add_last(workdir, error)
         raise
     made = int(system.moves.numpy())
     if stopped:
-        print(
-            f"Stopped by {stopped.name} after move {made:,}; it is saved in "
-            f"{workdir}, and the same command goes on from there."
-        )
-        raise SystemExit(128 + stopped)
+        _leave(stopped, made, workdir, played)
     print(f"{made:,} moves made; all lies in {workdir}")
     return system
 
 
-def _roll_back(config, workdir, played, error):
+def _leave(stopped, made, workdir, played):
+    """Says that all is saved and ends the command as the signal asked."""
+    if cluster.workers(played) > 1:  # The others' may still be on its way.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print(
+        f"Stopped by {stopped.name} after move {made:,}; it is saved in "
+        f"{workdir}, and the same command goes on from there.",
+        flush=True,
+    )
+    raise SystemExit(128 + stopped)
+
+
+def _add_last(workdir, error):
+    """Adds to what the disk says which checkpoint is whole."""
+    kept = sorted((workdir / "checkpoints").glob("move_????????"))
+    is_named = "is whole" in str(error) or isinstance(error, ConnectionError)
+    if isinstance(error, OSError) and kept and not is_named:
+        raise OSError(f"{files.reason(error)}. {kept[-1]} is whole.") from error
+
+
+def _roll_back(config, workdir, played, error, count):
     """Notes that the run is to go back, or raises why it stops."""
-    path = workdir / "rollbacks.jsonl"
-    count = len(files.read_lines(path)) + 1
     if count > config.train.rollbacks:
-        _forget(workdir)
+        if cluster.is_chief(played):
+            _forget(workdir)
         raise error
     rate = _SLOWER**count
     sentence = (
@@ -136,7 +167,8 @@ def _roll_back(config, workdir, played, error):
         f"{config.train.rollbacks} times allowed)."
     )
     if cluster.is_chief(played):
-        files.append_line(path, json.dumps({"fault": str(error), "rate": rate}))
+        row = json.dumps({"fault": str(error), "rate": rate})
+        files.append_line(workdir / "rollbacks.jsonl", row)
     if cluster.workers(played) > 1:
         raise ArithmeticError(
             f"{sentence} Start the same command on every machine again."
@@ -147,7 +179,7 @@ def _roll_back(config, workdir, played, error):
 def _forget(workdir):
     """Lets a directory without a checkpoint take another config."""
     if not any((workdir / "checkpoints").glob("move_*")):
-        for name in ("config.json", "rollbacks.jsonl"):
+        for name in _FILES:
             (workdir / name).unlink(missing_ok=True)
 
 
@@ -191,12 +223,11 @@ def around(config, workdir) -> list:
             workdir / "metrics.jsonl", workdir / "curves.png", writer=writer
         ),
         callbacks.Health(writer=writer, captions=captions or [""]),
-        callbacks.Cost(config.train.batch_size, config.train.moves),
         callbacks.Checkpoint(workdir / "checkpoints"),
     ]
 
 
-def _follow(system, batches, config, start):
+def _follow(system, batches, config, start, workdir):
     """Plays as a worker that is not the chief: what it saves goes nowhere."""
     with tempfile.TemporaryDirectory() as nowhere:
         keeper = callbacks.Checkpoint(nowhere, keep=1)
@@ -204,7 +235,8 @@ def _follow(system, batches, config, start):
             system, batches, config, start, [callbacks.Health(), keeper]
         )
     if stopped:
-        raise SystemExit(128 + stopped)
+        made = int(system.moves.numpy())
+        _leave(stopped, made, workdir, system.distribute_strategy)
     return system
 
 
@@ -226,9 +258,10 @@ def play(system, batches, config, start, observers):
         The `signal.Signals` that stopped it, or None.
     """
     length = config.train.moves_per_epoch
+    played = system.distribute_strategy
 
     def fit(start, epochs, steps):
-        with cluster.telling():
+        with cluster.telling(played):
             system.fit(
                 batches(start),
                 initial_epoch=start // length,
@@ -240,7 +273,7 @@ def play(system, batches, config, start, observers):
         return stopper.signal
 
     begun = start % length
-    with stopping.Stopping() as stopper:
+    with stopping.Stopping(cluster.any_of(played)) as stopper:
         if begun and start < config.train.moves:
             system.keeps_trackers = True
             if fit(start, start // length + 1, length - begun):
@@ -292,6 +325,11 @@ def _check_best(best):
         raise ValueError(
             f"config.best has keep {best.keep}, every {best.every} and "
             f"pictures {best.pictures}; allowed: 0, 1 and 2 and more."
+        )
+    if not best.by.startswith(("fid_", "kid_", "is_", "r_precision_")):
+        raise ValueError(
+            f"config.best.by is {best.by!r}; allowed: fid_lite0, kid_lite0, "
+            "is_lite0, r_precision_lite0_minilm (or another reader)."
         )
 
 
@@ -357,6 +395,12 @@ def announce(config, workdir, system, pictures, start, played):
         f"in {config.train.precision} on {cluster.devices(played)}; run "
         f"directory {workdir}"
     )
+    for name, section in config.optimizers.items():
+        if section.halve_every > config.train.moves:
+            print(
+                f"The learning rate of the {name} would be halved every "
+                f"{section.halve_every:,} moves, after this run's end."
+            )
     if start >= config.train.moves:
         print(f"The run already has {start:,} moves; nothing is to do.")
     elif start:
@@ -386,16 +430,23 @@ def config_changes(config, workdir) -> list[str]:
         workdir: the run directory.
 
     Returns:
-        A sentence's part for each key that differs. Moves and what only
-        watches are free.
+        A sentence's part for each key that differs. What only watches is
+        free, and so are the moves, unless a learning rate falls by them.
     """
     if not (workdir / "config.json").exists():
         return []
     kept = trained.read_config(workdir)
     ours, theirs = _flat(config.to_dict()), _flat(kept.to_dict())
-    free = {"train.moves", "train.rollbacks"}
+    free = {"train.rollbacks"}
+    if not any(_is_stretched(each) for each in config.optimizers.values()):
+        free.add("train.moves")
     free |= {key for key in (*ours, *theirs) if key.startswith("best.")}
     return _differences(ours, theirs, "config.", free)
+
+
+def _is_stretched(optimizer) -> bool:
+    """Whether the learning rate reaches 0 when the run ends."""
+    return bool(optimizer.get("decay")) and not optimizer.get("decay_moves")
 
 
 def data_changes(data, workdir) -> list[str]:

@@ -370,6 +370,12 @@ def optimizer(
         "global_clipnorm": section.get("clip_norm"),
         "clipvalue": section.get("clip_value"),
     }
+    for key in ("clip_norm", "clip_value"):
+        if section.get(key) is not None and section[key] <= 0.0:
+            raise ValueError(
+                f"config.optimizers.{player}.{key} is {section[key]}; "
+                "allowed: above 0."
+            )
     if None not in clip.values():
         raise ValueError(
             f"config.optimizers.{player} has clip_norm and clip_value; one of "
@@ -397,6 +403,12 @@ def _rate(section, what, rate, steps, moves):
     if section.halve_every:
         every = section.halve_every * steps
         return schedules.ExponentialDecay(rate, every, 0.5, staircase=True)
+    given_length = section.get("decay_moves")
+    if given_length is not None and (not decay or given_length < 1):
+        raise ValueError(
+            f"{what}.decay_moves is {given_length} and decay is {decay!r}; "
+            "allowed: 1 and more, with decay 'linear' or 'cosine'."
+        )
     if not decay:
         return rate
     ways = {
@@ -404,7 +416,7 @@ def _rate(section, what, rate, steps, moves):
         "cosine": lambda n: schedules.CosineDecay(rate, n),
     }
     way = choose(f"{what}.decay", decay, ways)
-    length = section.get("decay_moves") or moves
+    length = given_length or moves
     if moves is not None and length > moves:
         raise ValueError(
             f"{what}.decay_moves is {length}, but the run has {moves} moves; "

@@ -24,6 +24,7 @@ import tensorflow as tf
 from absl import flags
 from PIL import Image
 
+from keras_t2i import callbacks
 from keras_t2i.callbacks import journal
 from recipes import messages
 
@@ -75,7 +76,7 @@ def check(folder, kills, moves, seed=0):
     span += 0.9 * _played(straight) / kills  # All together end before it.
     faults, losses, cut = [], [], 0
     for number in range(1, kills + 1):
-        before = newest(killed)
+        before = _newest(killed)
         seconds = dice.uniform(0.0, span)
         is_done, said = _shot(killed, moves, seconds)
         if is_done:  # This machine was busier before.
@@ -83,7 +84,7 @@ def check(folder, kills, moves, seed=0):
             break
         found = inspect(killed)
         faults += [f"after kill {number}: {fault}" for fault in found]
-        moment = newest(killed)
+        moment = _newest(killed)
         lost = max(_written(killed) - moment, 0)
         losses.append(lost)
         cut += any((killed / "checkpoints").glob(".move_*"))
@@ -157,19 +158,6 @@ def arrays(folder) -> dict:
     return {name: reader.get_tensor(name) for name in names}
 
 
-def newest(workdir) -> int:
-    """Finds the move that a run would go on from.
-
-    Args:
-        workdir: the run directory.
-
-    Returns:
-        The newest checkpoint's move; 0 without one.
-    """
-    found = sorted((workdir / "checkpoints").glob("move_????????"))
-    return int(found[-1].name.removeprefix("move_")) if found else 0
-
-
 def differences(straight, killed) -> list[str]:
     """Compares two runs that should be equal.
 
@@ -196,9 +184,9 @@ def differences(straight, killed) -> list[str]:
     )
     if ours != theirs:
         found.append("the terms of metrics.jsonl differ")
-    move = newest(straight)
-    if newest(killed) != move:
-        return [*found, f"the runs end at {newest(killed)} and {move}"]
+    move = _newest(straight)
+    if _newest(killed) != move:
+        return [*found, f"the runs end at {_newest(killed)} and {move}"]
     ours, theirs = (
         arrays(path / "checkpoints" / f"move_{move:08d}")
         for path in (killed, straight)
@@ -211,6 +199,10 @@ def differences(straight, killed) -> list[str]:
         or ours[name].tobytes() != theirs[name].tobytes()
     ]
     return found
+
+
+def _newest(workdir) -> int:
+    return callbacks.newest(workdir / "checkpoints")
 
 
 def _nothing(path):

@@ -7,7 +7,8 @@ A move is what `fit` plays: every player's descent, the average, the logs.
 --parts tells how long each player's descents take. --ways plays the config in
 float32 and bfloat16, without and with XLA, on 1 and 2 replicas, each in a
 process of its own. The last line is JSON; the times are milliseconds, the
-memory gigabytes of the whole process at its highest.
+memory gigabytes at its highest, of the graphics processor or, without one, of
+the whole process.
 """
 
 import itertools
@@ -67,7 +68,9 @@ def main(_):
         if _REPLICAS.value > 1
         else cluster.strategy("none")
     )
-    seconds = _times(config, played)
+    watch = _times(config, played)
+    seconds = watch.seconds
+    pictures = config.train.batch_size * watch.model.batches_per_move
     first, rest = seconds[0], seconds[_WARMUP.value :]
     median = statistics.median(rest)
     row = {
@@ -75,9 +78,9 @@ def main(_):
         "ms_per_move": _ms(median),
         "ms_min": _ms(min(rest)),
         "ms_max": _ms(max(rest)),
-        "pictures_per_s": round(config.train.batch_size / median, 2),
+        "pictures_per_s": round(pictures / median, 2),
         "compile_s": round(max(first - median, 0.0), 2),
-        "peak_gb": _peak_gb(),
+        "peak_gb": _peak_gb(memory.usage()),
         "imports_gb": imports,
         "batch_size": config.train.batch_size,
         "moves": _MOVES.value,
@@ -134,8 +137,8 @@ def parts(config, played, whole) -> dict[str, float]:
     _times(config, played, 0, names)
     found = {}
     for count in range(1, len(names) + 1):
-        seconds = _times(config, played, count)
-        median = statistics.median(seconds[_WARMUP.value :])
+        watch = _times(config, played, count)
+        median = statistics.median(watch.seconds[_WARMUP.value :])
         found[f"{count} {names[count - 1]}"] = _ms(median - before)
         before = median
     found["finish"] = _ms(whole - before)
@@ -143,13 +146,16 @@ def parts(config, played, whole) -> dict[str, float]:
 
 
 def _times(config, played, descents=None, names=None):
-    """Plays moves and takes the seconds of each.
+    """Plays moves and watches them.
 
     Args:
         config: the run's config.
         played: the strategy.
         descents: play only so many descents of each move; None plays all.
         names: list that takes the players' names, one a descent.
+
+    Returns:
+        `_Watch`.
     """
     with played.scope():
         system = wiring.system(config, _Reader(config))
@@ -159,7 +165,7 @@ def _times(config, played, descents=None, names=None):
     watch = _Watch()
     moves = _WARMUP.value + _MOVES.value if descents != 0 else 1
     system.fit(batches, steps_per_epoch=moves, verbose=0, callbacks=[watch])
-    return watch.seconds
+    return watch
 
 
 def _cut(system, count, names):
@@ -188,6 +194,8 @@ class _Watch(keras.callbacks.Callback):
         self._start = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
+        for value in (logs or {}).values():
+            float(value)  # Graphics processors answer when they are done.
         self.seconds.append(time.perf_counter() - self._start)
 
 
@@ -257,8 +265,11 @@ def _ms(seconds) -> float:
     return round(1e3 * seconds, 1)
 
 
-def _peak_gb() -> float:
-    return round(memory.resident() / 1.024e9, 3)  # in millions of KiB
+def _peak_gb(usage=None) -> float:
+    """The fullest graphics processor's peak, or this process's."""
+    found = [u.peak for n, u in (usage or {}).items() if n.startswith("GPU")]
+    peak = max(found, default=memory.resident())
+    return round(peak / 1.024e9, 3)  # in millions of KiB
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What goes on around a running system."""
 
-from keras_t2i.callbacks.checkpoint import Best, Checkpoint, restore
+from keras_t2i.callbacks.checkpoint import Best, Checkpoint, newest, restore
 from keras_t2i.callbacks.cost import Cost
 from keras_t2i.callbacks.health import Health
 from keras_t2i.callbacks.journal import Journal
@@ -13,5 +13,6 @@ __all__ = [
     "Health",
     "Journal",
     "SampleGrid",
+    "newest",
     "restore",
 ]

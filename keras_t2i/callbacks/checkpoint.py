@@ -129,8 +129,11 @@ class Best(keras.callbacks.Callback):
     def _keep_best(self, move):
         names = [f"move_{best:08d}" for best in self.ranking()[: self.keep]]
         target = self.folder / f"move_{move:08d}"
-        if target.name in names and not target.exists():
-            _write(self.model, target)
+        if target.name in names:
+            if target.exists():  # of a run that went back
+                _remove(self.folder, [target])
+            # The means of an epoch are sums over workers, who are not here.
+            _write(self.model, target, has_trackers=False)
         kept = _kept(self.folder)
         _remove(self.folder, [old for old in kept if old.name not in names])
 
@@ -164,8 +167,8 @@ def restore(system, folder: str | os.PathLike) -> int:
     if not kept:
         return 0
     latest = kept[-1]
-    _check_card(system, latest)
-    books = _books(system)
+    has_trackers = _check_card(system, latest)
+    books = _books(system, has_trackers)
     before = [(v, v.numpy()) for book in books.values() for v in book]
     try:
         status = tf.train.Checkpoint(**books).read(os.fspath(latest / _ARRAYS))
@@ -175,6 +178,19 @@ def restore(system, folder: str | os.PathLike) -> int:
             variable.assign(value)
         raise _unreadable(latest, error) from error
     return int(system.moves.numpy())
+
+
+def newest(folder: str | os.PathLike) -> int:
+    """Tells which move a run would go on from, without reading more.
+
+    Args:
+        folder: where `Checkpoint` keeps them.
+
+    Returns:
+        The newest checkpoint's move; 0 without one.
+    """
+    kept = _kept(pathlib.Path(folder))
+    return int(kept[-1].name.removeprefix("move_")) if kept else 0
 
 
 def _kept(folder):
@@ -189,9 +205,9 @@ def _check_counts(keep, every):
         )
 
 
-def _write(system, target):
+def _write(system, target, has_trackers=True):
     try:
-        _write_beside(system, target)
+        _write_beside(system, target, has_trackers)
     except (OSError, tf.errors.OpError) as error:
         kept = _kept(target.parent)
         raise OSError(
@@ -209,20 +225,23 @@ def _remove(folder, unwanted):
         shutil.rmtree(left)
 
 
-def _write_beside(system, target):
+def _write_beside(system, target, has_trackers):
     beside = target.with_name(f".{target.name}.part")
     try:
         shutil.rmtree(beside, ignore_errors=True)
-        card = json.dumps(_contents(system), indent=1)
+        card = json.dumps(_contents(system, has_trackers), indent=1)
         files.atomic_write(beside / _CARD, card.encode())
-        arrays = tf.train.Checkpoint(**_books(system))
+        arrays = tf.train.Checkpoint(**_books(system, has_trackers))
         arrays.write(os.fspath(beside / _ARRAYS))
+        for path in (*beside.iterdir(), beside):
+            files.sync(path)
         beside.rename(target)
+        files.sync(target.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _books(system) -> dict:
+def _books(system, has_trackers) -> dict:
     """Lists the variables that a move depends on: owner -> variables."""
     owners = {name: p.weights for name, p in system.players.items()}
     for name, optimizer in getattr(system, "optimizers", {}).items():
@@ -232,17 +251,18 @@ def _books(system) -> dict:
     if system.average is not None:
         owners["average"] = system.average.weights
     owners["moves"] = [system.moves]
-    # The means of an epoch that is cut off are made of both its parts.
-    owners["trackers"] = [
-        v for tracker in system.trackers.values() for v in tracker.variables
-    ]
+    if has_trackers:
+        # The means of an epoch that is cut off are made of both its parts.
+        owners["trackers"] = [
+            v for tracker in system.trackers.values() for v in tracker.variables
+        ]
     return {name: [v.value for v in own] for name, own in owners.items()}
 
 
-def _contents(system) -> dict:
+def _contents(system, has_trackers) -> dict:
     variables = {
         owner: [_describe(variable) for variable in book]
-        for owner, book in _books(system).items()
+        for owner, book in _books(system, has_trackers).items()
     }
     return {"system": type(system).__name__, "variables": variables}
 
@@ -253,13 +273,15 @@ def _describe(variable) -> str:
     return f"{name} {tuple(variable.shape)} {variable.dtype.name}"
 
 
-def _check_card(system, latest):
+def _check_card(system, latest) -> bool:
+    """Compares the table of contents; answers whether trackers are there."""
     try:
         saved = json.loads((latest / _CARD).read_text())
         kind, books = saved["system"], dict(saved["variables"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(latest, error) from error
-    ours = _contents(system)
+    has_trackers = "trackers" in books
+    ours = _contents(system, has_trackers)
     if kind != ours["system"]:
         raise ValueError(
             f"The checkpoint {latest} holds a {kind}; this run builds a "
@@ -276,6 +298,7 @@ def _check_card(system, latest):
                     f"and {here or 'missing'} here. Take another run "
                     "directory, or the config it was made with."
                 )
+    return has_trackers
 
 
 def _unreadable(latest, error):

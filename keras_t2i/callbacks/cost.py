@@ -14,7 +14,8 @@ class Cost(keras.callbacks.Callback):
     """Prints speed, memory and the time to the end after the first moves.
 
     So that nobody learns on the third day that a run takes two weeks, or
-    that the card was half empty.
+    that the card was half empty. One of it speaks once, in whatever call of
+    `fit` the moves are made.
 
     Args:
         batch_size: int. The config's; the estimate of the largest one is in
@@ -37,7 +38,8 @@ class Cost(keras.callbacks.Callback):
         self._is_told = False
 
     def on_train_begin(self, logs=None):
-        self._before = memory.usage()
+        if self._before is None:
+            self._before = memory.usage()
         self._seconds = []
 
     def on_train_batch_begin(self, batch, logs=None):

@@ -20,34 +20,41 @@ class Health(keras.callbacks.Callback):
     - for every player the lengths of its gradient and of its weights (as
       before the last step),
     - `balance`, the length of the discriminator's gradient over that of the
-      generator's: near 0 it has given up, far above 1 it wins,
+      generator's: its way tells more than its size. Where the discriminator
+      has won, with cross-entropy or hinge, it falls towards 0,
     - penalties as they weigh in the loss,
     - `diversity`, how much pictures of the same captions differ by their
       noise: a generator that forgets its noise shows there first.
 
     Needs `compile(..., is_watched=True)`.
 
-    Players with a loss scale (float16) skip moves whose gradient is not
-    finite, which is no fault: of them only the weights are looked at.
+    Players with a loss scale (float16) skip steps whose gradient is not
+    finite, which is no fault in itself. The game is stopped when one of them
+    has taken no step in `patience` moves.
 
     Args:
         writer: `tf.summary` writer, or None.
         captions: list of strings for the diversity; None or empty leaves it
             out.
         noises: int > 1. Pictures of each caption.
+        patience: int > 0. Moves without a step that a loss scale may need.
 
     Raises:
         ArithmeticError: while training, naming term, player, layer and move.
     """
 
-    def __init__(self, *, writer=None, captions=None, noises=4):
+    def __init__(self, *, writer=None, captions=None, noises=4, patience=20):
         super().__init__()
         self.writer = writer
         self.captions = list(captions or ())
         self.noises = noises
+        self.patience = patience
+        self._steps = {}  # player -> (steps so far, moves since the last)
 
     def on_train_batch_end(self, batch, logs=None):
-        if self._has_loss_scale():
+        scaled = self._scaled()
+        if scaled:
+            self._check_steps(scaled, logs or {})
             return
         for term, value in (logs or {}).items():
             if not math.isfinite(value):
@@ -110,11 +117,27 @@ class Health(keras.callbacks.Callback):
         seeds = range(self.noises)
         return diversity.over_noises(generate, self.captions, seeds)
 
-    def _has_loss_scale(self):
-        return any(
-            isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-            for optimizer in self.model.optimizers.values()
-        )
+    def _scaled(self):
+        return {
+            name: optimizer
+            for name, optimizer in self.model.optimizers.items()
+            if isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        }
+
+    def _check_steps(self, optimizers, logs):
+        for name, optimizer in optimizers.items():
+            steps = int(optimizer.iterations.numpy())
+            before, still = self._steps.get(name, (0, 0))
+            still = still + 1 if steps == before else 0
+            self._steps[name] = steps, still
+            if still >= self.patience:
+                terms = ", ".join(f"{k} {float(v):g}" for k, v in logs.items())
+                raise ArithmeticError(
+                    f"Up to move {int(self.model.moves.numpy()):,} the {name} "
+                    f"took no step in {still} moves: its gradient was not "
+                    f"finite, however small the loss scale (terms: {terms})."
+                    f"{self._culprit(name)}"
+                )
 
     def _check_weights(self):
         for name, player in self.model.players.items():
@@ -132,6 +155,11 @@ class Health(keras.callbacks.Callback):
             f"In move {int(self.model.moves.numpy()):,} the term {term} of "
             f"the {player} is {value}"
         )
+        found = self._culprit(player)
+        return f"{sentence}.{found or ' Weights and gradients are finite.'}"
+
+    def _culprit(self, player) -> str:
+        """Names the first variable that is not finite."""
         # A bad weight spoils every gradient: weights tell more.
         variables = self.model.players[player].trainable_variables
         gradient, weights = self.model.norms[player].numpy()
@@ -139,11 +167,8 @@ class Health(keras.callbacks.Callback):
             bad = np.flatnonzero(~np.isfinite(norms))
             if bad.size:
                 name = _name(variables[bad[0]])
-                return (
-                    f"{sentence}; not finite are, first of all, the {what} "
-                    f"of {name}."
-                )
-        return f"{sentence}; weights and gradients are finite still."
+                return f" Not finite are, first of all, the {what} of {name}."
+        return ""
 
 
 def _name(variable):

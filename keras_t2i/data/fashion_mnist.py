@@ -86,7 +86,14 @@ def _part(split, path):
     if path is not None and os.fspath(path) == KERAS:
         from keras import datasets
 
-        train, test = datasets.fashion_mnist.load_data()
+        try:
+            train, test = datasets.fashion_mnist.load_data()
+        except Exception as error:  # Keras raises the bare class.
+            raise OSError(
+                f"Keras could not download Fashion-MNIST ({error}). Install "
+                "Debian's package dataset-fashion-mnist, or name a folder "
+                "that has the four files as path (config.data.path)."
+            ) from error
         return train if split == "train" else test
     folder = pathlib.Path(DEBIAN if path is None else path)
     prefix = _PREFIXES[split]

@@ -47,6 +47,22 @@ def atomic_write(path: str | os.PathLike, data: bytes) -> None:
         raise
 
 
+def sync(path: str | os.PathLike) -> None:
+    """Waits until a file, or a folder's list of names, is on the disk.
+
+    Args:
+        path: the file or folder.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
 def append_line(path: str | os.PathLike, text: str) -> None:
     """Adds one whole line to the end of a text file, or nothing.
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+_STATISTICS = pathlib.Path("/proc/self/statm")
 _CONTAINER = pathlib.Path("/sys/fs/cgroup/memory.max")
 
 
@@ -16,10 +17,12 @@ class Usage(NamedTuple):
     """Memory of one device.
 
     Attributes:
-        peak: int. The most bytes that this program held at once so far.
+        held: int. Bytes that this program holds now.
+        peak: int. The most bytes that it held at once so far.
         limit: int or None. All bytes there are for it; None if nobody says.
     """
 
+    held: int
     peak: int
     limit: int | None
 
@@ -31,21 +34,21 @@ def usage() -> dict[str, Usage]:
         "processor" (this process, as the operating system counts it) and each
         graphics processor that TensorFlow uses, "GPU:0" and so on -> `Usage`.
     """
-    found = {"processor": Usage(resident(), _installed())}
+    found = {"processor": Usage(_held(), resident(), _installed())}
     graphics = tf.config.list_logical_devices("GPU")
     limit = _smallest_card() if graphics else None
     for number in range(len(graphics)):
         name = f"GPU:{number}"
-        peak = tf.config.experimental.get_memory_info(name)["peak"]
-        found[name] = Usage(peak, limit)
+        info = tf.config.experimental.get_memory_info(name)
+        found[name] = Usage(info["current"], info["peak"], limit)
     return found
 
 
 def room(before: Usage, after: Usage) -> float | None:
     """Estimates how much larger a batch may be until its device is full.
 
-    What grew is taken to grow with the batch. Some of it does not, so the
-    answer is rather too small than too large.
+    All that was taken since is taken to grow with the batch. Some of it does
+    not, so the answer is rather too small than too large.
 
     Args:
         before: measured before the first batch.
@@ -55,10 +58,10 @@ def room(before: Usage, after: Usage) -> float | None:
         float, the batch's possible size over its present one; None if
         nothing grew or the limit is unknown.
     """
-    grown = after.peak - before.peak
+    grown = after.peak - before.held
     if after.limit is None or grown <= 0:
         return None
-    return max((after.limit - before.peak) / grown, 0.0)
+    return max((after.limit - before.held) / grown, 0.0)
 
 
 def resident() -> int:
@@ -71,6 +74,13 @@ def resident() -> int:
     """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _held() -> int:
+    if not _STATISTICS.exists():  # No Linux.
+        return resident()
+    pages = int(_STATISTICS.read_text().split()[1])
+    return pages * resource.getpagesize()
 
 
 def _installed() -> int:

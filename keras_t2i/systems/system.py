@@ -468,10 +468,17 @@ class System(keras.Model):
 
         Raises:
             ValueError: if a variable gets no gradient, by its name, a term
-                is not in `TERMS`, or the rows have no such parts.
+                is not in `TERMS`, the rows have no such parts, or a tape came
+                with parts.
         """
         if self.micro_batches == 1:
             return self._slope(player, terms, batch, tape)
+        if tape is not None:
+            raise ValueError(
+                f"The {player}'s terms begin on a tape of the whole batch, and "
+                f"micro_batches is {self.micro_batches}: draw inside the terms "
+                "where it is above 1."
+            )
         total = []
         for number in range(self.micro_batches):
             part = _part(batch, number, self.micro_batches)

@@ -67,6 +67,13 @@ class WGAN(System):
         self.mismatch_weight = mismatch_weight
         self.game = adversarial.wasserstein()
         super().__init__(players, **kwargs)
+        critic = self.players["discriminator"]
+        if self.is_used("wrong") and "sentence" not in critic.input:
+            raise ValueError(
+                "Mismatched pairs weigh "
+                f"{self.loss_weights['wrong']:g}, but the critic reads no "
+                "sentence: set mismatch_weight to 0."
+            )
 
     def default_weights(self):
         """Weighs the terms as the paper does."""

@@ -57,6 +57,13 @@ class WGANGP(WGAN):
         self.is_fresh = is_fresh
         kwargs = {"clip": None, **kwargs}
         super().__init__(players, critic_moves=critic_moves, **kwargs)
+        for layer in self.players["discriminator"]._flatten_layers():
+            if type(layer).__name__.startswith("BatchNorm"):
+                raise ValueError(
+                    f"{layer.name} of the critic normalises over the batch, "
+                    "so that a picture's slope depends on the others: take a "
+                    "critic without, such as that of df_gan or wgan_gp."
+                )
 
     def default_weights(self):
         """Weighs the terms as the paper does."""

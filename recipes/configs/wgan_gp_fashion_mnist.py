@@ -2,9 +2,9 @@
 
 `paper` (the default) is the recipe: batches of 512, three critic moves on the
 same pictures, noise of 128 numbers, Adam 2e-4 with betas 0.5 and 0.9, the
-penalty weighed by 10, 20 epochs. `small` has networks of a quarter of the
-width and batches of 128, for two CPU cores. `smoke` runs in seconds on drawn
-shapes.
+penalty weighed by 10, 20 epochs. `small` has a generator of half and
+a critic of a quarter of the width and batches of 128, for two CPU cores.
+`smoke` runs in seconds on drawn shapes.
 
     python -m recipes.train --workdir=runs/fashion \
         --config=recipes/configs/wgan_gp_fashion_mnist.py:small

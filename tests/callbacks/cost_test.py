@@ -27,6 +27,7 @@ class CostTest(parameterized.TestCase, tf.test.TestCase):
         self.addCleanup(mock.patch.stopall)
         now = 100.0
         cost.on_train_begin()
+        cost.on_train_begin()  # An epoch's rest is a fit of its own.
         for number, length in enumerate(seconds):
             clock.return_value = now
             cost.on_train_batch_begin(number)
@@ -41,8 +42,8 @@ class CostTest(parameterized.TestCase, tf.test.TestCase):
     def test_speed_span_memory_and_room_are_said_once(self):
         gigabyte = 10**9
         usages = [
-            {"processor": memory.Usage(gigabyte, 9 * gigabyte)},
-            {"processor": memory.Usage(2 * gigabyte, 9 * gigabyte)},
+            {"processor": memory.Usage(gigabyte, gigabyte, 9 * gigabyte)},
+            {"processor": memory.Usage(1, 2 * gigabyte, 9 * gigabyte)},
         ]
         said = self.said([9.0, 9.0, 9.0] + [0.5] * 27, usages)
         self.assertLen(said, 1)
@@ -60,9 +61,9 @@ class CostTest(parameterized.TestCase, tf.test.TestCase):
     def test_fullest_card_bounds_the_batch_and_the_processor_does_not(self):
         def usage(first, second):
             return {
-                "processor": memory.Usage(90, 100),
-                "GPU:0": memory.Usage(first, 100),
-                "GPU:1": memory.Usage(second, 100),
+                "processor": memory.Usage(90, 90, 100),
+                "GPU:0": memory.Usage(first, first, 100),
+                "GPU:1": memory.Usage(second, second, 100),
             }
 
         said = self.said(
@@ -72,7 +73,7 @@ class CostTest(parameterized.TestCase, tf.test.TestCase):
         self.assertIn("(GPU:1)", said[0])
 
     def test_unknown_limit_promises_nothing(self):
-        usages = [{"GPU:0": memory.Usage(n, None)} for n in (1, 2 * 10**9)]
+        usages = [{"GPU:0": memory.Usage(n, n, None)} for n in (1, 2 * 10**9)]
         said = self.said([1.0] * 2, usages, after=2, skip=1)
         self.assertEndsWith(said[0], "at most 2.00 GB (GPU:0) of memory.")
 
@@ -83,7 +84,7 @@ class CostTest(parameterized.TestCase, tf.test.TestCase):
         (1_209_600.0, "14 days"),
     )
     def test_span_is_in_a_unit_that_people_use(self, left, words):
-        usages = [{"processor": memory.Usage(1, None)}] * 2
+        usages = [{"processor": memory.Usage(1, 1, None)}] * 2
         said = self.said([left] * 2, usages, after=2, skip=1, moves=3)
         self.assertIn(f" {words} to the end", said[0])
 

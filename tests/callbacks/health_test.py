@@ -53,8 +53,8 @@ class HealthTest(tf.test.TestCase, parameterized.TestCase):
         game.norms["learner"].assign(norms)
         with self.assertRaisesRegex(
             ArithmeticError,
-            "In move 7 the term far of the learner is (nan|inf|-inf); "
-            "not finite are, first of all, the weights of second/kernel",
+            r"In move 7 the term far of the learner is (nan|inf|-inf)\. "
+            "Not finite are, first of all, the weights of second/kernel",
         ):
             self.watch(game).on_train_batch_end(0, {"near": 1.0, "far": value})
 
@@ -77,11 +77,42 @@ class HealthTest(tf.test.TestCase, parameterized.TestCase):
         ):
             self.watch(game).on_epoch_end(0)
 
-    def test_players_with_a_loss_scale_may_skip_moves(self):
+    def scaled(self):
+        """Makes a game whose player has a loss scale."""
         game = Game()
         scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+        scaled.build(game.players["learner"].trainable_variables)
         game.optimizers = {"learner": scaled}
-        self.watch(game).on_train_batch_end(0, {"far": float("nan")})
+        return game
+
+    def play(self, game, watch, moves, slope):
+        """Takes steps with gradients of one value."""
+        variables = game.players["learner"].trainable_variables
+        for move in range(moves):
+            slopes = [tf.fill(v.shape, slope) for v in variables]
+            game.optimizers["learner"].apply(slopes, variables)
+            watch.on_train_batch_end(move, {"far": slope})
+
+    def test_players_with_a_loss_scale_may_skip_moves(self):
+        game = self.scaled()
+        watch = self.watch(game, patience=5)
+        for _ in range(3):
+            self.play(game, watch, 4, float("nan"))
+            self.play(game, watch, 1, 0.0)
+
+    def test_player_that_takes_no_step_any_more_stops_the_run(self):
+        game = self.scaled()
+        norms = np.ones((2, 4), "float32")
+        norms[0, 1:] = np.inf
+        game.norms["learner"].assign(norms)
+        watch = self.watch(game, patience=5)
+        self.play(game, watch, 2, 0.0)
+        with self.assertRaisesRegex(
+            ArithmeticError,
+            r"the learner took no step in 5 moves: .*\(terms: far nan\). Not "
+            "finite are, first of all, the gradient of first/bias",
+        ):
+            self.play(game, watch, 6, float("nan"))
 
     def test_lengths_are_those_of_all_variables_together(self):
         game = Game()

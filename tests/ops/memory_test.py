@@ -30,7 +30,10 @@ class MemoryTest(parameterized.TestCase, tf.test.TestCase):
     def with_cards(self, peaks):
         """Makes TensorFlow hold so many cards, each with its peak."""
         names = [f"GPU:{number}" for number in range(len(peaks))]
-        told = {n: {"peak": p} for n, p in zip(names, peaks, strict=True)}
+        told = {
+            name: {"current": 1, "peak": peak}
+            for name, peak in zip(names, peaks, strict=True)
+        }
         config = tf.config
         self.enterContext(
             mock.patch.object(
@@ -45,8 +48,7 @@ class MemoryTest(parameterized.TestCase, tf.test.TestCase):
 
     def test_peak_grows_with_what_is_held(self):
         before = memory.usage()["processor"]
-        own = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
-        spare = before.peak - own * resource.getpagesize()
+        spare = before.peak - before.held
         held = np.ones(spare + 2**27, np.uint8)  # touched, so it is there
         after = memory.usage()["processor"]
         self.assertGreater(after.peak - before.peak, 2**26)
@@ -68,28 +70,30 @@ class MemoryTest(parameterized.TestCase, tf.test.TestCase):
         self.with_cards([7, 5])
         self.with_driver("echo 16384; echo 8192")
         usage = memory.usage()
-        self.assertEqual(usage["GPU:0"], memory.Usage(7, 8192 * 2**20))
-        self.assertEqual(usage["GPU:1"], memory.Usage(5, 8192 * 2**20))
+        self.assertEqual(usage["GPU:0"], memory.Usage(1, 7, 8192 * 2**20))
+        self.assertEqual(usage["GPU:1"], memory.Usage(1, 5, 8192 * 2**20))
         self.assertIn("processor", usage)
 
     @parameterized.parameters("exit 9", "echo nothing here", "true")
     def test_driver_that_knows_nothing_leaves_the_limit_open(self, script):
         self.with_cards([7])
         self.with_driver(script)
-        self.assertEqual(memory.usage()["GPU:0"], memory.Usage(7, None))
+        self.assertEqual(memory.usage()["GPU:0"], memory.Usage(1, 7, None))
 
     def test_room_is_what_is_left_in_units_of_what_grew(self):
-        before = memory.Usage(1_000, 9_000)
-        self.assertEqual(memory.room(before, memory.Usage(3_000, 9_000)), 4.0)
+        before = memory.Usage(1_000, 2_500, 9_000)
+        after = memory.Usage(2_000, 3_000, 9_000)
+        self.assertEqual(memory.room(before, after), 4.0)
 
     def test_room_is_unknown_without_growth_or_limit(self):
-        one = memory.Usage(1_000, 9_000)
+        one = memory.Usage(1_000, 1_000, 9_000)
         self.assertIsNone(memory.room(one, one))
-        self.assertIsNone(memory.room(one, memory.Usage(3_000, None)))
+        self.assertIsNone(memory.room(one, memory.Usage(1, 3_000, None)))
 
     def test_room_of_what_is_full_is_not_below_nothing(self):
-        full = memory.Usage(9_500, 9_000)
-        self.assertEqual(memory.room(full, memory.Usage(9_600, 9_000)), 0.0)
+        full = memory.Usage(9_500, 9_500, 9_000)
+        after = memory.Usage(9_500, 9_600, 9_000)
+        self.assertEqual(memory.room(full, after), 0.0)
 
 
 if __name__ == "__main__":

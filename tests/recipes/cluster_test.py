@@ -65,14 +65,19 @@ class TaskTest(parameterized.TestCase, tf.test.TestCase):
         self.refused(text, r'TF_CONFIG is .*; it reads {"cluster"')
 
     @parameterized.parameters(
-        (["a:1", "a:1"],), (["a"],), (["a:b"],), ("a:1",), ([3],)
+        (["a:1", "a:1"],),
+        (["a"],),
+        (["a:b"],),
+        ("a:1",),
+        ([3],),
+        (["a:99999"],),
     )
     def test_workers_must_be_different_places(self, workers):
         task = {"type": "worker", "index": 0}
         told = {"cluster": {"worker": workers}, "task": task}
         self.refused(json.dumps(told), "a list of different host:port")
 
-    @parameterized.parameters(2, -1, "0", None)
+    @parameterized.parameters(2, -1, "0", None, True)
     def test_this_worker_must_be_one_of_them(self, index):
         task = {"type": "worker", "index": index}
         told = {"cluster": {"worker": ["a:1", "b:1"]}, "task": task}
@@ -92,7 +97,8 @@ class TaskTest(parameterized.TestCase, tf.test.TestCase):
             mock.patch.dict(os.environ, {"TF_CONFIG": told}),
             mock.patch.object(cluster, "_PATIENCE", 1),
             self.assertRaisesRegex(
-                OSError, f"127.0.0.1:{there} did not answer worker 0 within 1"
+                ConnectionError,
+                f"127.0.0.1:{there} did not answer worker 0 within 1",
             ),
         ):
             cluster.strategy("multi_worker")
@@ -100,6 +106,32 @@ class TaskTest(parameterized.TestCase, tf.test.TestCase):
     def test_unknown_strategy_is_told(self):
         with self.assertRaisesRegex(ValueError, "'miror'; known: none, mirr"):
             cluster.strategy("miror")
+
+
+class TellingTest(tf.test.TestCase):
+    """Only what another worker did is blamed on it."""
+
+    def raised(self, error, count):
+        with (
+            mock.patch.object(cluster, "workers", return_value=count),
+            self.assertRaises(Exception) as caught,
+            cluster.telling(tf.distribute.get_strategy()),
+        ):
+            raise error
+        return caught.exception
+
+    def test_lost_workers_are_told(self):
+        for error in (
+            tf.errors.UnavailableError(None, None, "Connection refused"),
+            tf.errors.InternalError(None, None, "Collective ops is aborted"),
+        ):
+            self.assertIsInstance(self.raised(error, 2), ConnectionError)
+
+    def test_other_errors_stay_what_they_are(self):
+        full = tf.errors.ResourceExhaustedError(None, None, "OOM")
+        self.assertIs(self.raised(full, 2), full)
+        gone = tf.errors.UnavailableError(None, None, "Connection refused")
+        self.assertIs(self.raised(gone, 1), gone)
 
 
 class WorkersTest(tf.test.TestCase):
@@ -119,8 +151,8 @@ class WorkersTest(tf.test.TestCase):
             process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "recipes.train", *WORDS, *more),
-                    *each[index],
                     *("--strategy=multi_worker", f"--workdir={workdir}"),
+                    *each[index],
                 ],
                 cwd=ROOT,
                 env=environment(index, places),
@@ -150,25 +182,67 @@ class WorkersTest(tf.test.TestCase):
             if not name.startswith("_CHECK") and "trackers" not in name
         }
 
-    def test_two_processes_learn_what_one_does(self):
-        shared = self.folder / "shared"
-        self.ends(self.start(workdir=shared), 0)
-        alone = self.folder / "alone"
-        subprocess.run(
+    def alone(self, workdir, *more):
+        """Trains in one process; answers what it printed."""
+        done = subprocess.run(
             [
-                *(sys.executable, "-m", "recipes.train", *WORDS),
-                f"--workdir={alone}",
+                *(sys.executable, "-m", "recipes.train", *WORDS, *more),
+                f"--workdir={workdir}",
             ],
             cwd=ROOT,
             env=harness.child_environment(),
-            check=True,
             capture_output=True,
+            text=True,
         )
-        ours, theirs = self.arrays(shared, 4), self.arrays(alone, 4)
+        return done.returncode, done.stdout + done.stderr
+
+    def wait_for_a_checkpoint(self, workdir, process):
+        """Waits until a run has saved; answers the newest move."""
+        end = time.monotonic() + 120
+        while not list((workdir / "checkpoints").glob("move_*")):
+            self.assertLess(time.monotonic(), end)
+            self.assertIsNone(process.poll(), process.log.read_text()[-2000:])
+            time.sleep(0.1)
+
+    def newest(self, workdir):
+        kept = sorted((workdir / "checkpoints").glob("move_*"))[-1]
+        return int(kept.name.removeprefix("move_"))
+
+    def assert_learned_alike(self, ours, theirs):
         self.assertEqual(set(ours), set(theirs))
         for name, array in theirs.items():
             gap = np.abs(np.float64(ours[name]) - array).max()
             self.assertLess(gap, 2e-4, name)  # a tenth of one of Adam's steps
+
+    def test_processes_and_replicas_learn_what_one_does(self):
+        shared = self.folder / "shared"
+        best = "--config.best.keep=1", "--config.best.pictures=4"
+        self.ends(self.start(*best, workdir=shared), 0)
+        alone, mirrored = self.folder / "alone", self.folder / "mirrored"
+        self.assertEqual(self.alone(alone)[0], 0)
+        halves = "--strategy=mirrored", "--replicas=2"
+        code, printed = self.alone(mirrored, *halves)
+        self.assertEqual(code, 0, printed)
+        self.assertIn("in float32 on CPU:0, CPU:1; run directory", printed)
+        theirs = self.arrays(alone, 4)
+        self.assert_learned_alike(self.arrays(shared, 4), theirs)
+        self.assert_learned_alike(self.arrays(mirrored, 4), theirs)
+        # What only the first worker measures is kept by it alone.
+        scores = (shared / "best" / "scores.jsonl").read_text().splitlines()
+        self.assertLen(scores, 2)
+        self.assertLen(list((shared / "best").glob("move_*")), 1)
+        # A worker that sees another run directory would go another way.
+        each = (), (f"--workdir={self.folder / 'elsewhere'}",)
+        more = (*best, "--config.train.moves=6")
+        for printed in self.ends(
+            self.start(*more, workdir=shared, each=each), 2
+        ):
+            self.assertIn(
+                "Error: The workers differ in newest checkpoint in --workdir, "
+                "which all must share: worker 0 has move 4, worker 1 has move "
+                "0.",
+                printed,
+            )
         start = self.arrays(alone, 2)
         moved = [n for n, a in theirs.items() if not np.allclose(a, start[n])]
         self.assertGreater(len(moved), 20)
@@ -184,24 +258,36 @@ class WorkersTest(tf.test.TestCase):
             )
         self.assertFalse(workdir.exists())
 
-    def test_death_of_one_ends_the_other_and_the_run_goes_on(self):
+    def test_deaths_end_all_and_the_run_goes_on_until_it_is_stopped(self):
         workdir = self.folder / "killed"
-        chief, other = self.start("--config.train.moves=2000", workdir=workdir)
+        more = "--config.train.moves=2000"
+        for killed in (1, 0):
+            workers = self.start(more, workdir=workdir)
+            self.wait_for_a_checkpoint(workdir, workers[0])
+            before = self.newest(workdir)
+            end = time.monotonic() + 120
+            while self.newest(workdir) == before:
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.1)
+            workers[killed].send_signal(signal.SIGKILL)
+            (printed,) = self.ends([workers[1 - killed]], 75, seconds=30)
+            self.assertIn("Error: Another worker stopped", printed)
+            self.assertIn("goes on from its last checkpoint", printed)
+        move = self.newest(workdir)
+        chief, other = self.start(more, workdir=workdir)
         end = time.monotonic() + 120
-        while not list((workdir / "checkpoints").glob("move_*")):
+        while self.newest(workdir) == move:
             self.assertLess(time.monotonic(), end)
-            self.assertIsNone(chief.poll(), chief.log.read_text()[-2000:])
             time.sleep(0.1)
-        other.send_signal(signal.SIGKILL)
-        (printed,) = self.ends([chief], 2, seconds=30)
-        self.assertIn("Error: Another worker stopped", printed)
-        self.assertIn("goes on from its last checkpoint", printed)
-        kept = sorted((workdir / "checkpoints").glob("move_*"))[-1]
-        move = int(kept.name.removeprefix("move_"))
-        more = f"--config.train.moves={move + 2}"
-        printed, _ = self.ends(self.start(more, workdir=workdir), 0)
-        self.assertIn(f"Going on from move {move:,}.", printed)
-        self.assertIn(f"{move + 2:,} moves made", printed)
+        other.send_signal(signal.SIGTERM)  # and the chief hears nothing
+        printed = self.ends([chief, other], 128 + signal.SIGTERM, seconds=60)
+        self.assertIn(f"Going on from move {move:,}.", printed[0])
+        now = self.newest(workdir)
+        for each in printed:
+            self.assertIn(f"Stopped by SIGTERM after move {now:,};", each)
+        rest = f"--config.train.moves={now // 2 * 2 + 2}"
+        printed, _ = self.ends(self.start(rest, workdir=workdir), 0)
+        self.assertIn(f"Going on from move {now:,}.", printed)
 
 
 if __name__ == "__main__":

@@ -266,8 +266,8 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(code, 2)
         self.assertRegex(
             complained,
-            r"^Error: In move [1-4] the term \w+ of the \w+ is [a-z-]+; "
-            "not finite are, first of all, the (weights|gradient) of [^\n]*\n$",
+            r"^Error: In move [1-4] the term \w+ of the \w+ is [a-z-]+\. "
+            "Not finite are, first of all, the (weights|gradient) of [^\n]*\n$",
         )
 
     def test_best_checkpoints_are_kept_and_can_be_drawn_from(self):
@@ -441,6 +441,15 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
         ),
         ("train.moves=5", "moves is 5 and moves_per_epoch 2.*multiple"),
         ("best.keep=-1", "config.best has keep -1"),
+        ("best.by=kid", "config.best.by is 'kid'; allowed: fid_lite0"),
+        (
+            "optimizers.generator.decay_moves=3",
+            "generator.decay_moves is 3 and decay is None",
+        ),
+        (
+            "optimizers.generator.clip_norm=-1.0",
+            "generator.clip_norm is -1.0; allowed: above 0",
+        ),
         ("best.every=0", "every 0 and pictures 500"),
         ("train.moves=0", "moves is 0 and"),
         ("train.moves_per_epoch=0", "moves_per_epoch 0;"),

@@ -8,6 +8,7 @@ import tempfile
 import tensorflow as tf
 from PIL import Image
 
+from keras_t2i import callbacks
 from tests.recipes import command, runs
 from tools import check_kills
 
@@ -48,7 +49,9 @@ class CheckKillsTest(tf.test.TestCase):
         self.assertEqual((code, complained, row["faults"]), (0, "", 0), printed)
         self.assertIn(row["kills"], (1, 2))
         self.assertEqual(row["moves"], 400)
-        self.assertEqual(check_kills.newest(self.folder / "killed"), 400)
+        self.assertEqual(
+            callbacks.newest(self.folder / "killed/checkpoints"), 400
+        )
 
     def test_whole_directory_has_no_faults(self):
         self.assertEqual(check_kills.inspect(self.made("run")), [])

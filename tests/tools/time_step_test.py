@@ -2,14 +2,19 @@
 
 import json
 import pathlib
+import subprocess
+import sys
+from unittest import mock
 
 import tensorflow as tf
 from absl.testing import parameterized
 
 from recipes import configs
+from tests import harness
 from tests.recipes import command
 
 CONFIGS = pathlib.Path(configs.__file__).parent
+ROOT = CONFIGS.parents[1]
 KEYS = {
     "ms_per_move",
     "pictures_per_s",
@@ -50,8 +55,50 @@ class TimeStepTest(parameterized.TestCase, tf.test.TestCase):
 
     def test_descents_are_told_apart(self):
         row = self.timed("wgan_gp_fashion_mnist", "--parts")
-        names = [name.split()[1] for name in row["parts_ms"]]
-        self.assertEqual(names, ["discriminator"] * 3 + ["generator"])
+        names = [name.split()[-1] for name in row["parts_ms"]]
+        descents = ["discriminator"] * 3 + ["generator"]
+        self.assertEqual(names, [*descents, "finish"])
+        self.assertNear(sum(row["parts_ms"].values()), row["ms_per_move"], 0.5)
+
+    def test_replicas_and_xla_are_played(self):
+        done = subprocess.run(
+            [
+                sys.executable,
+                ROOT / "tools" / "time_step.py",
+                f"--config={CONFIGS / 'wgan_gp_fashion_mnist.py'}:smoke",
+                *("--replicas=2", "--xla", "--moves=1", "--warmup=1"),
+            ],
+            env=harness.child_environment(),
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+        row = json.loads(done.stdout.splitlines()[-1])
+        self.assertEqual((row["xla"], row["replicas"]), (True, 2))
+        self.assertGreater(row["ms_per_move"], 0.0)
+
+    def test_eight_ways_are_timed_each_in_a_process_of_its_own(self):
+        asked = []
+
+        def run(words, **kwargs):
+            asked.append(words)
+            told = json.dumps(dict.fromkeys([*KEYS, "ms_min", "ms_max"], 1.0))
+            return mock.Mock(returncode=0, stdout=f"table\n{told}\n")
+
+        with mock.patch.object(subprocess, "run", run):
+            code, printed, _ = command.run(
+                "time_step",
+                f"--config={CONFIGS / 'gan_cls_cub.py'}:smoke",
+                *("--ways", "--moves=3"),
+                room="tools",
+            )
+        self.assertEqual(code, 0)
+        self.assertLen(json.loads(printed.splitlines()[-1])["ways"], 8)
+        ways = {tuple(sorted(words[-3:])) for words in asked}
+        self.assertLen(ways, 8)
+        for words in asked:
+            self.assertIn("--moves=3", words)
+            self.assertNotIn("--ways", words)
 
     def test_unknown_reader_needs_its_length(self):
         code, _, complained = command.run(
