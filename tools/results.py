@@ -30,6 +30,7 @@ _NAME = flags.DEFINE_string("name", None, "What its results are called.")
 _COMMAND = flags.DEFINE_string("command", None, "What was typed to make it.")
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+_AGAINST = {"train": "training", "test": "test"}
 _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -56,6 +57,8 @@ def keep(workdir: pathlib.Path, name: str | None, command: str | None):
     if not name or not command:
         raise ValueError("Results need a --name and the --command.")
     config = json.loads((workdir / "config.json").read_text())
+    if config["data"]["path"]:  # Where it lay here is nobody's business.
+        config["data"]["path"] = pathlib.Path(config["data"]["path"]).name
     run = {
         "command": command,
         "config": config,
@@ -128,13 +131,14 @@ def _with_run(rows) -> str:
         for candidate, command in others.items()
         if command != run["command"]
     )
-    counts = rows[0]["protocol"]["counts"]
+    protocol = rows[0]["protocol"]
+    counts, against = protocol["counts"], _AGAINST[protocol["reference"]]
     return (
         f"{evaluator.table(rows)}\n\n"
         f"`{run['command']}`: {run['config']['train']['moves']:,} moves, "
         f"{run['minutes']} minutes on 2 CPU cores, seed {run['seed']}, commit "
         f"{run['commit']}; {counts['candidate']} pictures a row against "
-        f"{counts['reference']:,} training pictures.{others}"
+        f"{counts['reference']:,} {against} pictures.{others}"
     )
 
 

@@ -1,6 +1,9 @@
 """Examines that the README's tables are the committed rows."""
 
 import json
+import pathlib
+import tempfile
+from unittest import mock
 
 import tensorflow as tf
 
@@ -51,6 +54,26 @@ class ResultsTest(tf.test.TestCase):
             text,
             r"The row of the trained generator: `python -m tools.make_preset ",
         )
+
+
+class KeepTest(tf.test.TestCase):
+    """What of a run goes into the results."""
+
+    def test_where_the_data_lay_stays_at_home(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        config = {"data": {"path": "/mnt/mine/cats"}, "train": {"seed": 3}}
+        (folder / "config.json").write_text(json.dumps(config))
+        score = {"candidate": "c", "name": "fid", "value": 1.0}
+        (folder / "scores.jsonl").write_text(json.dumps(score))
+        root = folder / "root"
+        commit = mock.patch.object(results, "_commit", return_value="abc")
+        with mock.patch.object(results, "ROOT", root), commit:
+            results.keep(folder, "cats", "train it")
+        kept = (root / "recipes" / "results" / "cats.jsonl").read_text()
+        run = json.loads(kept)["run"]
+        self.assertEqual(run["config"]["data"]["path"], "cats")
+        self.assertEqual((run["seed"], run["commit"]), (3, "abc"))
+        self.assertNotIn("/mnt", kept)
 
 
 if __name__ == "__main__":
