@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from keras_t2i import networks
 from keras_t2i.ops import noise, replicas
+from keras_t2i.systems import checks
 
 
 class System(keras.Model):
@@ -64,7 +65,7 @@ class System(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        _check_disjoint(players)
+        checks.disjoint(players)
         self.players = dict(players)
         self._keep("player", players)
         self.loss_weights = self._all_weights(loss_weights or {})
@@ -170,8 +171,8 @@ class System(keras.Model):
                 f"micro_batches is {micro_batches}; allowed: 1 and more."
             )
         if xla and self.distribute_strategy.num_replicas_in_sync > 1:
-            _forbid_synchronized(self.players)
-        _check_precise(self.players)
+            checks.not_synchronized(self.players)
+        checks.precise(self.players)
         super().compile(optimizer=None, jit_compile=False, **kwargs)
         self.optimizers = {
             name: _scaled(optimizers[name], player)
@@ -203,7 +204,7 @@ class System(keras.Model):
         Raises:
             ValueError: if the replicas can't share the batches evenly.
         """
-        _check_shares(x, self.distribute_strategy.num_replicas_in_sync)
+        checks.shares(x, self.distribute_strategy.num_replicas_in_sync)
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras can't, and says so
         return super().fit(x, *args, **kwargs)
@@ -512,7 +513,7 @@ class System(keras.Model):
             return []
         variables = self.players[player].trainable_variables
         gradients = tape.gradient(loss, [v.value for v in variables])
-        _check_reached(player, variables, gradients)
+        checks.reached(player, variables, gradients)
         return gradients
 
     def steepness(self, scores, inputs, tape):
@@ -585,7 +586,7 @@ class System(keras.Model):
             ValueError: if the rows can't be dealt out evenly.
         """
         for key, value in batch.items():
-            _check_parts(key, value, parts, "moves of a player")
+            checks.parts(key, value, parts, "moves of a player")
         return [
             {key: value[part::parts] for key, value in batch.items()}
             for part in range(parts)
@@ -681,35 +682,13 @@ def _here(tensors):
     return [x for x in tensors if getattr(x, "graph", None) is graph]
 
 
-def _check_disjoint(players):
-    owner = {}
-    for name, player in players.items():
-        for variable in player.trainable_variables:
-            other = owner.setdefault(id(variable), name)
-            if other != name:
-                raise ValueError(
-                    f"{variable.path} belongs to the players {other} and "
-                    f"{name}; each variable needs one owner."
-                )
-
-
 def _part(batch, number, count):
     part = {}
     for key, value in batch.items():
-        _check_parts(key, value, count, "micro-batches")
+        checks.parts(key, value, count, "micro-batches")
         rows = value.shape[0] // count
         part[key] = value[number * rows : (number + 1) * rows]
     return part
-
-
-def _check_parts(key, value, count, what):
-    rows = value.shape[0]
-    if rows is None or rows % count:
-        raise ValueError(
-            f"{key} has {rows or 'a changing number of'} rows on each "
-            f"replica, which {count} {what} can't share evenly: choose a "
-            f"batch size divisible by {count}."
-        )
 
 
 def _scaled(optimizer, player):
@@ -724,19 +703,6 @@ def _unscaled(optimizer):
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
-def _check_shares(batches, count):
-    if count == 1 or not isinstance(batches, tf.data.Dataset):
-        return
-    for name, spec in batches.element_spec.items():
-        rows = spec.shape[0]
-        if rows is None or rows % count:
-            raise ValueError(
-                f"{name} has {rows or 'a changing number of'} rows a batch, "
-                f"which {count} replicas can't share evenly: choose a batch "
-                f"size divisible by {count} and drop the remainder."
-            )
-
-
 def _twin(players, decay):
     if decay is None:
         return None
@@ -746,40 +712,3 @@ def _twin(players, decay):
     average.set_weights(players["generator"].get_weights())
     average.trainable = False
     return average
-
-
-def _check_precise(players):
-    for name, player in players.items():
-        for variable in player.trainable_variables:
-            if variable.dtype != "float32":
-                raise ValueError(
-                    f"{variable.path} of the {name} is kept in "
-                    f"{variable.dtype}, in which small steps are lost: build "
-                    "it under mixed_float16 or mixed_bfloat16, which compute "
-                    "so and keep weights in float32."
-                )
-
-
-def _check_reached(player, variables, gradients):
-    missed = [
-        v.path for v, g in zip(variables, gradients, strict=True) if g is None
-    ]
-    if missed:
-        raise ValueError(
-            f"No gradient reaches {', '.join(missed)} of the {player}: its "
-            "terms don't depend on it, or an operation on the way has no "
-            "gradient."
-        )
-
-
-def _forbid_synchronized(players):
-    for name, player in players.items():
-        for layer in player._flatten_layers():
-            if getattr(layer, "synchronized", False):
-                raise ValueError(
-                    f"{layer.name} of the {name} synchronises its batch "
-                    "statistics, which XLA can't do on several replicas: "
-                    "compile with xla=False, or build it with "
-                    "synchronized=False (statistics are then averaged "
-                    "once a move)."
-                )

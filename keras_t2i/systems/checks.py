@@ -1,0 +1,129 @@
+"""What the base refuses, each in a sentence that names the thing."""
+
+import tensorflow as tf
+
+
+def disjoint(players):
+    """Refuses players that share a variable.
+
+    Args:
+        players: dict, name -> `keras.Model`.
+
+    Raises:
+        ValueError: naming the first variable with two owners.
+    """
+    owner = {}
+    for name, player in players.items():
+        for variable in player.trainable_variables:
+            other = owner.setdefault(id(variable), name)
+            if other != name:
+                raise ValueError(
+                    f"{variable.path} belongs to the players {other} and "
+                    f"{name}; each variable needs one owner."
+                )
+
+
+def parts(key, value, count, what):
+    """Refuses rows that can't be dealt out evenly.
+
+    Args:
+        key: str. What the tensor is called.
+        value: (B, ...) tensor.
+        count: int > 0. Among how many.
+        what: str. What these are, in the plural.
+
+    Raises:
+        ValueError: if B is unknown or not divisible by `count`.
+    """
+    rows = value.shape[0]
+    if rows is None or rows % count:
+        raise ValueError(
+            f"{key} has {rows or 'a changing number of'} rows on each "
+            f"replica, which {count} {what} can't share evenly: choose a "
+            f"batch size divisible by {count}."
+        )
+
+
+def shares(batches, count):
+    """Refuses batches that replicas can't share evenly.
+
+    Args:
+        batches: what `fit` got; only a `tf.data.Dataset` is looked at.
+        count: int > 0. Of replicas.
+
+    Raises:
+        ValueError: naming the first tensor whose rows don't fit.
+    """
+    if count == 1 or not isinstance(batches, tf.data.Dataset):
+        return
+    for name, spec in batches.element_spec.items():
+        rows = spec.shape[0]
+        if rows is None or rows % count:
+            raise ValueError(
+                f"{name} has {rows or 'a changing number of'} rows a batch, "
+                f"which {count} replicas can't share evenly: choose a batch "
+                f"size divisible by {count} and drop the remainder."
+            )
+
+
+def precise(players):
+    """Refuses players whose weights are not float32.
+
+    Args:
+        players: dict, name -> `keras.Model`.
+
+    Raises:
+        ValueError: naming the first such variable.
+    """
+    for name, player in players.items():
+        for variable in player.trainable_variables:
+            if variable.dtype != "float32":
+                raise ValueError(
+                    f"{variable.path} of the {name} is kept in "
+                    f"{variable.dtype}, in which small steps are lost: build "
+                    "it under mixed_float16 or mixed_bfloat16, which compute "
+                    "so and keep weights in float32."
+                )
+
+
+def reached(player, variables, gradients):
+    """Refuses variables that no gradient reaches.
+
+    Args:
+        player: str. Whose they are.
+        variables: its trainable variables.
+        gradients: as many tensors, None where there is none.
+
+    Raises:
+        ValueError: naming them.
+    """
+    missed = [
+        v.path for v, g in zip(variables, gradients, strict=True) if g is None
+    ]
+    if missed:
+        raise ValueError(
+            f"No gradient reaches {', '.join(missed)} of the {player}: its "
+            "terms don't depend on it, or an operation on the way has no "
+            "gradient."
+        )
+
+
+def not_synchronized(players):
+    """Refuses batch statistics that replicas share.
+
+    Args:
+        players: dict, name -> `keras.Model`.
+
+    Raises:
+        ValueError: naming the first layer that synchronises them.
+    """
+    for name, player in players.items():
+        for layer in player._flatten_layers():
+            if getattr(layer, "synchronized", False):
+                raise ValueError(
+                    f"{layer.name} of the {name} synchronises its batch "
+                    "statistics, which XLA can't do on several replicas: "
+                    "compile with xla=False, or build it with "
+                    "synchronized=False (statistics are then averaged "
+                    "once a move)."
+                )
