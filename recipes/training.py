@@ -173,7 +173,7 @@ def _roll_back(config, workdir, played, error, count):
         raise ArithmeticError(
             f"{sentence} Start the same command on every machine again."
         ) from error
-    print(f"\n{sentence}")
+    print(sentence)
 
 
 def _forget(workdir):
@@ -261,15 +261,19 @@ def play(system, batches, config, start, observers):
     played = system.distribute_strategy
 
     def fit(start, epochs, steps):
-        with cluster.telling(played):
-            system.fit(
-                batches(start),
-                initial_epoch=start // length,
-                epochs=epochs,
-                steps_per_epoch=steps,
-                callbacks=[*observers, stopper],
-                shuffle=False,
-            )
+        try:
+            with cluster.telling(played):
+                system.fit(
+                    batches(start),
+                    initial_epoch=start // length,
+                    epochs=epochs,
+                    steps_per_epoch=steps,
+                    callbacks=[*observers, stopper],
+                    shuffle=False,
+                )
+        except BaseException:
+            print(flush=True)  # Else the sentence stands behind the bar.
+            raise
         return stopper.signal
 
     begun = start % length

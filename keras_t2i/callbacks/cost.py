@@ -81,10 +81,10 @@ def _gigabytes(name, usage):
 
 
 def _span(seconds) -> str:
-    size, unit = next(
-        (u for u in _UNITS if seconds >= 1.5 * u[0]), (1, "seconds")
-    )
-    return f"{seconds / size:.3g} {unit}"
+    for size, unit in _UNITS:
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return "a second"
 
 
 def _round_down(count) -> int:

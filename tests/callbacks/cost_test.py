@@ -78,6 +78,7 @@ class CostTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEndsWith(said[0], "at most 2.00 GB (GPU:0) of memory.")
 
     @parameterized.parameters(
+        (0.1, "a second"),
         (60.0, "60 seconds"),
         (90.0, "1.5 minutes"),
         (7_200.0, "2 hours"),
