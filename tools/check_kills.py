@@ -3,11 +3,12 @@ r"""Kills a run again and again and proves that nothing is lost by it.
     python -m tools.check_kills --kills=20
 
 A run is trained straight through, and once more while SIGKILL ends it at
-random moments: while it starts, trains, draws or saves. After each kill every
-file that lies there is opened; the next start must go on from the newest
-checkpoint; what was played since, at most one epoch, is lost. In the end both
-runs must be equal bit for bit. Takes about twenty seconds a kill. The last
-line is JSON; the exit code is 1 if anything was not as it should be.
+random moments: while it starts (every third time), trains, draws or saves.
+After each kill every file that lies there is opened; the next start must go on
+from the newest checkpoint; what was played since, at most one epoch, is lost.
+In the end both runs must be equal bit for bit. Takes about twenty seconds a
+kill. The last line is JSON; the exit code is 1 if anything was not as it
+should be.
 """
 
 import json
@@ -72,13 +73,12 @@ def check(folder, kills, moves, seed=0):
     length = _whole(straight, moves)
     print(f"The straight run took {length:.0f} seconds.", flush=True)
     dice = random.Random(seed)
-    span = length - _played(straight)  # until training begins
-    span += 0.9 * _played(straight) / kills  # All together end before it.
+    start = length - _played(straight)  # Seconds until training begins.
     faults, losses, cut = [], [], 0
-    for number in range(1, kills + 1):
+    for number, place in enumerate(_moments(dice, kills, moves), 1):
         before = _newest(killed)
-        seconds = dice.uniform(0.0, span)
-        is_done, said = _shot(killed, moves, seconds)
+        seconds = dice.uniform(0.0, 0.4 if place else 0.5 * start)
+        is_done, said = _shot(killed, moves, place, seconds)
         if is_done:  # This machine was busier before.
             print(f"The run ended before kill {number}: give more --moves.")
             break
@@ -94,8 +94,9 @@ def check(folder, kills, moves, seed=0):
         if begun and int(begun[1].replace(",", "")) != before:
             faults.append(f"start {number} went on from {begun[1]}: {before}")
         print(
-            f"kill {number} after {seconds:.1f} s: move {moment:,}, "
-            f"{lost} written moves to play again",
+            f"kill {number}, {seconds:.2f} s after "
+            f"{f'checkpoint {place:,}' if place else 'its start'}: move "
+            f"{moment:,}, {lost} written moves to play again",
             flush=True,
         )
     _whole(killed, moves)
@@ -246,12 +247,24 @@ def _whole(workdir, moves) -> float:
     return time.monotonic() - start
 
 
-def _shot(workdir, moves, seconds):
-    """Trains for some seconds; answers whether it ended, and what it said."""
+def _moments(dice, kills, moves) -> list[int]:
+    """Draws what each kill waits for: a checkpoint, or 0, the bare start."""
+    late = sorted(dice.randrange(1, int(0.8 * moves)) for _ in range(kills))
+    return [place if number % 3 else 0 for number, place in enumerate(late, 1)]
+
+
+def _shot(workdir, moves, place, seconds):
+    """Trains until a checkpoint is there, and some seconds more.
+
+    Returns:
+        Whether the run ended before, and what it said.
+    """
     with tempfile.TemporaryFile("w+") as told:
         run = subprocess.Popen(
             _command(workdir, moves), stdout=told, stderr=told, cwd=_ROOT
         )
+        while _newest(workdir) < place and run.poll() is None:
+            time.sleep(0.01)
         try:
             run.wait(seconds)
         except subprocess.TimeoutExpired:
