@@ -349,6 +349,22 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         )
         self.assertEqual(runs.contents(workdir / "checkpoints"), before)
 
+    def test_disk_that_is_full_for_anything_names_the_last_checkpoint(self):
+        workdir = self.folder / "run"
+
+        def write(journal, epoch, logs=None):
+            if epoch == 1:
+                raise OSError(28, "No space left on device", "metrics.jsonl")
+
+        with mock.patch.object(callbacks.Journal, "on_epoch_end", write):
+            code, _, complained = command.run("train", *words(workdir))
+        self.assertEqual(code, 2)
+        self.assertRegex(
+            complained,
+            r"^Error: No space left on device: metrics.jsonl\. "
+            r".*checkpoints/move_00000002 is whole\.\n$",
+        )
+
     def test_config_that_fails_at_its_first_move_holds_no_directory(self):
         workdir = self.folder / "run"
         code, _, complained = command.run(
