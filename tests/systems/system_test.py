@@ -46,6 +46,18 @@ def compiled(system, rate=0.25):
     return system
 
 
+class TapeTest(tf.test.TestCase):
+    """A tape holds a whole batch, or the batch comes in parts."""
+
+    def test_tape_with_parts_is_refused(self):
+        system = Quadratic({"learner": learner()})
+        optimizers = harness.sgd(system.players)
+        system.compile(optimizers, micro_batches=2)
+        batch = next(iter(batches(1)))
+        with self.assertRaisesRegex(ValueError, "micro_batches is 2: draw ins"):
+            system.slope("learner", system.terms, batch, tf.GradientTape())
+
+
 class PrecisionTest(tf.test.TestCase, parameterized.TestCase):
     """Weights stay in float32, whatever computes."""
 

@@ -2,6 +2,7 @@
 
 from unittest import mock
 
+import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
@@ -201,6 +202,27 @@ class MovesTest(tf.test.TestCase):
             verbose=0,
         )
         self.assertEqual(int(system.moves), 3)
+
+
+class CriticTest(tf.test.TestCase):
+    """Which critics can't play."""
+
+    def test_critic_that_normalises_over_the_batch_is_refused(self):
+        players = harness.toy_players(norm=keras.layers.BatchNormalization)
+        with self.assertRaisesRegex(
+            ValueError, "batch_normalization.* of the critic normalises over"
+        ):
+            systems.WGANGP(players)
+
+    def test_mismatched_pairs_need_a_critic_that_reads(self):
+        sizes = dict(image_size=8, channels=3, width=2)
+        nets = networks.wgan_gp
+        players = {
+            "generator": nets.generator(**sizes, noise_dim=3),
+            "discriminator": nets.discriminator(**sizes),
+        }
+        with self.assertRaisesRegex(ValueError, "weigh 0.5, but the critic re"):
+            systems.WGANGP(players, mismatch_weight=0.5)
 
 
 if __name__ == "__main__":
