@@ -118,7 +118,7 @@ def _train(config, workdir, accept_changes, played, cost, rollbacks):
     best = []
     if config.best.keep:
         best = [_best(config, workdir, system, pictures, encoder)]
-    observers = [cost, *best, *around(config, workdir)]
+    observers = [cost, *around(config, workdir, *best)]
     try:
         stopped = play(system, batches, config, start, observers)
     except ArithmeticError:
@@ -178,7 +178,7 @@ def _roll_back(config, workdir, played, error, count):
 
 def _forget(workdir):
     """Lets a directory without a checkpoint take another config."""
-    if not any((workdir / "checkpoints").glob("move_*")):
+    if not callbacks.newest(workdir / "checkpoints"):
         for name in _FILES:
             (workdir / name).unlink(missing_ok=True)
 
@@ -198,15 +198,17 @@ def _best(config, workdir, system, pictures, encoder):
     )
 
 
-def around(config, workdir) -> list:
+def around(config, workdir, *more) -> list:
     """Lists what goes on around the moves.
 
     Args:
         config: the run's config.
         workdir: the run directory.
+        *more: further callbacks.
 
     Returns:
-        Callbacks. The checkpoint comes after what it counts as done.
+        Callbacks. What keeps weights comes after what refuses bad ones, and
+        the checkpoint after all that it counts as done.
     """
     writer = tf.summary.create_file_writer(os.fspath(workdir / "tensorboard"))
     captions = config.samples.captions
@@ -223,6 +225,7 @@ def around(config, workdir) -> list:
             workdir / "metrics.jsonl", workdir / "curves.png", writer=writer
         ),
         callbacks.Health(writer=writer, captions=captions or [""]),
+        *more,
         callbacks.Checkpoint(workdir / "checkpoints"),
     ]
 

@@ -290,6 +290,26 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         found = trained.run(workdir, kept[0])
         self.assertEqual(found.card["moves"], best)
 
+    def test_weights_that_are_not_finite_are_never_among_the_best(self):
+        workdir = self.folder / "run"
+
+        def spoil(journal, epoch, logs=None):
+            kernel = journal.model.players["generator"].trainable_variables[0]
+            kernel.assign(np.full(kernel.shape, np.nan))
+
+        with mock.patch.object(callbacks.Journal, "on_epoch_end", spoil):
+            code, _, complained = command.run(
+                "train",
+                *words(
+                    workdir,
+                    "--config.best.keep=1",
+                    "--config.best.pictures=100",
+                ),
+            )
+        self.assertEqual(code, 2)
+        self.assertRegex(complained, "After move 2 the weights .* generator")
+        self.assertFalse((workdir / "best").exists())
+
     def test_cost_is_told_after_twenty_moves(self):
         printed = self.trained(
             self.folder / "run",
