@@ -1,0 +1,1 @@
+"""What the tools that prepare data sets share: plan, places, engine, verb."""

@@ -1,0 +1,206 @@
+"""Follows the names in strangers' listings safely, and reads their texts."""
+
+import codecs
+import csv
+import io
+import json
+import os
+import pathlib
+import re
+import stat
+import unicodedata
+
+from tools.preparing import plan
+
+_MARKS = (  # of the longer ones first: UTF-32's begins like UTF-16's
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_LONGEST = 1 << 24  # letters in a field of a table
+
+
+def inside(root: str | os.PathLike, name: str) -> pathlib.Path:
+    """Finds a file that a listing names, if it lies in the tree.
+
+    Where the name is missing, its other Unicode forms (composed, decomposed)
+    are tried.
+
+    Args:
+        root: the tree's folder; it may be a link itself.
+        name: relative to it, with "/" between folders.
+
+    Returns:
+        The path of a file or folder that is there.
+
+    Raises:
+        plan.Refused: if the name is absolute, has "..", leads out of the tree
+            by a link, is missing, or is a device or pipe.
+    """
+    _check_name(name)
+    base = os.path.realpath(root)
+    for form in dict.fromkeys(
+        [name, *(unicodedata.normalize(f, name) for f in ("NFC", "NFD"))]
+    ):
+        path = pathlib.Path(root, form)
+        try:
+            mode = path.stat().st_mode
+        except (OSError, ValueError):  # Missing, or a name no system takes.
+            if path.is_symlink():  # Says nothing about what lies elsewhere.
+                _check_within(base, path, name)
+            continue
+        _check_within(base, path, name)
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise plan.Refused("neither a file nor a folder", name)
+        return path
+    raise plan.Refused("a missing file", name)
+
+
+def text(path: str | os.PathLike, encoding: str = "utf-8") -> str:
+    """Reads a text file; a byte order mark decides over the encoding.
+
+    Args:
+        path: the file.
+        encoding: of a file without a mark.
+
+    Returns:
+        Its text, without the mark.
+
+    Raises:
+        plan.Refused: if it is not in this encoding.
+        OSError: if it can't be read.
+    """
+    data = pathlib.Path(path).read_bytes()
+    return decoded(data, encoding, path)
+
+
+def decoded(data: bytes, encoding: str = "utf-8", file: object = None) -> str:
+    """Decodes a text; a byte order mark decides over the encoding.
+
+    Args:
+        data: its bytes.
+        encoding: of bytes without a mark.
+        file: what errors name.
+
+    Returns:
+        The text, without the mark.
+
+    Raises:
+        plan.Refused: if it is not in this encoding.
+    """
+    marked = [name for mark, name in _MARKS if data.startswith(mark)]
+    encoding = marked[0] if marked else encoding
+    try:
+        return data.decode(encoding)
+    except LookupError:
+        raise plan.Refused(
+            f"--encoding={encoding} is no encoding that Python knows; "
+            "give one such as utf-8, latin-1 or cp1252",
+            file,
+        ) from None
+    except UnicodeDecodeError as error:
+        name = encoding.upper().removesuffix("-SIG")
+        raise plan.Refused(
+            f"not {name} (byte {error.start} is 0x{data[error.start]:02x}); "
+            "give --encoding",
+            file,
+        ) from None
+
+
+def lines(path: str | os.PathLike, encoding: str = "utf-8") -> list[str]:
+    """Reads a text file's lines.
+
+    Only line feeds and carriage returns end a line, not the rarer marks that
+    captions may hold.
+
+    Args:
+        path: the file.
+        encoding: of a file without a byte order mark.
+
+    Returns:
+        The lines without their ends; empty ones are kept, but for what comes
+        after the last end.
+
+    Raises:
+        plan.Refused: if it is not in this encoding.
+        OSError: if it can't be read.
+    """
+    found = re.split(r"\r\n|\n|\r", text(path, encoding))
+    return found if found[-1] else found[:-1]
+
+
+def json_value(path: str | os.PathLike, encoding: str = "utf-8"):
+    """Reads a JSON file.
+
+    Args:
+        path: the file.
+        encoding: of a file without a byte order mark.
+
+    Returns:
+        Its value.
+
+    Raises:
+        plan.Refused: if it is not in this encoding, or not JSON.
+        OSError: if it can't be read.
+    """
+    try:
+        return json.loads(text(path, encoding))
+    except json.JSONDecodeError as error:
+        raise plan.Refused(
+            f"not JSON (line {error.lineno}, column {error.colno}: "
+            f"{error.msg})",
+            path,
+        ) from None
+    except RecursionError:
+        raise plan.Refused("JSON that is nested too deeply", path) from None
+
+
+def csv_rows(
+    path: str | os.PathLike,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+) -> list[list[str]]:
+    """Reads a table of separated values, quoted where needed.
+
+    Args:
+        path: the file.
+        encoding: of a file without a byte order mark.
+        delimiter: between values; None is a tab in .tsv files, else a comma.
+
+    Returns:
+        The rows, a header among them; empty ones are left out.
+
+    Raises:
+        plan.Refused: if it is not in this encoding, or no such table.
+        OSError: if it can't be read.
+    """
+    if delimiter is None:
+        is_tabbed = pathlib.Path(path).suffix.lower() == ".tsv"
+        delimiter = "\t" if is_tabbed else ","
+    stream = io.StringIO(text(path, encoding), newline="")
+    csv.field_size_limit(_LONGEST)
+    reader = csv.reader(stream, delimiter=delimiter)
+    try:
+        return [row for row in reader if row]
+    except csv.Error as error:
+        raise plan.Refused(
+            f"a table whose line {reader.line_num} can't be read ({error})",
+            path,
+        ) from None
+
+
+def _check_name(name: str) -> None:
+    if not name or "\0" in name:
+        raise plan.Refused("an empty name, or one with a zero byte", name)
+    if name[0] in "/\\" or re.match(r"[A-Za-z]:[\\/]", name):
+        raise plan.Refused("an absolute path, which is not followed", name)
+    if ".." in re.split(r"[\\/]", name):
+        raise plan.Refused("a path with '..', which is not followed", name)
+
+
+def _check_within(base: str, path: pathlib.Path, name: str) -> None:
+    real = os.path.realpath(path)
+    if real != base and not real.startswith(os.path.join(base, "")):
+        raise plan.Refused("a link out of the folder, not followed", name)
