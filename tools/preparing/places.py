@@ -9,6 +9,7 @@ import pathlib
 import re
 import stat
 import unicodedata
+from collections.abc import Callable
 
 from tools.preparing import plan
 
@@ -131,12 +132,18 @@ def lines(path: str | os.PathLike, encoding: str = "utf-8") -> list[str]:
     return found if found[-1] else found[:-1]
 
 
-def json_value(path: str | os.PathLike, encoding: str = "utf-8"):
+def json_value(
+    path: str | os.PathLike,
+    encoding: str = "utf-8",
+    hook: Callable[[dict], object] | None = None,
+):
     """Reads a JSON file.
 
     Args:
         path: the file.
         encoding: of a file without a byte order mark.
+        hook: gives what stands for each object, so that what nobody needs is
+            let go before the rest is read.
 
     Returns:
         Its value.
@@ -146,7 +153,7 @@ def json_value(path: str | os.PathLike, encoding: str = "utf-8"):
         OSError: if it can't be read.
     """
     try:
-        return json.loads(text(path, encoding))
+        return json.loads(text(path, encoding), object_hook=hook)
     except json.JSONDecodeError as error:
         raise plan.Refused(
             f"not JSON (line {error.lineno}, column {error.colno}: "
