@@ -6,11 +6,14 @@ from keras_t2i.data import (
     catalog,
     fashion_mnist,
     idx,
+    index,
     openmoji,
     pipeline,
+    prepared,
     records,
     shapes,
     source,
+    texts,
 )
 
 __all__ = [
@@ -19,9 +22,12 @@ __all__ = [
     "catalog",
     "fashion_mnist",
     "idx",
+    "index",
     "openmoji",
     "pipeline",
+    "prepared",
     "records",
     "shapes",
     "source",
+    "texts",
 ]

@@ -1,14 +1,16 @@
 """Our record files: TFRecords of `tf.train.Example`, one picture each.
 
-    image       bytes     the picture as PNG or JPEG
-    captions    bytes x K UTF-8
-    label       int64     class, or -1
-    class_name  bytes     name of the class, or empty
-    key         bytes     the picture's name, unique in the set
+    image       bytes      the picture as PNG or JPEG
+    captions    bytes x K  UTF-8
+    label       int64      class, or the main one of several, or -1
+    class_name  bytes      name of the class, or empty
+    key         bytes      the picture's name, unique in the set
+    labels      int64 x n  all classes, in sets with several a picture
 
 A set lies in one file or in several (`name-00000-of-00004.tfrecord`).
 """
 
+import dataclasses
 import os
 import pathlib
 import re
@@ -18,24 +20,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_t2i.data import captions, source
+from keras_t2i.data import captions, index, source, texts
 
 _NUMBER = r"-\d+-of-\d+$"  # of a shard
-_FRAME = 16  # bytes around a record: its length and two checksums
+_HEAD, _TAIL = 12, 4  # bytes around a record: its length, two checksums
 
 
-def write(path: str | os.PathLike, examples: Iterable[Mapping]) -> int:
+def write(path: str | os.PathLike, examples: Iterable[Mapping]) -> index.Index:
     """Writes examples into one record file, whole or not at all.
 
     Args:
         path: the file; its folder is made. One that exists is replaced.
         examples: mappings with `image` (encoded bytes, or (H, W, 3) uint8,
             which becomes PNG), `captions` (a list of str or UTF-8 bytes),
-            `key` (str), and, if there are classes, `label` (int) and
-            `class_name` (str).
+            `key` (str), and, if there are classes, `label` (int),
+            `class_name` (str) and `labels` (list of int).
 
     Returns:
-        How many were written.
+        Where each record lies, and what it tells.
 
     Raises:
         ValueError: if an example lacks a part or has a bad caption; the file,
@@ -44,12 +46,15 @@ def write(path: str | os.PathLike, examples: Iterable[Mapping]) -> int:
     """
     path = pathlib.Path(path)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    count = 0
+    rows = _Rows()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tf.io.TFRecordWriter(os.fspath(beside)) as writer:
-            for count, example in enumerate(examples, 1):  # noqa: B007
-                writer.write(_serialized(example, count - 1))
+            for place, example in enumerate(examples):
+                made = _checked(example, place)
+                serialized = _serialized(made)
+                writer.write(serialized)
+                rows.add(made, len(serialized))
         os.replace(beside, path)
     except (OSError, tf.errors.OpError) as error:
         raise OSError(
@@ -58,7 +63,7 @@ def write(path: str | os.PathLike, examples: Iterable[Mapping]) -> int:
     finally:
         if beside.exists():
             beside.unlink()
-    return count
+    return rows.index()
 
 
 def write_shards(
@@ -116,6 +121,9 @@ def examples(pictures: source.Pictures) -> Iterator[dict]:
             "label": label,
             "class_name": pictures.class_names[label] if label >= 0 else "",
             "key": str(pictures.keys[row]),
+            "labels": []
+            if pictures.label_sets is None
+            else pictures.label_sets.of(row).tolist(),
         }
 
 
@@ -145,10 +153,10 @@ def read(
     paths = [os.fspath(path) for path in paths]
     if not paths:
         raise ValueError("No record file is named; name at least one.")
-    images, texts, labels, keys, classes, counts = [], [], [], {}, {}, []
+    images, keys, classes, parts = [], {}, {}, []
     for path in paths:
-        before = len(texts)
-        for place, example in enumerate(_records(path)):
+        rows = _Rows()
+        for place, (example, length) in enumerate(_records(path)):
             where = f"Record {place} of {path}"
             if example["key"] in keys:
                 raise ValueError(
@@ -158,24 +166,61 @@ def read(
             keys[example["key"]] = where
             if not stream:
                 images.append(example["image"])
-            texts.append(example["captions"])
-            labels.append(example["label"])
             classes.setdefault(example["label"], example["class_name"])
-        counts.append(len(texts) - before)
-        if not counts[-1]:
+            rows.add(example, length)
+        if not rows.keys:
             raise ValueError(f"{path} holds no record.")
-    highest = max(labels)
-    held = source.Shards(tuple(paths), tuple(counts))
-    if not stream:
-        held = np.empty(len(images), object)
-        held[:] = images
-    return source.Pictures(
+        parts.append(rows)
+    _check_even(parts)
+    names = tuple(classes.get(i, "") for i in range(max(classes) + 1))
+    name = name or re.sub(_NUMBER, "", pathlib.Path(paths[0]).stem)
+    listed = index.join([rows.index() for rows in parts])
+    streamed = indexed(paths, listed, class_names=names, name=name)
+    if stream:
+        return streamed
+    held = np.empty(len(images), object)
+    held[:] = images
+    return dataclasses.replace(
+        streamed,
         images=held,
-        captions=captions.table(texts, list(keys)),
-        labels=np.array(labels, np.int32),
-        keys=np.array(list(keys), np.str_),
-        class_names=tuple(classes.get(i, "") for i in range(highest + 1)),
-        name=name or re.sub(_NUMBER, "", pathlib.Path(paths[0]).stem),
+        captions=streamed.captions[...],
+        keys=streamed.keys[...],
+    )
+
+
+def indexed(
+    paths: Sequence[str],
+    listed: index.Index,
+    *,
+    class_names: tuple[str, ...],
+    name: str,
+    content: str | None = None,
+) -> source.Pictures:
+    """Opens record files whose index is known, without reading them.
+
+    Args:
+        paths: the files.
+        listed: where their records lie.
+        class_names: names of the classes, by label.
+        name: of the set, for reports.
+        content: name of the files' content, if it is known.
+
+    Returns:
+        `Pictures` of `source.Shards`.
+    """
+    sets = None
+    if len(listed.classes):
+        sets = source.LabelSets(listed.classes, listed.class_ends)
+    return source.Pictures(
+        images=source.Shards(
+            tuple(paths), listed.shard, listed.offset, listed.length, content
+        ),
+        captions=listed.captions,
+        labels=listed.label,
+        keys=listed.keys,
+        class_names=class_names,
+        name=name,
+        label_sets=sets,
     )
 
 
@@ -204,7 +249,8 @@ def png(image: np.ndarray) -> bytes:
     return tf.io.encode_png(image).numpy()
 
 
-def _serialized(example: Mapping, place: int) -> bytes:
+def _checked(example: Mapping, place: int) -> dict:
+    """Fills an example up, its captions cleaned and its picture encoded."""
     where = f"Example {place}"
     for part in ("image", "captions", "key"):
         if part not in example:
@@ -220,36 +266,88 @@ def _serialized(example: Mapping, place: int) -> bytes:
                 f"(H, W, 3) uint8; it is {image.dtype} of {image.shape}."
             )
         image = png(image)
-    texts = captions.table([example["captions"]], [example["key"]])[0]
+    told = captions.table([example["captions"]], [example["key"]])[0]
+    return {
+        "image": image,
+        "captions": told.tolist(),
+        "label": int(example.get("label", -1)),
+        "class_name": example.get("class_name", ""),
+        "key": example["key"],
+        "labels": [int(label) for label in example.get("labels", ())],
+    }
+
+
+def _serialized(example: dict) -> bytes:
     return _example(
-        image=[image],
-        captions=[text.encode() for text in texts],
-        label=int(example.get("label", -1)),
-        class_name=[example.get("class_name", "").encode()],
+        image=[example["image"]],
+        captions=[text.encode() for text in example["captions"]],
+        label=[example["label"]],
+        class_name=[example["class_name"].encode()],
         key=[example["key"].encode()],
+        **({"labels": example["labels"]} if example["labels"] else {}),
     ).SerializeToString(deterministic=True)
 
 
-def _example(label: int, **parts: list[bytes]) -> tf.train.Example:
-    features = {
-        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value))
-        for name, value in parts.items()
-    }
-    features["label"] = tf.train.Feature(
-        int64_list=tf.train.Int64List(value=[label])
-    )
+class _Rows:
+    """Gathers what an index tells of one file's records."""
+
+    def __init__(self):
+        self.keys, self.captions, self.labels = [], [], []
+        self._lengths, self._sets = [], []
+
+    def add(self, example, length):
+        self.keys.append(example["key"])
+        self.captions.append(list(example["captions"]))
+        self.labels.append(example["label"])
+        self._sets.append(example["labels"])
+        self._lengths.append(length)
+
+    def index(self):
+        lengths = np.array(self._lengths, np.int64)
+        ends = np.cumsum(lengths + (_HEAD + _TAIL))
+        return index.Index(
+            shard=np.zeros(len(lengths), np.int32),
+            offset=ends - lengths - _TAIL,
+            length=lengths,
+            label=np.array(self.labels, np.int32),
+            captions=texts.Texts.of(self.captions),
+            keys=texts.Texts.of(self.keys),
+            classes=np.array(
+                [x for each in self._sets for x in each], np.int32
+            ),
+            class_ends=np.cumsum([len(x) for x in self._sets], dtype=np.int64),
+        )
+
+
+def _check_even(parts):
+    """Refuses pictures with more captions than the first, or fewer."""
+    keys = [key for rows in parts for key in rows.keys]
+    told = [row for rows in parts for row in rows.captions]
+    captions.table(told, keys)
+
+
+def _example(**parts: list) -> tf.train.Example:
+    features = {name: _feature(value) for name, value in parts.items()}
     return tf.train.Example(features=tf.train.Features(feature=features))
 
 
-def _records(path: str) -> Iterator[dict]:
+def _feature(values):
+    if isinstance(values[0], int):
+        numbers = tf.train.Int64List(value=values)
+        return tf.train.Feature(int64_list=numbers)
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+
+
+def _records(path: str) -> Iterator[tuple[dict, int]]:
     if not os.path.isfile(path):
         raise ValueError(f"There is no record file {path}.")
     place, size = -1, 0
     try:
         stored = tf.data.TFRecordDataset(path)
         for place, serialized in enumerate(stored.as_numpy_iterator()):
-            size += len(serialized) + _FRAME
-            yield _parsed(serialized, f"Record {place} of {path}")
+            size += len(serialized) + _HEAD + _TAIL
+            example = _parsed(serialized, f"Record {place} of {path}")
+            yield example, len(serialized)
         # TensorFlow takes a file cut off in a frame for one that ends there.
         whole = size == os.path.getsize(path)
     except tf.errors.DataLossError:
@@ -273,19 +371,20 @@ def _parsed(serialized: bytes, where: str) -> dict:
     if not _is_picture(image):
         raise ValueError(f"The image of {where.lower()} is no PNG or JPEG.")
     key = _one(parts["key"].bytes_list.value, "key", where)
-    texts = list(parts["captions"].bytes_list.value)
-    if not texts:
+    told = list(parts["captions"].bytes_list.value)
+    if not told:
         raise ValueError(f"{where} has no caption; it needs one.")
     label = parts["label"].int64_list.value
     return {
         "image": image,
         "captions": [
             captions.clean(text, f"Caption {i} of {where.lower()}")
-            for i, text in enumerate(texts)
+            for i, text in enumerate(told)
         ],
         "label": label[0] if label else -1,
         "class_name": b"".join(parts["class_name"].bytes_list.value).decode(),
         "key": captions.clean(key, f"The key of {where.lower()}"),
+        "labels": list(parts["labels"].int64_list.value),
     }
 
 

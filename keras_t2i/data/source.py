@@ -3,27 +3,122 @@
 import dataclasses
 import functools
 import hashlib
+import os
 import pathlib
+import weakref
 
 import numpy as np
 
+from keras_t2i.data import texts
 from keras_t2i.ops import files
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Shards:
-    """Names record files whose pictures are streamed, never held in memory.
+    """Finds records in files; they are read when asked for, in any order.
 
     Attributes:
-        paths: the files, in the order of the set's rows.
-        counts: records in each file.
+        paths: the files.
+        shard: (N,) int32, in which file each record lies.
+        offset: (N,) int64, where its content begins there.
+        length: (N,) int64, bytes of its content.
+        content: name of the files' content, if it is known already; else the
+            files are read whole for a digest.
     """
 
     paths: tuple[str, ...]
-    counts: tuple[int, ...]
+    shard: np.ndarray
+    offset: np.ndarray
+    length: np.ndarray
+    content: str | None = None
 
     def __len__(self):
-        return sum(self.counts)
+        return len(self.offset)
+
+    def __getitem__(self, rows):
+        places = [getattr(self, part)[rows] for part in _PLACES]
+        return Shards(self.paths, *places, self.content)
+
+    def read(self, rows) -> list[bytes]:
+        """Reads records.
+
+        Args:
+            rows: (B,) integers.
+
+        Returns:
+            Their contents, as `records.write` framed them.
+
+        Raises:
+            ValueError: if a file ends before the record does.
+            OSError: if a file is gone.
+        """
+        places = (getattr(self, part)[rows].tolist() for part in _PLACES)
+        return [self._record(*place) for place in zip(*places, strict=True)]
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Names the content of these records, in this order."""
+        content = self.content
+        if content is None:
+            content = files.digest(*map(file_digest, self.paths))
+        places = [getattr(self, part) for part in _PLACES]
+        return files.digest(content, *places)
+
+    @functools.cached_property
+    def _numbers(self) -> dict:
+        """File descriptors by shard, closed when nobody reads any more."""
+        numbers = {}
+        weakref.finalize(self, _close, numbers)
+        return numbers
+
+    def _record(self, shard, offset, length):
+        number = self._numbers.get(shard)
+        if number is None:
+            opened = os.open(self.paths[shard], os.O_RDONLY)
+            number = self._numbers.setdefault(shard, opened)
+            if number != opened:  # Another thread was first.
+                os.close(opened)
+        data = os.pread(number, length, offset)
+        if len(data) < length:
+            raise ValueError(
+                f"{self.paths[shard]} has fewer records than when it was "
+                f"indexed: it ends in the one at byte {offset}."
+            )
+        return data
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabelSets:
+    """Holds all classes of each of N pictures, for sets with several.
+
+    Attributes:
+        values: (C,) int32, those of all pictures after each other.
+        ends: (N,) int64, where each picture's end.
+    """
+
+    values: np.ndarray
+    ends: np.ndarray
+
+    def __len__(self):
+        return len(self.ends)
+
+    def __getitem__(self, rows) -> "LabelSets":
+        rows = np.arange(len(self))[rows]
+        taken = [self.of(row) for row in rows]
+        ends = np.cumsum([len(each) for each in taken], dtype=np.int64)
+        return LabelSets(np.concatenate([self.values[:0], *taken]), ends)
+
+    def of(self, row: int) -> np.ndarray:
+        """Tells the classes of one picture.
+
+        Args:
+            row: its number.
+
+        Returns:
+            (c,) int32, c may be 0.
+        """
+        start = self.ends[row - 1] if row else 0
+        return self.values[start : self.ends[row]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,19 +129,21 @@ class Pictures:
         images: one of: (N, H, W, 3) uint8, or (N, H, W, 1) for grey; (N,)
             object array of encoded pictures (PNG, JPEG, GIF, BMP bytes); (N,)
             str array of their file names; or `Shards`.
-        captions: (N, K) str.
-        labels: (N,) int32: class, or -1.
-        keys: (N,) str: the pictures' names, all different.
+        captions: (N, K) str, an array or packed.
+        labels: (N,) int32: (main) class, or -1.
+        keys: (N,) str, an array or packed: the pictures' names, all different.
         class_names: names of the classes, by label.
         name: what the set is called in reports.
+        label_sets: all classes of each picture, where a set has several.
     """
 
     images: np.ndarray | Shards
-    captions: np.ndarray
+    captions: np.ndarray | texts.Texts
     labels: np.ndarray
-    keys: np.ndarray
+    keys: np.ndarray | texts.Texts
     class_names: tuple[str, ...]
     name: str
+    label_sets: LabelSets | None = None
 
     def __post_init__(self):
         self._check_images()
@@ -98,6 +195,8 @@ class Pictures:
     @functools.cached_property
     def digest(self) -> str:
         """Names the content: pictures, captions, labels and keys."""
+        if isinstance(self.images, Shards):
+            return self.images.digest  # Records tell all of it.
         return files.digest(
             self._images_digest(), self.captions, self.labels, self.keys
         )
@@ -110,31 +209,45 @@ class Pictures:
 
         Returns:
             `Pictures` of those rows, in that order.
-
-        Raises:
-            ValueError: if the pictures are streamed from shards.
         """
-        if isinstance(self.images, Shards):
-            raise ValueError(
-                f"Set {self.name!r} is streamed from shards, which have no "
-                "subsets; read it without stream, or write a split of its own."
-            )
         rows = {
-            part: getattr(self, part)[indices]
-            for part in ("images", "captions", "labels", "keys")
+            part: getattr(self, part)[indices] for part in ("images", "labels")
         }
+        for part in ("captions", "keys"):
+            table = getattr(self, part)
+            packed = isinstance(table, texts.Texts)
+            rows[part] = table.rows(indices) if packed else table[indices]
+        if self.label_sets is not None:
+            rows["label_sets"] = self.label_sets[indices]
         return dataclasses.replace(self, **rows)
 
     def _images_digest(self) -> str:
-        if isinstance(self.images, Shards):
-            return files.digest(*map(_file_digest, self.images.paths))
         if self.images.dtype.kind == "U":
-            return files.digest(*map(_file_digest, self.images))
+            return files.digest(*map(file_digest, self.images))
         if self.images.dtype.kind == "O":
             return files.digest(*self.images)
         return files.digest(self.images)
 
 
-def _file_digest(path: str) -> bytes:
+_PLACES = ("shard", "offset", "length")
+
+
+def _close(numbers):
+    for number in numbers.values():
+        os.close(number)
+
+
+def file_digest(path: str | os.PathLike) -> bytes:
+    """Names a file's content, read in pieces.
+
+    Args:
+        path: the file.
+
+    Returns:
+        32 bytes, SHA-256.
+
+    Raises:
+        OSError: if it can't be read.
+    """
     with pathlib.Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()

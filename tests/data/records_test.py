@@ -46,8 +46,41 @@ class RecordsTest(parameterized.TestCase, tf.test.TestCase):
             [f"shapes-0000{i}-of-00003.tfrecord" for i in range(3)],
         )
         back = records.read(paths, stream=True)
-        self.assertEqual(back.images, source.Shards(tuple(paths), (3, 2, 2)))
+        self.assertEqual(back.images.paths, tuple(paths))
+        self.assertAllEqual(np.bincount(back.images.shard), [3, 2, 2])
         self.assertCountEqual(back.keys.tolist(), whole.keys.tolist())
+
+    def test_index_of_a_file_finds_each_record(self):
+        listed = records.write(
+            self.path, [example(key=key * 9) for key in "abc"]
+        )
+        stored = list(tf.data.TFRecordDataset(str(self.path)))
+        found = records.indexed(
+            [str(self.path)], listed, class_names=(), name="set"
+        )
+        self.assertEqual(
+            found.images.read(np.array([2, 0])),
+            [stored[2].numpy(), stored[0].numpy()],
+        )
+        self.assertEqual(found.keys[1], "b" * 9)
+        again = records.read(self.path, stream=True)
+        self.assertAllEqual(again.images.offset, listed.offset)
+        self.assertAllEqual(again.images.length, listed.length)
+
+    def test_several_classes_a_picture_come_back(self):
+        sets = [[], [2, 0], [1]]
+        rows = [example(key=str(i), labels=x) for i, x in enumerate(sets)]
+        records.write(self.path, rows)
+        back = records.read(self.path).label_sets
+        self.assertEqual([back.of(i).tolist() for i in range(3)], sets)
+        self.assertAllEqual(back[[2, 1]].values, [1, 2, 0])
+
+    def test_file_that_ends_early_is_named(self):
+        records.write(self.path, [example(key=key) for key in "ab"])
+        streamed = records.read(self.path, stream=True)
+        os.truncate(self.path, 150)
+        with self.assertRaisesRegex(ValueError, "set.tfrecord has fewer rec"):
+            streamed.images.read(np.array([1]))
 
     @parameterized.parameters(0, 8)
     def test_wrong_number_of_shards_is_refused(self, shards):
@@ -73,7 +106,7 @@ class RecordsTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(back.images[1], pathlib.Path(names[1]).read_bytes())
 
     def test_no_label_means_minus_one(self):
-        self.assertEqual(records.write(self.path, [example()]), 1)
+        self.assertLen(records.write(self.path, [example()]), 1)
         back = records.read(self.path)
         self.assertEqual(back.labels.tolist(), [-1])
         self.assertEqual(back.class_names, ())

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from keras_t2i.data import shapes, source
+from keras_t2i.data import records, shapes
 
 
 class PicturesTest(parameterized.TestCase, tf.test.TestCase):
@@ -53,13 +53,21 @@ class PicturesTest(parameterized.TestCase, tf.test.TestCase):
         grey = dataclasses.replace(whole, images=whole.images[..., :1])
         self.assertEqual((grey.channels, grey.size), (1, (8, 8)))
 
-    def test_streamed_set_has_no_subset(self):
-        whole = dataclasses.replace(
-            shapes.load(4, 8), images=source.Shards(("a", "b"), (3, 1))
+    def test_streamed_set_has_subsets(self):
+        whole = shapes.load(5, 8)
+        folder = self.create_tempdir().full_path
+        paths = records.write_shards(folder, whole, 2)
+        streamed = records.read(paths, stream=True)
+        some = streamed.subset(np.array([3, 0]))
+        self.assertAllEqual(some.keys[...], streamed.keys[[3, 0]])
+        self.assertAllEqual(some.captions[...], streamed.captions[[3, 0]])
+        self.assertEqual(
+            some.images.read(np.arange(2)),
+            streamed.images.read(np.array([3, 0])),
         )
-        self.assertLen(whole, 4)
-        with self.assertRaisesRegex(ValueError, "streamed from shards"):
-            whole.subset([0])
+        self.assertNotEqual(some.digest, streamed.digest)
+        again = streamed.subset(np.array([3, 0]))
+        self.assertEqual(some.digest, again.digest)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,136 @@
+"""Says where each record of a set lies, and what it tells but its picture."""
+
+import dataclasses
+import io
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_t2i.data import texts
+from keras_t2i.ops import files
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Index:
+    """Lists N records of one or several files.
+
+    With it any record is read by itself, so that a set of any size is put in
+    one order over all its records and opened in a moment.
+
+    Attributes:
+        shard: (N,) int32, the number of the file.
+        offset: (N,) int64, where the record's content begins in it.
+        length: (N,) int64, bytes of the content.
+        label: (N,) int32, main class, or -1.
+        captions: `texts.Texts` of (N, K).
+        keys: `texts.Texts` of (N,).
+        classes: (C,) int32, all classes of all records after each other in
+            sets with several classes a picture; empty in others.
+        class_ends: (N,) int64, where each record's end in `classes`.
+    """
+
+    shard: np.ndarray
+    offset: np.ndarray
+    length: np.ndarray
+    label: np.ndarray
+    captions: texts.Texts
+    keys: texts.Texts
+    classes: np.ndarray
+    class_ends: np.ndarray
+
+    def __len__(self):
+        return len(self.offset)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes it into one file, whole or not at all.
+
+        Args:
+            path: the file, .npz.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        content = io.BytesIO()
+        plain = {part: getattr(self, part) for part in _ARRAYS}
+        for part in _TEXTS:
+            table = getattr(self, part)
+            plain[f"{part}_blob"] = table.blob
+            plain[f"{part}_ends"] = table.ends
+            plain[f"{part}_shape"] = np.array(table.shape, np.int64)
+        np.savez(content, **plain)
+        files.atomic_write(path, content.getvalue())
+
+
+_ARRAYS = ("shard", "offset", "length", "label", "classes", "class_ends")
+_TEXTS = ("captions", "keys")
+
+
+def load(path: str | os.PathLike) -> Index:
+    """Reads an index.
+
+    Args:
+        path: the file that `Index.save` wrote.
+
+    Returns:
+        `Index`.
+
+    Raises:
+        ValueError: if it is missing, damaged or of another kind.
+    """
+    if not pathlib.Path(path).is_file():
+        raise ValueError(f"There is no index {path}; prepare the set again.")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            plain = {part: stored[part] for part in _ARRAYS}
+            tables = {
+                part: texts.Texts(
+                    stored[f"{part}_blob"],
+                    stored[f"{part}_ends"],
+                    stored[f"{part}_shape"],
+                )
+                for part in _TEXTS
+            }
+    except Exception as error:  # NumPy meets bad bytes with errors of any kind.
+        raise ValueError(
+            f"The index {path} is damaged or none; prepare the set again."
+        ) from error
+    count = len(plain["offset"])
+    lengths = [len(plain[part]) for part in _ARRAYS if part != "classes"]
+    lengths += [len(table) for table in tables.values()]
+    if set(lengths) != {count}:
+        raise ValueError(
+            f"The index {path} does not fit together; prepare the set again."
+        )
+    return Index(**plain, **tables)
+
+
+def join(parts: Sequence[Index]) -> Index:
+    """Puts the indices of several files after each other.
+
+    Args:
+        parts: one of each file, with `shard` 0.
+
+    Returns:
+        `Index`; `shard` is the place in `parts`.
+    """
+    ends, before = [], 0
+    for part in parts:
+        ends.append(part.class_ends + before)
+        before += len(part.classes)
+    numbers = [
+        np.full(len(part), place, np.int32) for place, part in enumerate(parts)
+    ]
+    return Index(
+        shard=np.concatenate(numbers),
+        class_ends=np.concatenate(ends),
+        **{
+            part: np.concatenate([getattr(each, part) for each in parts])
+            for part in ("offset", "length", "label", "classes")
+        },
+        **{
+            part: texts.Texts.join([getattr(each, part) for each in parts])
+            for part in _TEXTS
+        },
+    )
