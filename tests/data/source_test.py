@@ -1,6 +1,7 @@
 """Examines the holder of picture sets."""
 
 import dataclasses
+import tempfile
 
 import numpy as np
 import tensorflow as tf
@@ -55,7 +56,7 @@ class PicturesTest(parameterized.TestCase, tf.test.TestCase):
 
     def test_streamed_set_has_subsets(self):
         whole = shapes.load(5, 8)
-        folder = self.create_tempdir().full_path
+        folder = tempfile.mkdtemp(dir=self.get_temp_dir())
         paths = records.write_shards(folder, whole, 2)
         streamed = records.read(paths, stream=True)
         some = streamed.subset(np.array([3, 0]))
