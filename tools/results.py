@@ -4,10 +4,17 @@ r"""Keeps a run's scores as results and renders every table of the README.
         --command="./tools/demo.sh"
     python -m tools.results
 
+    python -m tools.results --workdir=runs/mine --name=normal --health \
+        --command="python -m recipes.train ..."
+    python -m tools.results --times=times.jsonl --name=speed \
+        --command="python tools/time_step.py ..."
+
 With --workdir the rows of its scores.jsonl go to recipes/results/NAME.jsonl,
 each with the command, the config, the seed, the minutes of training and the
 commit. Where a preset of that name was made of the run, the scores on its card,
-measured from the rounded weights, take the place of the run's. Then the tables
+measured from the rounded weights, take the place of the run's. With --health a
+row with the run's health joins those that are there; with --times the lines of
+tools/time_step.py do. Then the tables
 between <!-- table NAME --> and <!-- end --> in README.md are made anew from the
 committed rows.
 """
@@ -24,10 +31,15 @@ from keras_t2i.callbacks import journal
 from keras_t2i.metrics import evaluator
 from keras_t2i.ops import files
 from recipes import messages
+from tools import tables
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A judged run directory.")
 _NAME = flags.DEFINE_string("name", None, "What its results are called.")
 _COMMAND = flags.DEFINE_string("command", None, "What was typed to make it.")
+_HEALTH = flags.DEFINE_bool("health", False, "Keep the health, not the scores.")
+_TIMES = flags.DEFINE_string(
+    "times", None, "File of the last lines of tools/time_step.py."
+)
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 _AGAINST = {"train": "training", "test": "test"}
@@ -36,8 +48,13 @@ _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def main(_):
     """Keeps and renders from the flags."""
-    if _WORKDIR.value:
-        keep(pathlib.Path(_WORKDIR.value), _NAME.value, _COMMAND.value)
+    asked = _NAME.value, _COMMAND.value
+    if _TIMES.value:
+        keep_times(pathlib.Path(_TIMES.value), *asked)
+    elif _WORKDIR.value and _HEALTH.value:
+        keep_health(pathlib.Path(_WORKDIR.value), *asked)
+    elif _WORKDIR.value:
+        keep(pathlib.Path(_WORKDIR.value), *asked)
     readme = ROOT / "README.md"
     files.atomic_write(readme, rendered(readme.read_text()).encode())
 
@@ -54,18 +71,7 @@ def keep(workdir: pathlib.Path, name: str | None, command: str | None):
         ValueError: without a name or a command.
         OSError: if the run was not judged.
     """
-    if not name or not command:
-        raise ValueError("Results need a --name and the --command.")
-    config = json.loads((workdir / "config.json").read_text())
-    if config["data"]["path"]:  # Where it lay here is nobody's business.
-        config["data"]["path"] = pathlib.Path(config["data"]["path"]).name
-    run = {
-        "command": command,
-        "config": config,
-        "seed": config["train"]["seed"],
-        "minutes": journal.minutes(journal.read(workdir / "metrics.jsonl")),
-        "commit": _commit(),
-    }
+    run = _run(workdir, name, command)
     lines = (workdir / "scores.jsonl").read_text().splitlines()
     rows = [{**json.loads(line), "run": run} for line in lines]
     if name in weights.presets.names():
@@ -76,6 +82,67 @@ def keep(workdir: pathlib.Path, name: str | None, command: str | None):
     text = "\n".join([*map(json.dumps, rows), ""])
     path = ROOT / "recipes" / "results" / f"{name}.jsonl"
     files.atomic_write(path, text.encode())
+
+
+def keep_health(workdir: pathlib.Path, name: str | None, command: str | None):
+    """Adds a row with a run's health to recipes/results.
+
+    Args:
+        workdir: the run directory.
+        name: what the results are called.
+        command: what was typed to make the run.
+
+    Raises:
+        ValueError: without a name or a command.
+        OSError: if the run has no TensorBoard files.
+    """
+    run = _run(workdir, name, command)
+    _add(name, {"health": tables.pulse(workdir), "run": run})
+
+
+def keep_times(path: pathlib.Path, name: str | None, command: str | None):
+    """Adds rows of times to recipes/results.
+
+    Args:
+        path: lines of JSON as tools/time_step.py prints them last.
+        name: what the results are called.
+        command: what was typed.
+
+    Raises:
+        ValueError: without a name or a command.
+        OSError: if the file can't be read.
+    """
+    _check_named(name, command)
+    run = {"command": command, "commit": _commit()}
+    for line in path.read_text().splitlines():
+        found = json.loads(line)
+        for row in found.get("ways", [found]):
+            _add(name, {**row, "run": run})
+
+
+def _add(name, row):
+    path = ROOT / "recipes" / "results" / f"{name}.jsonl"
+    files.append_line(path, json.dumps(row))
+
+
+def _check_named(name, command):
+    if not name or not command:
+        raise ValueError("Results need a --name and the --command.")
+
+
+def _run(workdir, name, command) -> dict:
+    """Says what made a run."""
+    _check_named(name, command)
+    config = json.loads((workdir / "config.json").read_text())
+    if config["data"]["path"]:  # Where it lay here is nobody's business.
+        config["data"]["path"] = pathlib.Path(config["data"]["path"]).name
+    return {
+        "command": command,
+        "config": config,
+        "seed": config["train"]["seed"],
+        "minutes": journal.minutes(journal.read(workdir / "metrics.jsonl")),
+        "commit": _commit(),
+    }
 
 
 def with_card(rows: list[dict], card: dict, command: str) -> list[dict]:
@@ -114,13 +181,19 @@ def rendered(text: str) -> str:
     def fill(match):
         path = ROOT / "recipes" / "results" / f"{match[2]}.jsonl"
         rows = [json.loads(x) for x in path.read_text().splitlines()]
-        return f"{match[1]}{_with_run(rows)}\n{match[3]}"
+        return f"{match[1]}{_laid_out(rows)}\n{match[3]}"
 
     return _TABLE.sub(fill, text)
 
 
 def _key(row):
     return row["candidate"], row["name"]
+
+
+def _laid_out(rows) -> str:
+    if "health" in rows[0]:
+        return tables.health(rows)
+    return tables.times(rows) if "ms_per_move" in rows[0] else _with_run(rows)
 
 
 def _with_run(rows) -> str:

@@ -56,6 +56,81 @@ class ResultsTest(tf.test.TestCase):
         )
 
 
+class TablesTest(tf.test.TestCase):
+    """How runs went, and what moves cost."""
+
+    def setUp(self):
+        super().setUp()
+        self.root = pathlib.Path(tempfile.mkdtemp(dir=self.get_temp_dir()))
+        self.enterContext(mock.patch.object(results, "ROOT", self.root))
+        self.enterContext(
+            mock.patch.object(results, "_commit", return_value="abc1234")
+        )
+        self.rows = self.root / "recipes" / "results" / "some.jsonl"
+
+    def run_directory(self):
+        """A run of three epochs whose balance went from 0.5 to 120."""
+        run = self.root / "run"
+        writer = tf.summary.create_file_writer(str(run / "tensorboard"))
+        with writer.as_default():
+            for epoch, value in enumerate((0.5, 120.0, 3.0)):
+                tf.summary.scalar("health/balance", value, epoch)
+                tf.summary.scalar("health/unheard", value, epoch)
+        writer.close()
+        config = {
+            "data": {"path": "/somewhere/birds"},
+            "train": {"seed": 3, "moves": 6000},
+            "system": {"name": "WGANGP"},
+        }
+        (run / "config.json").write_text(json.dumps(config))
+        (run / "metrics.jsonl").write_text("")
+        return run
+
+    def test_health_is_the_least_and_the_most_of_all_epochs(self):
+        run = self.run_directory()
+        results.keep_health(run, "some", "typed")
+        results.keep_health(run, "some", "typed again")
+        kept = [json.loads(x) for x in self.rows.read_text().splitlines()]
+        self.assertEqual(kept[0]["health"], {"health/balance": [0.5, 120.0]})
+        self.assertEqual(kept[0]["run"]["config"]["data"]["path"], "birds")
+        text = results.rendered("<!-- table some -->\n<!-- end -->")
+        line = "| WGANGP, 6,000 moves | - | - | - | - | 0.5 to 120 | - | - |"
+        self.assertEqual(text.count(line), 2)
+        self.assertIn("`typed again` (commit", text)
+
+    def test_run_without_events_is_refused(self):
+        run = self.run_directory()
+        for path in (run / "tensorboard").iterdir():
+            path.unlink()
+        with self.assertRaisesRegex(OSError, "tensorboard holds no events"):
+            results.keep_health(run, "some", "typed")
+        self.assertFalse(self.rows.exists())
+
+    def test_times_of_all_ways_become_lines(self):
+        way = {
+            "config": "recipes/configs/openmoji.py:small",
+            "precision": "float32",
+            "xla": True,
+            "replicas": 2,
+            "batch_size": 16,
+            "ms_per_move": 1365.7,
+            "pictures_per_s": 46.86,
+            "compile_s": 5.94,
+            "peak_gb": 1.077,
+        }
+        times = self.root / "times.json"
+        times.write_text(json.dumps({"ways": [way, {**way, "xla": False}]}))
+        results.keep_times(times, "some", "typed")
+        text = results.rendered("<!-- table some -->\n<!-- end -->")
+        head = "| openmoji | float32 |"
+        tail = "| 2 | 16 | 1,366 | 47 | 5.9 | 1.1 |"
+        self.assertIn(f"{head} on {tail}\n{head} off {tail}", text)
+
+    def test_rows_without_a_name_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "need a --name and the --com"):
+            results.keep_times(self.root / "times.json", None, "typed")
+
+
 class KeepTest(tf.test.TestCase):
     """What of a run goes into the results."""
 
