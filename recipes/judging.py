@@ -162,22 +162,23 @@ def judge(
             **about,
         )
 
-    def measure_still(name, pictures):
+    def measure_still(name, stream):
         _stage(name)
-        streams = {0: features.in_batches(pictures)}
-        yield from bench.pictures(name, streams, own)
+        yield from bench.pictures(name, {0: stream}, own)
 
     if beside:
         fresh = wiring.system(trained.exact(config), reader)
         painter = networks.Painter(fresh.players["generator"], reader)
         yield from measure("untrained generator", painter, 0)
-        mean = pipeline.mean_picture(train, config.data.image_size)
+        size, fit = config.data.image_size, config.data.get("fit") or "cut"
+        mean = pipeline.mean_picture(train, size, fit)
         still = np.repeat(mean[None], len(captions), 0)
+        still = features.in_batches(still)
         yield from measure_still("mean training picture", still)
     yield from measure(_TRAINED, found.painter, found.card["moves"])
     if beside:
         real = test if reference == "train" else _first(train, len(test))
-        yield from measure_still(_REAL[reference], real.images)
+        yield from measure_still(_REAL[reference], _shown(config, real))
         if is_read and not is_own:
             yield from _real_colours(bench, train, test, _REAL[reference])
 
@@ -317,7 +318,7 @@ def _judge(config, parts, reader, reference):
         else "each test picture's first",
     }
     return evaluator.Judge(
-        features.in_batches(parts[_SPLITS.index(reference)].images),
+        _shown(config, parts[_SPLITS.index(reference)]),
         None if read is None else read.mean(axis=1),
         weights.pretrained.lite0(),
         reader,
@@ -326,6 +327,15 @@ def _judge(config, parts, reader, reference):
     )
 
 
+def _shown(config, pictures):
+    """Yields the pictures as the generator should draw them."""
+    if pictures.size is not None:
+        return features.in_batches(pictures.images)
+    size, fit = config.data.image_size, config.data.get("fit") or "cut"
+    return pipeline.in_order(pictures, size, fit)
+
+
 def _first(pictures, most):
-    count = len(pictures)
-    return pictures.subset(np.arange(min(count, most or count)))
+    if not most or most >= len(pictures):
+        return pictures
+    return pictures.subset(np.arange(most))

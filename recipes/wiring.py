@@ -139,7 +139,10 @@ def text_encoder(config):
         "hub": lambda: weights.pretrained.hub(source),
         "letters": Letters,
         "minilm": lambda: weights.pretrained.minilm(
-            source, max_words=section.max_words, length=section.length
+            source,
+            max_words=section.max_words,
+            length=section.length,
+            truncate=bool(section.get("truncate")),
         ),
         "none": Nobody,
     }

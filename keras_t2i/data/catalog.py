@@ -2,20 +2,9 @@
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Callable, Mapping
 
-import numpy as np
-import tensorflow as tf
-
-from keras_t2i.data import (
-    fashion_mnist,
-    openmoji,
-    pipeline,
-    records,
-    shapes,
-    source,
-)
+from keras_t2i.data import fashion_mnist, openmoji, prepared, shapes, source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,8 +81,8 @@ def load(
         name: one of `NAMES`.
         split: "train", "test", or None for all there is.
         image_size: pixels a side.
-        path: for "records", the folder of train.tfrecord and test.tfrecord
-            that tools/prepare_folder.py makes; for "fashion_mnist", as in
+        path: for "records", a folder that one of tools/prepare_*.py made,
+            whose parts are those that it has; for "fashion_mnist", as in
             `fashion_mnist.load`.
 
     Returns:
@@ -108,7 +97,12 @@ def load(
             f"No set is called {name!r}; known are {', '.join(NAMES)}."
         )
     if name == RECORDS:
-        return _held(path, split, image_size)
+        if path is None:
+            raise ValueError(
+                f"Set {RECORDS!r} needs a path: the folder that one of "
+                "tools/prepare_*.py made."
+            )
+        return prepared.load(path, split)
     entry = CATALOG[name]
     if path is not None and not entry.takes_path:
         raise ValueError(
@@ -123,35 +117,3 @@ def load(
     if entry.takes_path:
         return entry.load(split, image_size, path)
     return entry.load(split, image_size)
-
-
-def _held(path, split, image_size):
-    """Reads record files into memory, scaled."""
-    if path is None:
-        raise ValueError(
-            f"Set {RECORDS!r} needs a path: the folder that "
-            "tools/prepare_folder.py made."
-        )
-    parts = ("train", "test")
-    if split not in (None, *parts):
-        raise ValueError(
-            f"Set {RECORDS!r} has no part {split!r}; it has {', '.join(parts)}."
-        )
-    folder = pathlib.Path(path)
-    files = [folder / f"{part}.tfrecord" for part in parts]
-    name = folder.name
-    if split is not None:
-        files, name = [folder / f"{split}.tfrecord"], f"{name}/{split}"
-    read = records.read(files, name=name)
-    pixels = [
-        tf.io.decode_image(data, 3, expand_animations=False).numpy()
-        for data in read.images
-    ]
-    if len({image.shape for image in pixels}) > 1:
-        raise ValueError(
-            f"Pictures of {folder} differ in size; tools/prepare_folder.py "
-            "makes them equal."
-        )
-    stored = dataclasses.replace(read, images=np.stack(pixels))
-    scaled = np.concatenate(list(pipeline.in_order(stored, image_size)))
-    return dataclasses.replace(stored, images=scaled)

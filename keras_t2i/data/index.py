@@ -110,21 +110,18 @@ def join(parts: Sequence[Index]) -> Index:
     """Puts the indices of several files after each other.
 
     Args:
-        parts: one of each file, with `shard` 0.
+        parts: indices of one or several files each, one or more.
 
     Returns:
-        `Index`; `shard` is the place in `parts`.
+        `Index`; the files of each part are counted after those before it.
     """
-    ends, before = [], 0
-    for part in parts:
-        ends.append(part.class_ends + before)
-        before += len(part.classes)
-    numbers = [
-        np.full(len(part), place, np.int32) for place, part in enumerate(parts)
-    ]
     return Index(
-        shard=np.concatenate(numbers),
-        class_ends=np.concatenate(ends),
+        shard=np.concatenate(
+            _after([part.shard for part in parts], lambda x: x.max() + 1)
+        ),
+        class_ends=np.concatenate(
+            _after([part.class_ends for part in parts], lambda x: x[-1])
+        ),
         **{
             part: np.concatenate([getattr(each, part) for each in parts])
             for part in ("offset", "length", "label", "classes")
@@ -134,3 +131,12 @@ def join(parts: Sequence[Index]) -> Index:
             for part in _TEXTS
         },
     )
+
+
+def _after(parts, length):
+    """Moves each part's numbers behind those of the part before."""
+    before, moved = 0, []
+    for part in parts:
+        moved.append((part + before).astype(part.dtype))
+        before += length(part) if len(part) else 0
+    return moved

