@@ -1,9 +1,11 @@
-r"""Prints and draws the first records of our record files.
+r"""Prints and draws the first records of a prepared set or of record files.
 
     python -m tools.show_records --records=data/birds --count=12 --out=birds.png
 
-A folder stands for the record files in it; patterns work too. Every record is
-checked on the way; a bad one is named by file and number.
+A prepared set is opened by its index; --split=test shows that part of it, and
+--verify compares every file with its hash in the manifest. Of record files
+without a manifest (patterns work too) every record is checked on the way; a bad
+one is named by file and number.
 """
 
 import collections
@@ -14,7 +16,7 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from keras_t2i.data import pipeline, records
+from keras_t2i.data import pipeline, prepared, records
 from keras_t2i.ops import files, sheets
 from recipes import messages
 
@@ -46,6 +48,35 @@ def found(patterns: list[str]) -> list[str]:
             )
         paths += met
     return paths
+
+
+def opened(patterns: list[str], split: str | None, verify: bool):
+    """Opens a prepared set, or record files that lie alone.
+
+    Args:
+        patterns: the folder of the set, or as `found` takes them.
+        split: a part of a prepared set; None for all there is.
+        verify: whether the files of a prepared set are read and compared.
+
+    Returns:
+        `data.source.Pictures`.
+
+    Raises:
+        ValueError: if the source is not usable, or was changed.
+    """
+    folder = pathlib.Path(patterns[0])
+    if len(patterns) == 1 and (folder / prepared.MANIFEST).is_file():
+        wrong = prepared.verify(folder) if verify else []
+        if wrong:
+            raise ValueError(" ".join(wrong))
+        return prepared.load(folder, split)
+    if split or verify:
+        raise ValueError(
+            f"--split and --verify are for prepared sets; {patterns[0]} has "
+            f"no {prepared.MANIFEST}."
+        )
+    paths = found(patterns)
+    return records.read(paths, stream=True, name=titled(paths))
 
 
 def described(pictures, count: int) -> str:
@@ -124,8 +155,7 @@ def run(options):
         ValueError: if the source is not usable.
         OSError: if the result cannot be written.
     """
-    paths = found(options.records)
-    pictures = records.read(paths, stream=True, name=titled(paths))
+    pictures = opened(options.records, options.split, options.verify)
     print(described(pictures, options.count))
     drawn = sheet(pictures, options.count, options.columns, options.size)
     files.atomic_write(options.out, drawn)
@@ -144,6 +174,8 @@ if __name__ == "__main__":
         "Record files, with * and ? where wanted, or their folder.",
         required=True,
     )
+    flags.DEFINE_string("split", None, "Part of a prepared set: train, ...")
+    flags.DEFINE_bool("verify", False, "Compare all files with their hashes.")
     flags.DEFINE_string(
         "out", "records.png", "The contact sheet to draw (PNG)."
     )

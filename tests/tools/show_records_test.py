@@ -9,7 +9,7 @@ import tempfile
 import tensorflow as tf
 from PIL import Image
 
-from keras_t2i.data import records, shapes
+from keras_t2i.data import prepared, records, shapes
 from tools import show_records as tool
 
 
@@ -53,6 +53,22 @@ class ShowRecordsTest(tf.test.TestCase):
             tool.titled([f"data/a-{i}.tfrecord" for i in range(4)]),
             "a-0 ... a-3",
         )
+
+    def test_prepared_set_is_opened_by_part_and_verified(self):
+        folder = self.folder / "set"
+        prepared.write(folder, {"train": self.whole, "test": self.whole})
+        words = [str(folder)]
+        self.assertLen(tool.opened(words, None, verify=True), 14)
+        self.assertLen(tool.opened(words, "test", verify=False), 7)
+        path = folder / "test.tfrecord"
+        data = path.read_bytes()
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        with self.assertRaisesRegex(ValueError, "test.tfrecord has changed"):
+            tool.opened(words, "train", verify=True)
+
+    def test_part_of_files_without_a_manifest_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "has no manifest.json"):
+            tool.opened([str(self.folder)], "train", verify=False)
 
     def test_sheet_shows_the_pictures(self):
         read = records.read(self.paths, stream=True)
