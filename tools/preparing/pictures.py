@@ -1,0 +1,263 @@
+"""Checks strangers' pictures, and mends those that a record can't hold.
+
+A record holds an upright JPEG or PNG of 8 bits in grey or colour. A file that
+is one already keeps its bytes; anything else is decoded by Pillow and encoded
+again: without loss (PNG) where its source was, else as JPEG 95 whose colours
+are as fine as its greys (4:4:4).
+"""
+
+import dataclasses
+import io
+import math
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+from tools.preparing import plan
+
+#: Larger pictures are taken for decompression bombs; read from the header.
+PIXELS = 100_000_000
+KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+_PHOTO = {"quality": 95, "subsampling": 0}
+_PLAIN = ("RGB", "L")
+_TURNS = (  # of the EXIF orientations 2 to 8, by Pillow's names
+    "FLIP_LEFT_RIGHT",
+    "ROTATE_180",
+    "FLIP_TOP_BOTTOM",
+    "TRANSPOSE",
+    "ROTATE_270",
+    "TRANSVERSE",
+    "ROTATE_90",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """A picture as it goes into a record.
+
+    Attributes:
+        data: JPEG or PNG bytes.
+        width: in pixels.
+        height: in pixels.
+        mended: what had to be changed that nobody asked for, in phrases such
+            as "turned upright".
+    """
+
+    data: bytes
+    width: int
+    height: int
+    mended: tuple[str, ...] = ()
+
+
+def prepared(
+    data: bytes,
+    box: tuple[int, int, int, int] | None = None,
+    size: int = 0,
+    min_size: int = 1,
+) -> Ready:
+    """Brings one picture into the form that records hold.
+
+    Args:
+        data: the file's bytes.
+        box: left, top, right, bottom, cut out of the upright picture; what
+            lies outside of it is clipped. None is all.
+        size: the shorter side in pixels; larger pictures are scaled down to
+            it, smaller ones stay. 0 keeps all as they are.
+        min_size: pictures whose shorter side (of the box) is less are refused.
+
+    Returns:
+        The picture; with the bytes that came if nothing had to be done.
+
+    Raises:
+        plan.Refused: if it is none, cut off, too large or too small, or the
+            box lies outside.
+    """
+    image = _opened(data)
+    kind = "JPEG" if image.format == "MPO" else image.format
+    turn = _turn(image, data)
+    width, height = image.size if turn < 5 else image.size[::-1]
+    box = _clipped(box, width, height)
+    left, top, right, bottom = box or (0, 0, width, height)
+    short = min(right - left, bottom - top)
+    if short < min_size:
+        raise plan.Refused(f"a picture smaller than {min_size} px")
+    smaller = 0 < size < short
+    mended = _mended(image, kind, data, turn)
+    if not mended and not box and not smaller:
+        if _is_readable(data, kind):
+            return Ready(data, width, height)
+        # Pillow has the last word on whether it is broken, or just rare.
+        mended = (f"a {kind} of a rare kind encoded anew",)
+    if smaller and not box and kind == "JPEG":
+        wanted = [2 * math.ceil(n * size / short) for n in image.size]
+        image.draft(image.mode, wanted)  # Decodes no finer than needed.
+    image = _coloured(_decoded(image, kind))
+    if turn > 1:
+        from PIL import Image
+
+        image = image.transpose(Image.Transpose[_TURNS[turn - 2]])
+    if box:
+        image = image.crop(box)
+    if smaller:
+        image = _scaled(image, right - left, bottom - top, size)
+    return Ready(_encoded(image, kind, data), *image.size, mended)
+
+
+def _opened(data: bytes):
+    """Reads a picture's header; no pixel is decoded."""
+    from PIL import Image
+
+    if not data:
+        raise plan.Refused("an empty file")
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    try:
+        image = Image.open(io.BytesIO(data), formats=(*KINDS, "MPO"))
+    except Image.DecompressionBombError:
+        raise plan.Refused(_bomb()) from None
+    except Image.UnidentifiedImageError:
+        known = data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))
+        raise plan.Refused(
+            "a picture that is cut off or damaged"
+            if known
+            else "a file that is no picture"
+        ) from None
+    except Exception:  # Decoders meet bad bytes with errors of many kinds.
+        raise plan.Refused("a picture that can't be read") from None
+    if image.width * image.height > PIXELS:
+        raise plan.Refused(_bomb())
+    return image
+
+
+def _bomb() -> str:
+    return f"a picture of more than {PIXELS // 10**6} million pixels"
+
+
+def _turn(image, data: bytes) -> int:
+    """Reads the EXIF orientation, 1 (upright) to 8."""
+    marks = (b"eXIf", b"Raw profile type", b"tiff:Orientation")
+    if image.format == "PNG" and not any(mark in data for mark in marks):
+        return 1  # Pillow would decode the whole picture to look for it.
+    try:
+        found = image.getexif().get(0x0112, 1)
+    except Exception:  # Broken EXIF says nothing.
+        return 1
+    return found if isinstance(found, int) and 2 <= found <= 8 else 1
+
+
+def _clipped(box, width: int, height: int):
+    """Clips a box to the picture; one that is all of it is none."""
+    if box is None:
+        return None
+    left, top, right, bottom = (round(float(edge)) for edge in box)
+    left, top = max(left, 0), max(top, 0)
+    right, bottom = min(right, width), min(bottom, height)
+    if left >= right or top >= bottom:
+        raise plan.Refused("a box that is empty or outside its picture")
+    found = (left, top, right, bottom)
+    return None if found == (0, 0, width, height) else found
+
+
+def _mended(image, kind: str, data: bytes, turn: int) -> tuple[str, ...]:
+    """Says why a picture can't stay as it is."""
+    phrases = []
+    if turn > 1:
+        phrases.append("turned upright")
+    if image.format != "MPO" and _is_film(image):
+        phrases.append(f"first frame of a {kind} of several")
+    if image.has_transparency_data:
+        phrases.append("transparency laid on white")
+    if _is_deep(image, data):
+        phrases.append("16 bits a colour made 8")
+    elif image.mode in ("P", "PA"):
+        phrases.append("palette made RGB")
+    elif image.mode in ("L", "LA", "1") and kind != "JPEG":
+        phrases.append("grey made RGB")
+    elif image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        phrases.append(f"{image.mode} made RGB")
+    if kind not in ("JPEG", "PNG"):
+        phrases.append(f"{kind} encoded anew")
+    return tuple(phrases)
+
+
+def _is_film(image) -> bool:
+    try:
+        return getattr(image, "is_animated", False)
+    except Exception:  # A second frame that is broken is none.
+        return False
+
+
+def _is_deep(image, data: bytes) -> bool:
+    is_png = image.format == "PNG"
+    return image.mode.startswith("I;16") or is_png and data[24] == 16
+
+
+def _is_readable(data: bytes, kind: str) -> bool:
+    """Lets TensorFlow decode a file that is to be kept.
+
+    All of a JPEG is read, but only an eighth of its pixels is computed.
+    """
+    try:
+        if kind == "JPEG":
+            tf.io.decode_jpeg(data, channels=3, ratio=8)
+        else:
+            tf.io.decode_png(data, channels=3)
+    except tf.errors.OpError:
+        return False
+    return True
+
+
+def _decoded(image, kind: str):
+    try:
+        image.seek(0)  # The search for further frames may have moved it.
+        image.load()
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        is_short = "truncated" in str(error).lower()
+        state = "cut off" if is_short else "damaged"
+        raise plan.Refused(f"a {kind} that is {state}") from None
+    return image
+
+
+def _coloured(image):
+    """Makes any mode RGB, but grey JPEGs', which stay."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        deep = np.asarray(image).astype(np.uint32)
+        grey = (deep * 255 + 32767) // 65535
+        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+    if image.mode[0] in "IF":
+        raise plan.Refused("a picture of more than 16 bits a colour")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    if image.format in ("JPEG", "MPO") and image.mode in _PLAIN:
+        return image
+    return image.convert("RGB")
+
+
+def _scaled(image, width: int, height: int, size: int):
+    """Scales a picture down until its shorter side is `size`.
+
+    The measures are those of the source: drafts of it may be smaller.
+    """
+    from PIL import Image
+
+    short = min(width, height)
+    wanted = [max(size, round(n * size / short)) for n in (width, height)]
+    return image.resize(wanted, Image.Resampling.LANCZOS)
+
+
+def _encoded(image, kind: str, data: bytes) -> bytes:
+    is_photo = (
+        kind in ("JPEG", "AVIF") or kind == "WEBP" and b"VP8L" not in data
+    )
+    stream = io.BytesIO()
+    if is_photo:
+        image.save(stream, "JPEG", **_PHOTO)
+    else:
+        image.save(stream, "PNG")
+    return stream.getvalue()

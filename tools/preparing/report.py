@@ -1,0 +1,281 @@
+"""Says what was prepared: the summary, the sheet, the command that trains."""
+
+import collections
+import io
+import json
+import pathlib
+import re
+import shlex
+import textwrap
+
+import numpy as np
+import tensorflow as tf
+
+from keras_t2i.data import index
+from keras_t2i.ops import sheets
+
+LISTED = 20  # refused files that are named; of the others the count
+SHOWN = 8  # captions of the sample film
+_SHEET, _COLUMNS, _SIDE = 25, 5, 144
+_BARS, _WIDTH = 8, 40  # of the histogram
+_COUNTED = {
+    "pictures": "pictures",
+    "train": "pictures in train",
+    "val": "pictures in val",
+    "test": "pictures in test",
+    "captions": "captions",
+    "captions_per_picture": "captions a picture",
+    "classes": "classes",
+}
+
+
+def words(text: str) -> list[str]:
+    """Parts a caption into the words of a vocabulary.
+
+    Args:
+        text: a caption.
+
+    Returns:
+        Its words in small letters.
+    """
+    return re.findall(r"\w+", text.lower())
+
+
+def counts(rows: list[tuple], vocabulary: list[str] | None = None):
+    """Counts captions and their words.
+
+    Args:
+        rows: (split, captions, how many of them are its own) of each picture.
+        vocabulary: an order that is given.
+
+    Returns:
+        Counts by name, captions by number of words, and the vocabulary: the
+        words of training captions (of all if there are none), the most
+        frequent first and equal ones in alphabetical order.
+    """
+    seen, lengths = collections.Counter(), collections.Counter()
+    parts = collections.Counter(split for split, _, _ in rows)
+    distinct = set()
+    for split, texts, _ in rows:
+        distinct.update(texts)
+        for text in dict.fromkeys(texts):
+            found = words(text)
+            lengths[len(found)] += 1
+            if split == "train" or not parts["train"]:
+                seen.update(found)
+    ordered = sorted(seen, key=lambda word: (-seen[word], word))
+    per_picture = len(rows[0][1])
+    told = {
+        "pictures": len(rows),
+        **{split: parts[split] for split in ("train", "val", "test")},
+        "captions": sum(own for _, _, own in rows),
+        "captions_written": len(rows) * per_picture,
+        "captions_distinct": len(distinct),
+        "captions_per_picture": per_picture,
+        "pictures_repeating": sum(own < per_picture for _, _, own in rows),
+        "captions_beyond": sum(max(0, n - per_picture) for _, _, n in rows),
+    }
+    by_length = {str(n): lengths[n] for n in sorted(lengths)}
+    return told, by_length, ordered if vocabulary is None else list(vocabulary)
+
+
+def summary(manifest: dict, out=None, cost: tuple | None = None) -> str:
+    """Says what a set holds and what was left out.
+
+    Args:
+        manifest: of the set.
+        out: the folder it lies in; None if nothing was written.
+        cost: (seconds, CPU seconds, cores), if it was just made.
+
+    Returns:
+        Several lines.
+    """
+    told = manifest["counts"]
+    parts = [
+        f"{told[split]:,} {split}"
+        for split in ("train", "val", "test")
+        if told[split]
+    ]
+    size = sum(
+        shard["bytes"]
+        for part in manifest["splits"].values()
+        for shard in part["shards"]
+    )
+    where = f"Prepared {out}" if out else "A dry run; nothing was written"
+    lines = [
+        f"{where}: {manifest['name']}, {manifest['about']}",
+        f"  pictures    {told['pictures']:,}: {', '.join(parts)}; "
+        f"{size / 1e6:,.1f} MB",
+        f"  captions    {told['captions']:,}, {told['captions_distinct']:,} "
+        f"of those kept are distinct; {told['captions_per_picture']} a picture",
+    ]
+    if told["pictures_repeating"]:
+        lines.append(
+            f"              {told['pictures_repeating']:,} pictures have "
+            "fewer, theirs are repeated in turn"
+        )
+    if told["captions_beyond"]:
+        lines.append(
+            f"              {told['captions_beyond']:,} are beyond the first "
+            f"{told['captions_per_picture']} and not kept"
+        )
+    lines += [
+        f"              {count:,} dropped: {reason}"
+        for reason, count in manifest["captions_dropped"].items()
+    ]
+    lines.append(f"  vocabulary  {manifest['vocabulary']:,} words")
+    lines += _histogram(manifest["caption_words"])
+    lines += _classes(manifest)
+    lines += _table("mended", manifest["mended"])
+    lines += _table("refused", manifest["refused"])
+    lines += [f"      {f}: {reason}" for f, reason in manifest["refused_first"]]
+    more = sum(manifest["refused"].values()) - len(manifest["refused_first"])
+    if more:
+        beside = f"; all are in {out}/refused.jsonl" if out else ""
+        lines.append(f"      and {more:,} more{beside}")
+    lines += _compared(manifest)
+    lines += [f"  note        {note}" for note in manifest["notes"]]
+    return "\n".join(lines + _costs(told["pictures"], cost))
+
+
+def command(manifest: dict, out) -> str:
+    """Writes the command that trains on a set.
+
+    Args:
+        manifest: of the set.
+        out: the folder it lies in.
+
+    Returns:
+        Several lines, to be pasted into a shell.
+    """
+    shown = [json.dumps(t, ensure_ascii=False) for t in manifest["samples"]]
+    changes = {
+        "data.name": "records",
+        "data.path": out,
+        "samples.captions": f"({', '.join(shown)},)",
+    }
+    name = pathlib.Path(out).absolute().name
+    parts = [
+        "python -m recipes.train",
+        f"--workdir={shlex.quote(f'runs/{name}')}",
+        "--config=recipes/configs/openmoji.py:small",
+    ]
+    parts += [f"--config.{k}={shlex.quote(str(v))}" for k, v in changes.items()]
+    parts += [shlex.quote(each) for each in manifest["config"]]
+    return " \\\n    ".join(parts)
+
+
+def sheet(folder, manifest: dict, seed: int = 0) -> bytes:
+    """Draws some pictures of a set, each with its first caption beneath.
+
+    Args:
+        folder: where the set lies.
+        manifest: of the set.
+        seed: of the choice.
+
+    Returns:
+        PNG bytes.
+    """
+    folder, places = pathlib.Path(folder), []
+    for part in manifest["splits"].values():
+        held = index.load(folder / part["index"]["file"])
+        names = [shard["file"] for shard in part["shards"]]
+        places += [
+            (names[shard], int(offset), int(length))
+            for shard, offset, length in zip(
+                held.shard, held.offset, held.length, strict=True
+            )
+        ]
+    count = min(_SHEET, len(places))
+    drawn = np.random.default_rng(seed).choice(len(places), count, False)
+    shown = [_shown(folder, *places[place]) for place in drawn]
+    return sheets.captioned_grid(
+        np.stack([image for image, _ in shown]),
+        [textwrap.shorten(text, 160, placeholder=" ...") for _, text in shown],
+        min(_COLUMNS, count),
+        title=f"{manifest['name']}: {manifest['counts']['pictures']:,} "
+        "pictures",
+    )
+
+
+def _shown(folder, name: str, offset: int, length: int):
+    """Reads one record: a square picture of it on white, and its caption."""
+    from PIL import Image, ImageOps
+
+    with open(folder / name, "rb") as file:
+        file.seek(offset)
+        example = tf.train.Example.FromString(file.read(length))
+    parts = example.features.feature
+    with Image.open(io.BytesIO(parts["image"].bytes_list.value[0])) as image:
+        fitted = ImageOps.pad(
+            image.convert("RGB"), (_SIDE, _SIDE), color="white"
+        )
+    return np.asarray(fitted), parts["captions"].bytes_list.value[0].decode()
+
+
+def _histogram(lengths: dict[str, int]) -> list[str]:
+    """Draws how long captions are in bars of text."""
+    numbers = np.array([int(n) for n in lengths])
+    heights = np.array(list(lengths.values()))
+    low, high = int(numbers.min()), int(numbers.max())
+    step = max(1, -(-(high - low + 1) // _BARS))
+    sums = [
+        (
+            start,
+            int(heights[(numbers >= start) & (numbers < start + step)].sum()),
+        )
+        for start in range(low, high + 1, step)
+    ]
+    most = max(count for _, count in sums)
+    mean = float((numbers * heights).sum() / heights.sum())
+    lines = [f"  words       {low} to {high} a caption, {mean:.1f} on average"]
+    for start, count in sums:
+        end = min(start + step - 1, high)
+        name = f"{start}-{end}" if end > start else f"{start}"
+        bar = "#" * -(-_WIDTH * count // most)
+        lines.append(f"    {name:>9}  {bar} {count:,}".rstrip())
+    return lines
+
+
+def _classes(manifest: dict) -> list[str]:
+    told, named = manifest["counts"], len(manifest["class_names"])
+    if not told["classes"]:
+        return ["  classes     none"]
+    line = f"  classes     {told['classes']:,}"
+    if named > told["classes"]:
+        line += f" of {named:,} have pictures"
+    if manifest["multi_label"]:
+        line += f"; {told['several_classes']:,} pictures have several"
+    return [line]
+
+
+def _table(name: str, reasons: dict[str, int]) -> list[str]:
+    lines = [f"  {name:10}  {sum(reasons.values()):,}"]
+    return lines + [f"    {n:8,}  {reason}" for reason, n in reasons.items()]
+
+
+def _compared(manifest: dict) -> list[str]:
+    """Compares counts with those that the set is known to have."""
+    lines = []
+    for name, known in manifest["known"].items():
+        here = manifest["counts"][name]
+        if here != known:
+            fewer = "fewer" if here < known else "more"
+            lines.append(
+                f"  known       {known:,} {_COUNTED[name]}; here {here:,}: "
+                f"{abs(here - known):,} {fewer}"
+            )
+    if manifest["known"] and not lines:
+        lines.append("  known       all counts are the known ones")
+    return lines
+
+
+def _costs(pictures: int, cost: tuple | None) -> list[str]:
+    if cost is None:
+        return []
+    seconds, busy, cores = cost
+    share = busy / max(seconds * cores, 1e-9)
+    return [
+        f"  took        {seconds:,.1f} s, {pictures / max(seconds, 1e-9):,.0f} "
+        f"pictures a second, {share:.0%} of {cores} cores"
+    ]

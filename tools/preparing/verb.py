@@ -1,0 +1,134 @@
+"""The flags that all tools share, and what their main programs do."""
+
+import os
+import resource
+import time
+from collections.abc import Callable
+
+from absl import flags
+
+from recipes import messages
+from tools.preparing import engine, plan, report
+
+
+def define(
+    source: str = "What the download unpacked to.",
+    *,
+    shares: bool = False,
+    required: bool = True,
+) -> None:
+    """Defines the flags; called under `if __name__ == "__main__"`.
+
+    Args:
+        source: what --source is to name.
+        shares: whether this tool draws splits, by --val_share, --test_share.
+        required: whether --source must be given.
+    """
+    flags.DEFINE_string("source", None, source, required=required)
+    flags.DEFINE_string("out", None, "The folder to make.")
+    flags.DEFINE_integer(
+        "size",
+        0,
+        "Scale pictures down until the shorter side has so many pixels; 0 "
+        "keeps them as they are.",
+        lower_bound=0,
+    )
+    flags.DEFINE_integer(
+        "min_size",
+        16,
+        "Refuse pictures whose shorter side has fewer pixels.",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer(
+        "captions",
+        None,
+        "Captions a picture; those with fewer repeat theirs in turn.",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer(
+        "limit",
+        None,
+        "Take so many pictures only, of every split its share.",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer(
+        "workers", None, "Threads; usually one a core.", lower_bound=1
+    )
+    flags.DEFINE_integer(
+        "shard_size", 1000, "Pictures a file at most.", lower_bound=1
+    )
+    flags.DEFINE_string(
+        "encoding", "utf-8", "Of text files without a byte order mark."
+    )
+    flags.DEFINE_integer("seed", 0, "Of drawn splits and of the sheet.")
+    flags.DEFINE_bool(
+        "dry_run", False, "Read and check everything, but write nothing."
+    )
+    if shares:
+        for name, share in (("val", 0.0), ("test", 0.1)):
+            flags.DEFINE_float(
+                f"{name}_share",
+                share,
+                f"About so much of the pictures is kept for {name}.",
+                lower_bound=0.0,
+                upper_bound=0.9,
+            )
+
+
+def run(planned: Callable) -> None:
+    """Is the main program of a tool.
+
+    Args:
+        planned: callable of the flags, gives the `plan.Plan`.
+    """
+    from tqdm import tqdm
+
+    def main(_):
+        prepare(
+            planned,
+            flags.FLAGS,
+            lambda rows: tqdm(rows, unit=" pictures", smoothing=0.05),
+        )
+
+    messages.run(main)
+
+
+def prepare(planned: Callable, options, bar: Callable = iter) -> dict:
+    """Plans, prepares and reports a set.
+
+    Args:
+        planned: callable of the flags, gives the `plan.Plan`.
+        options: the flags, or anything with such attributes.
+        bar: wraps a list of as many things as pictures, to show progress.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ValueError: if the source or the folder is not usable.
+        OSError: if the set can't be written; another try goes on from there.
+    """
+    settings = engine.Settings.of(options)
+    if not settings.out and not settings.dry_run:
+        raise ValueError("--out is missing; name the folder to make.")
+    start, busy = time.perf_counter(), _busy()
+    try:
+        found = planned(options)
+    except plan.Refused as error:
+        where = f"{error.file}: " if error.file else ""
+        raise ValueError(f"{where}{error}.") from error
+    manifest = engine.run(found, options, bar)
+    cores = len(os.sched_getaffinity(0))
+    cost = time.perf_counter() - start, _busy() - busy, cores
+    out = None if settings.dry_run else settings.out
+    print(report.summary(manifest, out, cost))
+    if out:
+        print(f"Look at {out}/sheet.png, and train on it with")
+        print("\n" + report.command(manifest, out))
+    return manifest
+
+
+def _busy() -> float:
+    """Sums the CPU seconds of all threads of this process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
