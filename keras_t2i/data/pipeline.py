@@ -1,14 +1,9 @@
 """Turns a picture set into batches whose order depends on a seed alone.
 
-Every epoch visits the pictures in a new order and drops the remainder that
-fills no batch. Order and draws are pure functions of (seed, epoch, index):
-
-* A set held in memory, or lying in single files, is put in order by one keyed
-  permutation of all its pictures.
-* A set streamed from shards is put in order on two levels: a keyed permutation
-  of the shards, and inside each shard a keyed permutation of its records, one
-  shard in memory at a time. Pictures of one shard stay near each other, so
-  shards should be written from a mixed order.
+Every epoch visits the pictures in a new order, one keyed permutation of them
+all, and drops the remainder that fills no batch. Order and draws are pure
+functions of (seed, epoch, index), wherever the pictures lie: those in record
+files are read one by one, so that a set of any size is in full disorder.
 
 No shuffle buffer exists, hence no state: a stream that starts at move m is the
 tail of the stream that starts at move 0, and what is skipped is not decoded.
@@ -20,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from keras_t2i.data import records, source
+from keras_t2i.data import records, source, texts
 from keras_t2i.ops import images, noise
 
 _FOREVER = 1 << 62  # epochs
@@ -58,7 +53,7 @@ def batches(
         captions_per_image: captions drawn for each picture, with replacement;
             `sentence` is their mean. Reed et al. use 4.
         mismatch: "text" adds captions of another picture, "image" adds another
-            picture; from shards, that is one of the same batch.
+            picture.
         other_label: take mismatches from another class only.
         crop: scale pictures to this size first, then cut a random square of
             `image_size` out of it. Reed et al. use 76 for 64.
@@ -267,14 +262,6 @@ def _check_mismatch(plan, pictures):
         )
     if plan.mismatch and len(pictures) < 2:
         raise ValueError("A mismatch needs two pictures; the set has one.")
-    streamed = isinstance(pictures.images, source.Shards)
-    if streamed and plan.mismatch == "image":
-        if plan.other_label or plan.batch_size < 2:
-            raise ValueError(
-                "Wrong pictures of a streamed set are taken from the same "
-                "batch: it must hold two or more, and other_label cannot be "
-                "kept; use mismatch='text' or hold the set in memory."
-            )
     if plan.mismatch and plan.other_label:
         labels = np.unique(pictures.labels)
         if len(labels) < 2 or labels[0] < 0:
@@ -300,13 +287,12 @@ def _share(plan, shard):
 def _tensors(pictures, sentences, plan):
     """Puts the set where graphs can gather from it."""
     held = {
-        "captions": tf.constant(pictures.captions.tolist()),
         "label": tf.constant(pictures.labels, tf.int32),
-        "key": tf.constant(pictures.keys.tolist()),
+        "captions": _strings(pictures.captions),
+        "key": _strings(pictures.keys),
+        "per_picture": pictures.captions.shape[1],
+        "stored": _stored(pictures.images),
     }
-    if not isinstance(pictures.images, source.Shards):
-        held["images"] = tf.constant(_plain(pictures.images))
-        held["in_files"] = pictures.images.dtype.kind == "U"
     if sentences is not None:
         rows = np.asarray(sentences)
         held["sentences"] = tf.constant(rows.reshape(-1, rows.shape[-1]))
@@ -322,8 +308,36 @@ def _tensors(pictures, sentences, plan):
     return held
 
 
+def _strings(table):
+    """Makes a function from (b,) places in a table to its (b,) strings."""
+    if not isinstance(table, texts.Texts):
+        held = tf.constant(np.ravel(table).tolist())
+        return lambda places: tf.gather(held, places)
+    return lambda places: _outside(table.encoded, places)
+
+
+def _stored(stored):
+    """Makes a function from (b,) rows to pixels or encoded pictures."""
+    if isinstance(stored, source.Shards):
+        return lambda rows: records.encoded_images(_outside(stored.read, rows))
+    held = tf.constant(_plain(stored))
+    if stored.dtype.kind == "U":
+        return lambda rows: _file_contents(tf.gather(held, rows))
+    return lambda rows: tf.gather(held, rows)
+
+
+def _outside(read, places):
+    """Lets Python fetch (b,) strings: `read` takes (b,) int64."""
+
+    def fetch(places):
+        return np.array(read(places), object)
+
+    found = tf.numpy_function(fetch, [places], tf.string, stateful=False)
+    return tf.ensure_shape(found, places.shape)
+
+
 def _order(pictures, plan, start_move):
-    """Yields (move, (B,) rows) and, from shards, (B,) serialized records."""
+    """Yields (move, (B,) rows)."""
     per_epoch = len(pictures) // plan.batch_size
     first_epoch, skipped = divmod(start_move, per_epoch)
 
@@ -331,13 +345,6 @@ def _order(pictures, plan, start_move):
         skip = tf.where(epoch == first_epoch, skipped, 0)
         skip = tf.cast(skip, tf.int64)
         moves = tf.range(skip, per_epoch, dtype=tf.int64) + epoch * per_epoch
-        if isinstance(pictures.images, source.Shards):
-            rows = _shard_rows(pictures.images, plan, epoch, skip)
-            rows = rows.batch(plan.batch_size, drop_remainder=True)
-            numbers = tf.data.Dataset.from_tensor_slices(moves)
-            return tf.data.Dataset.zip(numbers, rows).map(
-                lambda move, element: (move, *element)
-            )
         rows = noise.permutation(plan.key(epoch, "order"), len(pictures))
         rows = rows[: per_epoch * plan.batch_size]
         rows = tf.reshape(rows, [per_epoch, plan.batch_size])
@@ -347,54 +354,16 @@ def _order(pictures, plan, start_move):
     return epochs.flat_map(epoch_of)
 
 
-def _shard_rows(shards, plan, epoch, skip):
-    """Yields (row, serialized record) of one epoch from batch `skip` on."""
-    counts = tf.constant(shards.counts, tf.int64)
-    paths = tf.constant(shards.paths)
-    before = tf.cumsum(counts, exclusive=True)
-    number = len(shards.paths)
-    order = noise.permutation(plan.key(epoch, "shards"), number)
-    ends = tf.cumsum(tf.gather(counts, order))
-    skipped = skip * plan.batch_size
-    first = tf.searchsorted(ends, skipped[None], side="right")[0]
-
-    def shard_of(place):
-        shard = order[place]
-        count = counts[shard]
-        cut = tf.maximum(skipped - (ends[place] - count), 0)
-        key = plan.key(epoch * number + shard, "inside shard")
-        inside = noise.permutation(key, count)[cut:]
-
-        def pick(stored):
-            whole = tf.debugging.assert_equal(
-                tf.size(stored, tf.int64),
-                count,
-                "A record file has fewer records than when it was opened.",
-            )
-            with tf.control_dependencies([whole]):
-                return before[shard] + inside, tf.gather(stored, inside)
-
-        stored = tf.data.TFRecordDataset(paths[shard]).batch(count).take(1)
-        return stored.map(pick).unbatch()
-
-    places = tf.data.Dataset.range(tf.cast(first, tf.int64), number)
-    return places.flat_map(shard_of)
-
-
-def _assemble(plan, tensors, move, rows, serialized=None):
+def _assemble(plan, tensors, move, rows):
     """Makes the batch of one move: this replica's rows of it."""
     mine = plan.mine(rows)
-    if serialized is None:
-        pixels = _pixels(plan, _stored(tensors, mine))
-    else:
-        encoded = records.encoded_images(plan.mine(serialized))
-        pixels = _pixels(plan, encoded)
+    pixels = _pixels(plan, tensors["stored"](mine))
     made = {
         "image": _augment(plan, move, pixels, "image"),
         "label": tf.gather(tensors["label"], mine),
-        "key": tf.gather(tensors["key"], mine),
+        "key": tensors["key"](mine),
     }
-    per_picture = tensors["captions"].shape[1]
+    per_picture = tensors["per_picture"]
     columns = plan.captions_per_image
     chosen = plan.draw(move, "captions", per_picture, columns)
     _tell(made, "", tensors, mine, chosen)
@@ -406,11 +375,8 @@ def _assemble(plan, tensors, move, rows, serialized=None):
         chosen = plan.draw(move, "wrong captions", per_picture, columns)
         _tell(made, "wrong_", tensors, wrong, chosen)
     if plan.mismatch == "image":
-        if serialized is None:
-            wrong = _stored(tensors, _others(plan, tensors, move, mine))
-        else:
-            wrong = records.encoded_images(_neighbours(plan, move, serialized))
-        pixels = _pixels(plan, wrong)
+        wrong = _others(plan, tensors, move, mine)
+        pixels = _pixels(plan, tensors["stored"](wrong))
         made["wrong_image"] = _augment(plan, move, pixels, "wrong image")
     return made
 
@@ -420,11 +386,9 @@ def _tell(made, prefix, tensors, rows, chosen):
 
     `rows` is (b,), `chosen` (b, k), both int64.
     """
-    first = tf.stack([rows, chosen[:, 0]], axis=1)
-    made[f"{prefix}text"] = tf.gather_nd(tensors["captions"], first)
+    places = rows[:, None] * tensors["per_picture"] + chosen
+    made[f"{prefix}text"] = tensors["captions"](places[:, 0])
     if "sentences" in tensors:
-        per_picture = tensors["captions"].shape[1]
-        places = rows[:, None] * per_picture + chosen
         vectors = tf.gather(tensors["sentences"], places)
         vectors = tf.cast(vectors, tf.float32)
         made[f"{prefix}sentence"] = tf.reduce_mean(vectors, axis=1)
@@ -444,19 +408,6 @@ def _others(plan, tensors, move, rows):
     step = tf.cast(plan.mine(share) * tf.cast(allowed, tf.float64), tf.int64)
     place = tf.gather(tensors["class_end"], rows) + step
     return tf.gather(tensors["by_label"], place % count)
-
-
-def _neighbours(plan, move, serialized):
-    """Takes another record of the same batch for each of this replica's."""
-    step = plan.draw(move, "others", plan.batch_size - 1)
-    places = plan.mine(tf.range(plan.batch_size, dtype=tf.int64))
-    return tf.gather(serialized, (places + 1 + step) % plan.batch_size)
-
-
-def _stored(tensors, rows):
-    """Gathers pixels or encoded pictures, wherever they lie."""
-    found = tf.gather(tensors["images"], rows)
-    return _file_contents(found) if tensors["in_files"] else found
 
 
 def _file_contents(names):
@@ -525,15 +476,10 @@ def _augment(plan, move, pixels, salt):
 
 def _chunks(pictures):
     """Yields pixels or encoded pictures of the whole set, in order."""
-    stored = pictures.images
-    if isinstance(stored, source.Shards):
-        for path in stored.paths:
-            for part in tf.data.TFRecordDataset(path).batch(_CHUNK):
-                yield records.encoded_images(part)
-        return
-    for start in range(0, len(stored), _CHUNK):
-        part = tf.constant(_plain(stored[start : start + _CHUNK]))
-        yield _file_contents(part) if stored.dtype.kind == "U" else part
+    for start in range(0, len(pictures), _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, len(pictures)))
+        found = _stored(pictures.images[rows])
+        yield found(tf.range(len(rows), dtype=tf.int64))
 
 
 def _plain(array):

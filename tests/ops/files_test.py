@@ -187,6 +187,27 @@ class ReasonTest(tf.test.TestCase):
             files.reason(caught.exception), "nowhere; No such file or directory"
         )
 
+    def test_errors_of_python_inside_a_stream_keep_their_sentence(self):
+        errors = {
+            "The file a.b {x} is short.": ValueError(
+                "The file a.b {x} is short."
+            ),
+            "No such file or directory: 'a/b'": FileNotFoundError(
+                2, "No such file or directory", "a/b"
+            ),
+        }
+        for expected, error in errors.items():
+
+            def fail(row, error=error):
+                raise error
+
+            stream = tf.data.Dataset.range(3).map(
+                lambda row, fail=fail: tf.numpy_function(fail, [row], tf.int64)
+            )
+            with self.assertRaises(tf.errors.OpError) as caught:
+                list(stream)
+            self.assertEqual(files.reason(caught.exception), expected)
+
     def test_names_of_temporary_files_go(self):
         message = (
             "{{function_node __wrapped__SaveV2_device_/job:localhost}} "
