@@ -33,7 +33,8 @@ from tools.preparing import plan as plans
 PARTS = ("train", "val")
 YEARS = (2014, 2017)
 CAPTIONS = 5
-KNOWN = {2014: (82_783, 40_504), 2017: (118_287, 5_000)}
+#: Pictures of train and val, captions of both (with sixth and seventh ones).
+KNOWN = {2014: (82_783, 40_504, 616_767), 2017: (118_287, 5_000, 616_767)}
 _ABOUT = (
     "MS-COCO {} (Lin et al. 2014, and Chen et al. 2015 for the captions); "
     "annotations CC BY 4.0, pictures from Flickr under their owners' licences"
@@ -376,7 +377,7 @@ def _tfds_item(row, value, pictures, classes, split) -> plans.Item | str:
 
 
 def _empty(options, year: int) -> plans.Plan:
-    train, val = KNOWN[year]
+    train, val, captions = KNOWN[year]
     return plans.Plan(
         name=f"coco_{year}",
         about=_ABOUT.format(year),
@@ -385,6 +386,7 @@ def _empty(options, year: int) -> plans.Plan:
             "pictures": train + val,
             "train": train,
             options.val_as: val,
+            "captions": captions,
             "classes": 80 if options.labels == "category" else 12,
             "captions_per_picture": CAPTIONS,
         },
@@ -420,12 +422,6 @@ def _add(answer: plans.Plan, keys: set, name: str, item: plans.Item | str):
 
 
 def _finish(answer: plans.Plan, options):
-    more = sum(len(item.captions) > CAPTIONS for item in answer.items)
-    if more:
-        answer.notes.append(
-            f"{more:,} pictures have more than {CAPTIONS} captions; their "
-            f"first {CAPTIONS} are taken."
-        )
     if answer.multi_label:
         bare = sum(item.label < 0 for item in answer.items)
         answer.notes.append(
@@ -502,6 +498,7 @@ def _is_area(value) -> bool:
 
 
 if __name__ == "__main__":
+    verb.define("A folder as above, or tfds:coco_captions.")
     flags.DEFINE_enum(
         "labels",
         "category",

@@ -192,11 +192,15 @@ def texts(
 
 def _pickle(path: pathlib.Path):
     try:
-        return pickles.read(path)
-    except FileNotFoundError:
-        raise plan.Refused("a missing file") from None
-    except (OSError, ValueError) as error:
-        raise plan.Refused(f"a pickle that can't be read: {error}") from None
+        data = path.read_bytes()
+    except OSError as error:
+        raise plan.Refused(
+            f"a pickle that can't be read ({error.strerror})"
+        ) from None
+    try:
+        return pickles.read(data)
+    except ValueError as error:
+        raise plan.Refused(str(error).rstrip(".")) from None
 
 
 def _is_list(value) -> bool:
