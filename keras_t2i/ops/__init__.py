@@ -6,6 +6,7 @@ from keras_t2i.ops import (
     memory,
     noise,
     palette,
+    pickles,
     replicas,
     sheets,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "memory",
     "noise",
     "palette",
+    "pickles",
     "replicas",
     "sheets",
 ]
