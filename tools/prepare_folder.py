@@ -37,6 +37,7 @@ result is printed last.
 import dataclasses
 import pathlib
 import re
+import unicodedata
 
 from absl import flags
 
@@ -110,7 +111,7 @@ def plan(options) -> plans.Plan:
             tuple(each.labels) if is_list else (),
         )
         for each in found
-    ][: options.limit or None]
+    ]
     items = _split(items, names, is_list, root, options, refused, notes)
     if not items:
         raise ValueError(_nothing(options.source, refused))
@@ -247,7 +248,7 @@ def _listed(tree, paths, layout, encoding, refused):
                 refused.append((name, str(error)))
     for inner in tree.files:
         if inner not in found:
-            refused.append((listings.shown(inner), "a picture without caption"))
+            refused.append((listings.shown(inner), "no caption"))
     answer = []
     for key, each in found.items():
         if key not in conflicts:
@@ -347,13 +348,17 @@ def _is_told(each, refused):
     """Tells whether a picture has a caption that holds a word."""
     for text in each.captions:
         try:
-            if re.search(r"[^\W_]", captions.clean(text)):
+            if any(map(_is_word, captions.clean(text))):
                 return True
         except ValueError:  # Empty, or half a character.
             pass
-    reason = "no usable caption" if each.captions else "without caption"
+    reason = "no usable caption" if each.captions else "no caption"
     refused.append((each.key, reason))
     return False
+
+
+def _is_word(letter):
+    return letter.isalnum() or unicodedata.category(letter) == "So"
 
 
 def _part_of(key):
@@ -479,6 +484,10 @@ def _nothing(source, refused):
 
 
 if __name__ == "__main__":
+    verb.define(
+        "The folder of pictures, a listing in it, or tfds:NAME.", shares=True
+    )
+    flags.DEFINE_alias("pictures", "source")
     flags.DEFINE_enum("format", "auto", FORMATS, "How captions are written.")
     flags.DEFINE_enum(
         "labels",

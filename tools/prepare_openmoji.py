@@ -1,17 +1,21 @@
-r"""Builds the OpenMoji picture set from the npm package of that name.
+r"""Prepares OpenMoji: icons with captions composed of names and colours.
 
     npm pack openmoji@17.0.0
     python -m tools.prepare_openmoji --source=openmoji-17.0.0.tgz \
-        --size=128 --out=openmoji_128.npz
+        --size=128 --out=data/openmoji_128
 
 Each icon is drawn on white and gets five captions: its name, three sentences
 around the name with tags and with the colours that were measured in the
-picture. `keras_t2i.data.openmoji.load(path="openmoji_128.npz", image_size=128)`
-opens the file. The same package gives the same bytes every time. Rows,
-captions and the split into train and test do not depend on --size.
+picture. Its class is OpenMoji's group, or subgroup by --labels=subgroups. The
+same package gives the same bytes every time; captions and the split into train
+and test do not depend on --size.
+
+With --npz=openmoji_128.npz in place of --out all is written into one file,
+which `keras_t2i.data.openmoji.load(path="openmoji_128.npz", image_size=128)`
+opens; the one that comes with the library was made so.
 
 The pictures are licensed CC BY-SA 4.0 by the OpenMoji project: whoever passes
-the file on names them and keeps that licence.
+them on names it and keeps that licence.
 """
 
 import collections
@@ -29,9 +33,11 @@ import zipfile
 import numpy as np
 from absl import flags
 
-from keras_t2i.data import captions
+from keras_t2i.data import captions, openmoji
 from keras_t2i.ops import files, palette
 from recipes import messages
+from tools.preparing import plan as plans
+from tools.preparing import verb
 
 ATTRIBUTION = (
     "All emojis designed by OpenMoji - the open-source emoji and icon "
@@ -42,6 +48,8 @@ MEASURED = 128  # px; colours and twins are judged at this size whatever --size
 COLOUR_SHARE = 0.12  # of an icon's area, above which its captions name it
 TWIN_DISTANCE = 10.0  # grey levels, root mean square at 32 px
 TEST_SHARE = 0.1
+USUAL_SIZE = 64
+LABELS = ("groups", "subgroups")
 
 # What emoji sequences add to a base: joiner, emoji style, genders, skin.
 _MODIFIERS = {0x200D, 0xFE0F, 0x2640, 0x2642, *range(0x1F3FB, 0x1F400)}
@@ -350,6 +358,21 @@ def build(icons: list[Icon], svgs: dict[str, str], size: int, version: str):
         Dictionary of arrays; see `keras_t2i.data.openmoji.arrays`. `meta` is
         JSON.
     """
+    images = [on_white(render(svgs[i.row["hexcode"]], size)) for i in icons]
+    return {"images": np.stack(images), **described(icons, size, version)}
+
+
+def described(icons: list[Icon], size: int, version: str) -> dict:
+    """Tells all of the icons but their pictures.
+
+    Args:
+        icons: from `collect`; at least one.
+        size: pixels a side of the pictures, for the card.
+        version: of the npm package, for the card.
+
+    Returns:
+        Dictionary of arrays as of `build`, without images.
+    """
     name_family(icons)
     found = [colours(icon.measured) for icon in icons]
     tagged = [tags(icon.row, icon.name) for icon in icons]
@@ -375,9 +398,6 @@ def build(icons: list[Icon], svgs: dict[str, str], size: int, version: str):
         "test": int(part.sum()),
     }
     return {
-        "images": np.stack(
-            [on_white(render(svgs[i.row["hexcode"]], size)) for i in icons]
-        ),
         "captions": np.array(texts),
         "labels": groups,
         "sublabels": subs,
@@ -505,48 +525,148 @@ def _numbered(values):
     return numbers.astype(np.int16), names
 
 
-def run(options):
-    """Does what the flags ask for.
+def plan(options) -> plans.Plan:
+    """Draws the icons once, to name their colours and to find twins.
 
     Args:
-        options: the parsed flags.
+        options: the flags: source, size and labels.
+
+    Returns:
+        The plan; pictures are drawn again, in their size, when asked for.
+
+    Raises:
+        ValueError: if the source is not usable.
+    """
+    size = options.size or USUAL_SIZE
+    icons, refused, svgs, version = _icons(options)
+    arrays = described(icons, size, version)
+    numbers, names = {
+        "groups": ("labels", "group_names"),
+        "subgroups": ("sublabels", "subgroup_names"),
+    }[options.labels]
+    rows = zip(
+        arrays["hexcodes"].tolist(),
+        arrays["captions"].tolist(),
+        arrays["is_test"].tolist(),
+        arrays[numbers].tolist(),
+        strict=True,
+    )
+    items = [
+        plans.Item(
+            code,
+            plans.Bytes(
+                f"color/svg/{code}.svg",
+                lambda svg=svgs[code]: png(on_white(render(svg, size))),
+            ),
+            tuple(texts),
+            "test" if is_in_test else "train",
+            label,
+        )
+        for code, texts, is_in_test, label in rows
+    ]
+    return plans.Plan(
+        name="openmoji",
+        about=f"OpenMoji {version}. {ATTRIBUTION}",
+        items=items,
+        class_names=tuple(arrays[names].tolist()),
+        refused=[(f"{code} {name}", reason) for reason, code, name in refused],
+        known=_known(version, options.labels),
+        notes=[
+            "Captions are composed of names, tags and measured colours; "
+            "variants of one icon lie in the same part."
+        ],
+        captions_per_picture=5,
+    )
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """Encodes a picture.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+
+    Returns:
+        PNG bytes.
+    """
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def write_npz(options) -> None:
+    """Writes the set into one file.
+
+    Args:
+        options: the flags.
 
     Raises:
         ValueError: if the source is not usable.
         OSError: if the result cannot be written.
     """
+    icons, refused, svgs, version = _icons(options)
+    arrays = build(icons, svgs, options.size or USUAL_SIZE, version)
+    data = npz_bytes(arrays)
+    files.atomic_write(options.npz, data)
+    print(summary(arrays, refused, options.npz, len(data)))
+    if options.list_refused:
+        for why, hexcode, name in refused:
+            print(f"{hexcode}\t{name}\t{why}")
+
+
+def _icons(options):
     from tqdm import tqdm
 
     rows, svgs, version = read_package(options.source)
     icons, refused = collect(rows, svgs, lambda x: tqdm(x, unit=" icons"))
     if not icons:
         raise ValueError(f"--source={options.source} holds no usable icon.")
-    arrays = build(icons, svgs, options.size, version)
-    data = npz_bytes(arrays)
-    files.atomic_write(options.out, data)
-    print(summary(arrays, refused, options.out, len(data)))
-    if options.list_refused:
-        for why, hexcode, name in refused:
-            print(f"{hexcode}\t{name}\t{why}")
+    return icons, refused, svgs, version
+
+
+def _known(version, labels):
+    """Tells the counts of the set that comes with the library."""
+    card = openmoji.card()
+    if card["source"] != f"npm openmoji {version}":
+        return {}
+    arrays = openmoji.arrays()
+    return {
+        **{part: card[part] for part in ("pictures", "train", "test")},
+        "captions": 5 * card["pictures"],
+        "classes": len(arrays[f"{labels.removesuffix('s')}_names"]),
+        "captions_per_picture": 5,
+    }
 
 
 def main(_):
     """Runs the tool from its flags."""
-    run(flags.FLAGS)
+    from tqdm import tqdm
+
+    options = flags.FLAGS
+    messages.one_of(out=options.out or options.dry_run, npz=options.npz)
+    if options.npz:
+        write_npz(options)
+    elif options.out and options.out.endswith(".npz"):
+        raise ValueError(
+            f"--out={options.out} names a folder; give --npz={options.out} to "
+            "have all in one file."
+        )
+    else:
+        verb.prepare(plan, options, lambda x: tqdm(x, unit=" pictures"))
 
 
 if __name__ == "__main__":
+    verb.define(
+        "The npm package openmoji: its .tgz, or the folder it unpacks to."
+    )
     flags.DEFINE_string(
-        "source",
-        None,
-        "The npm package openmoji: its .tgz, or the folder it unpacks to.",
-        required=True,
+        "npz", None, "The .npz file to write, in place of the folder --out."
     )
-    flags.DEFINE_string("out", None, "The .npz file to write.", required=True)
-    flags.DEFINE_integer(
-        "size", 64, "Pixels a side of the pictures.", lower_bound=8
-    )
+    flags.DEFINE_enum("labels", "groups", LABELS, "What classes are.")
     flags.DEFINE_bool(
-        "list_refused", False, "Also print every icon that stayed out, and why."
+        "list_refused",
+        False,
+        "With --npz: also print every icon that stayed out, and why.",
     )
     messages.run(main)
