@@ -7,8 +7,8 @@ are as fine as its greys (4:4:4).
 """
 
 import dataclasses
+import functools
 import io
-import math
 import warnings
 
 import numpy as np
@@ -89,9 +89,6 @@ def prepared(
             return Ready(data, width, height)
         # Pillow has the last word on whether it is broken, or just rare.
         mended = (f"a {kind} of a rare kind encoded anew",)
-    if smaller and not box and kind == "JPEG":
-        wanted = [2 * math.ceil(n * size / short) for n in image.size]
-        image.draft(image.mode, wanted)  # Decodes no finer than needed.
     image = _coloured(_decoded(image, kind))
     if turn > 1:
         from PIL import Image
@@ -100,7 +97,7 @@ def prepared(
     if box:
         image = image.crop(box)
     if smaller:
-        image = _scaled(image, right - left, bottom - top, size)
+        image = _scaled(image, size)
     return Ready(_encoded(image, kind, data), *image.size, mended)
 
 
@@ -112,7 +109,7 @@ def _opened(data: bytes):
         raise plan.Refused("an empty file")
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     try:
-        image = Image.open(io.BytesIO(data), formats=(*KINDS, "MPO"))
+        image = Image.open(io.BytesIO(data), formats=_kinds())
     except Image.DecompressionBombError:
         raise plan.Refused(_bomb()) from None
     except Image.UnidentifiedImageError:
@@ -127,6 +124,15 @@ def _opened(data: bytes):
     if image.width * image.height > PIXELS:
         raise plan.Refused(_bomb())
     return image
+
+
+@functools.cache
+def _kinds() -> tuple[str, ...]:
+    """Lists the kinds that this Pillow was built with."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(kind for kind in KINDS if kind in Image.OPEN)
 
 
 def _bomb() -> str:
@@ -239,15 +245,12 @@ def _coloured(image):
     return image.convert("RGB")
 
 
-def _scaled(image, width: int, height: int, size: int):
-    """Scales a picture down until its shorter side is `size`.
-
-    The measures are those of the source: drafts of it may be smaller.
-    """
+def _scaled(image, size: int):
+    """Scales a picture down until its shorter side is `size`."""
     from PIL import Image
 
-    short = min(width, height)
-    wanted = [max(size, round(n * size / short)) for n in (width, height)]
+    short = min(image.size)
+    wanted = [max(size, round(n * size / short)) for n in image.size]
     return image.resize(wanted, Image.Resampling.LANCZOS)
 
 
