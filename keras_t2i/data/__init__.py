@@ -14,6 +14,7 @@ from keras_t2i.data import (
     shapes,
     source,
     texts,
+    vocabulary,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "shapes",
     "source",
     "texts",
+    "vocabulary",
 ]
