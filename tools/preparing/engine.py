@@ -479,8 +479,8 @@ def _digest(found: plan.Plan, settings: Settings) -> str:
     """Names a plan, its settings and the state of its picture files."""
     total = hashlib.sha256()
 
-    def add(value):
-        total.update(json.dumps(value, default=str).encode() + b"\n")
+    def add(values):
+        total.update(json.dumps(values, default=str).encode() + b"\n")
 
     asked = dataclasses.asdict(settings)
     for name in ("out", "workers", "dry_run"):
@@ -489,8 +489,9 @@ def _digest(found: plan.Plan, settings: Settings) -> str:
     rest = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
     items = rest.pop("items")
     add(rest)
+    names = [field.name for field in dataclasses.fields(plan.Item)]
     for item in items:
-        add([*dataclasses.astuple(item), _state(item.picture)])
+        add([getattr(item, name) for name in names] + _state(item.picture))
     return total.hexdigest()
 
 

@@ -49,7 +49,7 @@ def inside(root: str | os.PathLike, name: str) -> pathlib.Path:
         try:
             mode = path.stat().st_mode
         except (OSError, ValueError):  # Missing, or a name no system takes.
-            if path.is_symlink():  # Says nothing about what lies elsewhere.
+            if os.path.islink(path):  # Says nothing about what lies elsewhere.
                 _check_within(base, path, name)
             continue
         _check_within(base, path, name)
@@ -152,8 +152,9 @@ def json_value(
         plan.Refused: if it is not in this encoding, or not JSON.
         OSError: if it can't be read.
     """
+    data = text(path, encoding)
     try:
-        return json.loads(text(path, encoding), object_hook=hook)
+        return json.loads(data, object_hook=hook)
     except json.JSONDecodeError as error:
         raise plan.Refused(
             f"not JSON (line {error.lineno}, column {error.colno}: "
@@ -162,6 +163,10 @@ def json_value(
         ) from None
     except RecursionError:
         raise plan.Refused("JSON that is nested too deeply", path) from None
+    except ValueError:  # Python refuses to read thousands of digits.
+        raise plan.Refused(
+            "JSON with a number that is too long", path
+        ) from None
 
 
 def csv_rows(
