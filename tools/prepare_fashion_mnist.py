@@ -74,6 +74,7 @@ def plan(options) -> plans.Plan:
                 else f", put into {options.template!r}."
             )
         ],
+        config=("--config.data.image_size=32", "--config.data.crop=35"),
     )
 
 

@@ -296,9 +296,9 @@ def _of_tfds(source):
     wanted, label, names = {captions: True}, None, ()
     if "label" in features and hasattr(features["label"], "names"):
         label, names = "label", features["label"].names
-    elif "objects" in features and "label" in features["objects"]:
+    elif "objects" in features and "label" in _keys(features["objects"]):
         label, names = "objects", features["objects"]["label"].names
-    if hasattr(features[captions], "keys"):
+    if "text" in _keys(features[captions]):
         wanted = {captions: {"text": True}}
     if label:
         wanted[label] = True if label == "label" else {"label": True}
@@ -336,6 +336,10 @@ def _feature(features, names):
     return next((name for name in names if name in features), None)
 
 
+def _keys(feature):
+    return feature.keys() if hasattr(feature, "keys") else ()
+
+
 def _several(texts):
     return [texts] if isinstance(texts, (bytes, str)) else list(texts)
 
@@ -364,10 +368,8 @@ def _is_word(letter):
 def _part_of(key):
     """Tells the part whose folder a picture lies in, if it is one."""
     folders = key.lower().split("/")[:-1]
-    for folder in folders:
-        if folder in listings.PARTS:
-            return listings.PARTS[folder]
-    return None
+    known = [listings.PARTS[f] for f in folders[:2] if f in listings.PARTS]
+    return known[0] if known else None
 
 
 def _folder_of(key):

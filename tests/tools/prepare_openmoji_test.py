@@ -9,12 +9,15 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import types
+import zipfile
 
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
+from PIL import Image
 
-from keras_t2i.data import openmoji
+from keras_t2i.data import openmoji, prepared
 from tools import prepare_openmoji as tool
 
 HEAD = (
@@ -115,6 +118,13 @@ def write_folder(folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return folder
+
+
+NAMES = (  # of the arrays in the file, in their order
+    *("images", "captions", "labels", "sublabels", "group_names"),
+    *("subgroup_names", "hexcodes", "names", "tags", "colours", "families"),
+    *("is_test", "meta"),
+)
 
 
 class Harness(parameterized.TestCase, tf.test.TestCase):
@@ -321,6 +331,68 @@ class BuildTest(Harness):
             self.assertIn(part, text)
 
 
+class PlanTest(Harness):
+    """The set goes through the engine of all sets."""
+
+    def plan(self, **changes):
+        write_folder(self.folder)
+        usual = dict(source=str(self.folder), size=0, labels="groups")
+        return tool.plan(types.SimpleNamespace(**usual | changes))
+
+    def test_plan_says_what_the_arrays_say(self):
+        icons, _ = tool.collect(ROWS, SVGS)
+        arrays = tool.build(icons, SVGS, 64, "17.0.0")
+        found = self.plan()
+        self.assertEqual([item.key for item in found.items], KEPT)
+        for row, item in enumerate(found.items):
+            self.assertEqual(
+                list(item.captions), arrays["captions"][row].tolist()
+            )
+            self.assertEqual(item.label, arrays["labels"][row])
+            self.assertEqual(item.split == "test", arrays["is_test"][row])
+            drawn = Image.open(io.BytesIO(item.picture.read_bytes()))
+            self.assertAllEqual(np.asarray(drawn), arrays["images"][row])
+        self.assertEqual(
+            found.class_names, tuple(arrays["group_names"].tolist())
+        )
+        self.assertIn(
+            ("1F530 broken", "a drawing that cannot be read"), found.refused
+        )
+        self.assertLen(found.refused, 10)
+
+    def test_subgroups_may_be_the_classes(self):
+        self.assertIn(
+            "people-body/person", self.plan(labels="subgroups").class_names
+        )
+
+    def test_counts_are_known_for_the_packaged_version(self):
+        known = self.plan().known
+        self.assertEqual(
+            known,
+            {
+                "pictures": 2023,
+                "train": 1837,
+                "test": 186,
+                "captions": 10115,
+                "classes": 10,
+                "captions_per_picture": 5,
+            },
+        )
+        path = self.folder / "package" / "package.json"
+        path.write_text('{"version": "16.0.0"}')
+        found = tool.plan(
+            types.SimpleNamespace(
+                source=str(self.folder), size=0, labels="subgroups"
+            )
+        )
+        self.assertEmpty(found.known)
+
+    def test_size_is_that_of_the_drawing(self):
+        item = self.plan(size=40).items[0]
+        drawn = Image.open(io.BytesIO(item.picture.read_bytes()))
+        self.assertEqual(drawn.size, (40, 40))
+
+
 class CommandTest(Harness):
     """The command writes a set that the library opens."""
 
@@ -337,7 +409,7 @@ class CommandTest(Harness):
         write_folder(self.folder)
         out = self.folder / "made" / "set.npz"
         done = self.command(
-            f"--source={self.folder}", f"--out={out}", "--size=32"
+            f"--source={self.folder}", f"--npz={out}", "--size=32"
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("pictures    6 of 32 px", done.stdout)
@@ -355,9 +427,43 @@ class CommandTest(Harness):
         )
         self.assertEqual(openmoji.card(out)["source"], "npm openmoji 17.0.0")
 
+    def test_file_is_made_of_the_arrays_alone(self):
+        write_folder(self.folder)
+        out = self.folder / "set.npz"
+        done = self.command(f"--source={self.folder}", f"--npz={out}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        icons, _ = tool.collect(ROWS, SVGS)
+        arrays = tool.build(icons, SVGS, 64, "17.0.0")
+        self.assertEqual(out.read_bytes(), tool.npz_bytes(arrays))
+        names = zipfile.ZipFile(out).namelist()
+        self.assertEqual(names, [f"{name}.npy" for name in NAMES])
+
+    def test_folder_is_a_prepared_set(self):
+        write_folder(self.folder)
+        out = self.folder / "set"
+        done = self.command(f"--source={self.folder}", f"--out={out}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("pictures    6: ", done.stdout)
+        self.assertIn("refused     10", done.stdout)
+        self.assertIn("known       2,023 pictures; here 6", done.stdout)
+        self.assertIn("License: CC BY-SA 4.0", done.stdout)
+        held = prepared.load(out)
+        self.assertCountEqual(np.asarray(held.keys).tolist(), KEPT)
+        self.assertEqual(held.captions[np.arange(6)].shape, (6, 5))
+
+    @parameterized.parameters(
+        (("--out=a", "--npz=b.npz"), "Give exactly one of --out and --npz"),
+        ((), "Give exactly one of --out and --npz"),
+        (("--out=b.npz",), "names a folder; give --npz=b.npz"),
+    )
+    def test_what_to_write_is_said_once(self, words, sentence):
+        done = self.command(f"--source={self.folder}", *words)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(sentence, done.stderr)
+
     def test_bad_source_ends_in_a_sentence_and_writes_nothing(self):
         out = self.folder / "set.npz"
-        done = self.command(f"--source={self.folder}", f"--out={out}")
+        done = self.command(f"--source={self.folder}", f"--npz={out}")
         self.assertEqual(done.returncode, 2)
         self.assertRegex(
             done.stderr, "(?m)^Error: .*holds no data/openmoji.csv"

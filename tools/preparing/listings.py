@@ -45,6 +45,7 @@ COLUMNS = {
         "image_name",
         "image_path",
         "filepath",
+        "url",
     ),
     "caption": ("captions", "caption", "text", "texts", "title", "comment"),
     "label": ("labels", "label", "classes", "class", "categories", "category"),
