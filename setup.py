@@ -49,6 +49,7 @@ setuptools.setup(
         "metrics": METRICS,
         "recipes": RECIPES,
         "tools": TOOLS,
+        "tfds": ["tensorflow-datasets~=4.9.10"],  # --source=tfds:NAME
         "dev": DEV,
     },
     # Away from build/, which is BUILD where the disk ignores case.
