@@ -22,7 +22,7 @@ RECIPES = [
     "tensorboard~=2.21.0",
     "tqdm~=4.70",
 ]
-TOOLS = [*RECIPES, "resvg-py==0.5.0"]
+TOOLS = [*RECIPES, "h5py~=3.14", "resvg-py==0.5.0", "scipy~=1.17"]
 DEV = [*TOOLS, "pytest~=9.0", "ruff==0.17.5"]
 
 setuptools.setup(
