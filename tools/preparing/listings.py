@@ -205,6 +205,7 @@ class Tree:
         self.root = root
         self.files = []
         self.texts = []
+        self._found = {}
         self._tails = collections.defaultdict(list)
         for folder, folders, names in os.walk(root):
             kept = []
@@ -244,6 +245,11 @@ class Tree:
             plan.Refused: if it is missing, fits several files, or would lead
                 out of the root.
         """
+        if (folder, name) not in self._found:
+            self._found[folder, name] = self._look(folder, name)
+        return self._found[folder, name]
+
+    def _look(self, folder, name):
         if _URL.match(name):
             raise plan.Refused(
                 "a URL; download the file first, and name the file instead"
