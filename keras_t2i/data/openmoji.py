@@ -35,8 +35,8 @@ def load(
         split: "train", "test", or None for all.
         image_size: pixels a side: the stored size or a whole fraction of it.
         labels: "group" (10 classes) or "subgroup" (113).
-        path: a file made by tools/prepare_openmoji.py; the packaged one of
-            64 px when None.
+        path: a file made by tools/prepare_openmoji.py --npz; the packaged one
+            of 64 px when None.
 
     Returns:
         `Pictures` with five captions each; keys are OpenMoji's hexcodes.
@@ -110,7 +110,7 @@ def _shrink(images: np.ndarray, image_size: int) -> np.ndarray:
         raise ValueError(
             f"image_size is {image_size}; this OpenMoji file has {stored} px "
             "pictures and gives whole fractions of that. For others run "
-            "tools/prepare_openmoji.py --size and name its file."
+            "tools/prepare_openmoji.py --size --npz and name its file."
         )
     if stored == image_size:
         return images
