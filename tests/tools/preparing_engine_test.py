@@ -317,6 +317,14 @@ class WordsTest(SetTest):
         )
         self.assertEqual(prepared.vocabulary(self.out), ["zebra", "a"])
 
+    def test_given_vocabulary_of_no_words_is_told(self):
+        self.fill(4)
+        for words, reason in ((["a b"], "is no word"), (["a", "a"], "2 times")):
+            with self.assertRaisesRegex(ValueError, reason):
+                self.run_tool(
+                    functools.partial(cases.planned, vocabulary=words)
+                )
+
     def test_known_counts_are_compared(self):
         self.fill(45)
         known = {"pictures": 50, "train": 36, "test": 8, "captions": 90}
@@ -324,6 +332,15 @@ class WordsTest(SetTest):
         self.assertIn("known       50 pictures; here 45: 5 fewer", said)
         self.assertIn("8 pictures in test; here 9: 1 more", said)
         self.assertEqual(said.count("  known "), 2)
+
+    def test_summary_says_what_it_took(self):
+        self.fill(45)
+        _, said = self.run_tool()
+        self.assertRegex(
+            said, r"took +\d+\.\d s, [\d,]+ pictures a second, \d+% of \d+ c"
+        )
+        self.assertRegex(said, r"words +2 to 3 a caption, 2\.5 on average\n")
+        self.assertIn("            3  " + 40 * "#" + " 45", said)
 
     def test_command_says_how_to_train(self):
         self.fill(10)
@@ -409,9 +426,9 @@ class ResumeTest(SetTest):
         )
         self.assertFalse(self.out.exists())
         made = self.times()
-        self.assertContainsSubset(
-            [f"train-0000{i}-of-00004.tfrecord" for i in range(2)], made
-        )
+        if workers == 1:
+            self.assertLen(made, 2)
+        self.assertNotEmpty(made)
         self.assertNotIn("train-00002-of-00004.tfrecord", made)
         self.assertEqual(list(self.partial.rglob("*.part")), [])
         _, said = self.run_tool()
@@ -471,6 +488,7 @@ class ResumeTest(SetTest):
             said, "^.*out is prepared already, with these settings"
         )
         self.assertIn("python -m recipes.train", said)
+        self.assertNotIn("pictures a second", said)
         self.assertEqual(contents(self.out), before)
         with self.assertRaisesRegex(ValueError, "prepared from other files"):
             self.run_tool(size=17)

@@ -24,7 +24,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent import futures
 
-from keras_t2i.data import captions, index, prepared, records
+from keras_t2i.data import captions, index, prepared, records, vocabulary
 from keras_t2i.ops import files
 from tools.preparing import pictures, plan, report
 
@@ -120,6 +120,8 @@ def run(found: plan.Plan, options, bar: Callable = iter) -> dict:
         OSError: if it can't be written; whole shards are kept.
     """
     settings = Settings.of(options)
+    if found.vocabulary is not None:
+        vocabulary.Vocabulary(found.vocabulary)  # Checks it.
     found = _limited(found, settings.limit)
     rows, refused, dropped = _rows(found, settings)
     shards = _shards(rows, settings.shard_size)

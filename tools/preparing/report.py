@@ -4,14 +4,14 @@ import collections
 import io
 import json
 import pathlib
-import re
 import shlex
 import textwrap
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from keras_t2i.data import index
+from keras_t2i.data import index, vocabulary
 from keras_t2i.ops import sheets
 
 LISTED = 20  # refused files that are named; of the others the count
@@ -29,24 +29,28 @@ _COUNTED = {
 }
 
 
-def words(text: str) -> list[str]:
-    """Parts a caption into the words of a vocabulary.
+class Cost(NamedTuple):
+    """What a run took.
 
-    Args:
-        text: a caption.
-
-    Returns:
-        Its words in small letters.
+    Attributes:
+        pictures: that it opened.
+        seconds: by the clock.
+        busy: seconds of all its threads on processors.
+        cores: that it may use.
     """
-    return re.findall(r"\w+", text.lower())
+
+    pictures: int
+    seconds: float
+    busy: float
+    cores: int
 
 
-def counts(rows: list[tuple], vocabulary: list[str] | None = None):
+def counts(rows: list[tuple], given: list[str] | None = None):
     """Counts captions and their words.
 
     Args:
         rows: (split, captions, how many of them are its own) of each picture.
-        vocabulary: an order that is given.
+        given: a vocabulary in an order that the source gives.
 
     Returns:
         Counts by name, captions by number of words, and the vocabulary: the
@@ -59,7 +63,7 @@ def counts(rows: list[tuple], vocabulary: list[str] | None = None):
     for split, texts, _ in rows:
         distinct.update(texts)
         for text in dict.fromkeys(texts):
-            found = words(text)
+            found = vocabulary.tokens(text)
             lengths[len(found)] += 1
             if split == "train" or not parts["train"]:
                 seen.update(found)
@@ -76,16 +80,16 @@ def counts(rows: list[tuple], vocabulary: list[str] | None = None):
         "captions_beyond": sum(max(0, n - per_picture) for _, _, n in rows),
     }
     by_length = {str(n): lengths[n] for n in sorted(lengths)}
-    return told, by_length, ordered if vocabulary is None else list(vocabulary)
+    return told, by_length, ordered if given is None else list(given)
 
 
-def summary(manifest: dict, out=None, cost: tuple | None = None) -> str:
+def summary(manifest: dict, out=None, cost: Cost | None = None) -> str:
     """Says what a set holds and what was left out.
 
     Args:
         manifest: of the set.
         out: the folder it lies in; None if nothing was written.
-        cost: (seconds, CPU seconds, cores), if it was just made.
+        cost: of a set that was just made.
 
     Returns:
         Several lines.
@@ -135,7 +139,7 @@ def summary(manifest: dict, out=None, cost: tuple | None = None) -> str:
         lines.append(f"      and {more:,} more{beside}")
     lines += _compared(manifest)
     lines += [f"  note        {note}" for note in manifest["notes"]]
-    return "\n".join(lines + _costs(told["pictures"], cost))
+    return "\n".join(lines + _costs(cost))
 
 
 def command(manifest: dict, out) -> str:
@@ -270,12 +274,12 @@ def _compared(manifest: dict) -> list[str]:
     return lines
 
 
-def _costs(pictures: int, cost: tuple | None) -> list[str]:
+def _costs(cost: Cost | None) -> list[str]:
     if cost is None:
         return []
-    seconds, busy, cores = cost
-    share = busy / max(seconds * cores, 1e-9)
+    seconds = max(cost.seconds, 1e-9)
     return [
-        f"  took        {seconds:,.1f} s, {pictures / max(seconds, 1e-9):,.0f} "
-        f"pictures a second, {share:.0%} of {cores} cores"
+        f"  took        {seconds:,.1f} s, {cost.pictures / seconds:,.0f} "
+        f"pictures a second, {cost.busy / seconds / cost.cores:.0%} of "
+        f"{cost.cores} cores"
     ]

@@ -117,11 +117,21 @@ def prepare(planned: Callable, options, bar: Callable = iter) -> dict:
     except plan.Refused as error:
         where = f"{error.file}: " if error.file else ""
         raise ValueError(f"{where}{error}.") from error
-    manifest = engine.run(found, options, bar)
-    cores = len(os.sched_getaffinity(0))
-    cost = time.perf_counter() - start, _busy() - busy, cores
+    worked = []  # Pictures; none that an earlier run has done.
+
+    def counted(rows):
+        worked.append(len(rows))
+        return bar(rows)
+
+    manifest = engine.run(found, options, counted)
+    cost = report.Cost(
+        sum(worked),
+        time.perf_counter() - start,
+        _busy() - busy,
+        len(os.sched_getaffinity(0)),
+    )
     out = None if settings.dry_run else settings.out
-    print(report.summary(manifest, out, cost))
+    print(report.summary(manifest, out, cost if worked else None))
     if out:
         print(f"Look at {out}/sheet.png, and train on it with")
         print("\n" + report.command(manifest, out))
