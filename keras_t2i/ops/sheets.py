@@ -148,6 +148,15 @@ def _png(image) -> bytes:
     return answer.getvalue()
 
 
+def _wrapped(text, letters, font, width):
+    """Breaks a caption into lines of `letters`, or less if those are wide."""
+    for count in range(letters, 5, -1):
+        lines = textwrap.wrap(text, count) or [""]
+        if max(map(font.getlength, lines)) <= width:
+            break
+    return lines
+
+
 def _sheet(images, captions, columns, title, scale, text_size):
     from PIL import Image, ImageDraw, ImageFont
 
@@ -162,7 +171,7 @@ def _sheet(images, captions, columns, title, scale, text_size):
     count, height, width = images.shape[:3]
     gap, line = 8, text_size + 3
     letters = max(6, int(width / (0.52 * text_size)))
-    words = [textwrap.wrap(text, letters) or [""] for text in captions]
+    words = [_wrapped(text, letters, font, width) for text in captions]
     cell_h = height + line * max(map(len, words)) + gap
     top = gap + (2 * line if title else 0)
     rows = -(-count // columns)

@@ -47,6 +47,13 @@ class SheetTest(tf.test.TestCase):
         self.assertEqual(short.width, long.width)
         self.assertGreater(long.height, short.height + 100)
 
+    def test_wide_letters_stay_under_their_picture(self):
+        words = "A BOY WITH A BLUE SHIRT DOING A TRICK WITH HIS SKATEBOARD"
+        drawn = opened(sheets.captioned_grid(pictures(1, 144), [words], 1))
+        ink = np.asarray(drawn)[144:].min(axis=(0, 2)) < 200
+        self.assertTrue(ink.any())
+        self.assertFalse(ink[8 + 144 :].any())
+
     def test_title_and_empty_captions_are_allowed(self):
         plain = opened(sheets.captioned_grid(pictures(2), ["", ""], 2))
         titled = opened(
