@@ -1,6 +1,7 @@
 """Stateless tensor functions: the ground floor."""
 
 from keras_t2i.ops import (
+    feature_store,
     files,
     images,
     memory,
@@ -12,6 +13,7 @@ from keras_t2i.ops import (
 )
 
 __all__ = [
+    "feature_store",
     "files",
     "images",
     "memory",

@@ -72,6 +72,49 @@ def grid(images, columns: int, gap: int = 2) -> np.ndarray:
     return sheet
 
 
+def shrink(images, size: int):
+    """Scales square pictures down as Pillow's bilinear filter does.
+
+    That is a triangle as wide as two pixels of the answer, cut off at the
+    borders: a convolution, since sizes are powers of two apart.
+
+    Args:
+        images: (B, H, H, C) floats.
+        size: H divided by a power of two.
+
+    Returns:
+        (B, size, size, C) of the same type.
+
+    Raises:
+        ValueError: if `size` is not reached by halving.
+    """
+    side, channels = images.shape[-2:]
+    factor = side // size if size > 0 else 0
+    if factor * size != side or factor & (factor - 1):
+        raise ValueError(
+            f"Pictures of {side} px can't be halved to {size} px; allowed are "
+            f"{side}, {side / 2:g}, {side / 4:g} ..."
+        )
+    if factor == 1:
+        return images
+    taps = np.minimum(
+        np.arange(2 * factor) + 0.5, np.arange(2 * factor, 0, -1) - 0.5
+    )
+    padding = [[0, 0], [factor // 2] * 2, [factor // 2] * 2, [0, 0]]
+    kernel = np.tile(np.outer(taps, taps)[:, :, None, None], (channels, 1))
+    inside = np.pad(np.ones(side), factor // 2)
+    windows = np.lib.stride_tricks.sliding_window_view(inside, 2 * factor)
+    whole = windows[::factor] @ taps  # less at the borders
+    summed = tf.nn.depthwise_conv2d(
+        tf.pad(images, padding),
+        tf.constant(kernel, images.dtype),
+        [1, factor, factor, 1],
+        "VALID",
+    )
+    share = 1.0 / np.outer(whole, whole)[:, :, None]
+    return summed * tf.constant(share, images.dtype)
+
+
 def sizes_up_to(image_size: int, base: int = 4) -> list[int]:
     """Lists the resolutions of a network that doubles from a small map.
 

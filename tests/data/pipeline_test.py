@@ -472,7 +472,7 @@ class BadArgumentTest(Harness):
         ("start", {"start_move": -1}, "start_move is -1"),
         ("captions", {"captions_per_image": 0}, "captions_per_image is 0"),
         ("mismatch", {"mismatch": "label"}, "'text' and 'image'"),
-        ("fit", {"fit": "pad"}, "'cut', 'squash'"),
+        ("fit", {"fit": "pad"}, "'cut', 'squash', 'keep'"),
         ("vectors", {"sentences": vectors(22)}, r"needs \(23, 5, 'C'\)"),
     )
     def test_bad_argument_gets_a_sentence(self, arguments, sentence):
