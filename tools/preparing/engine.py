@@ -282,6 +282,7 @@ def _each(shards, work: Callable, workers: int | None, bar: Callable) -> list:
             return work(shard, tick)
         except BaseException as error:
             ticks.put(error)
+            stop.set()
             raise
 
     every = [row for shard in shards for row in shard.rows]
