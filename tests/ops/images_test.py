@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
+from PIL import Image
 
 from keras_t2i.ops import images
 
@@ -60,6 +61,37 @@ class GridTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllEqual(sheet[cell], pictures[index])
             left[cell] = sheet[cell]
         self.assertAllEqual(sheet, left)
+
+
+class ShrinkTest(tf.test.TestCase, parameterized.TestCase):
+    """Pictures get smaller as Pillow makes them."""
+
+    @parameterized.product(factor=[2, 4, 8], channels=[1, 3])
+    def test_noise_is_within_one_grey_level_of_pillows(self, factor, channels):
+        shape = (3, 48, 48, channels)
+        noise = np.random.RandomState(0).randint(0, 256, shape, np.uint8)
+        size = 48 // factor
+        made = images.shrink(tf.cast(noise, tf.float32), size).numpy()
+        for one, small in zip(noise, made, strict=True):
+            for channel in range(channels):
+                picture = Image.fromarray(one[..., channel])
+                theirs = picture.resize((size, size), Image.Resampling.BILINEAR)
+                self.assertAllClose(
+                    small[..., channel], np.asarray(theirs, float), 0.0, 1.01
+                )
+
+    def test_flat_pictures_stay_flat_to_the_borders(self):
+        made = images.shrink(tf.fill([1, 16, 16, 3], -0.25), 2)
+        self.assertAllClose(made, np.full((1, 2, 2, 3), -0.25))
+
+    def test_own_size_is_left_alone(self):
+        picture = tf.random.normal([1, 6, 6, 3])
+        self.assertAllEqual(images.shrink(picture, 6), picture)
+
+    @parameterized.parameters(16, 5, 96, 0, -2)
+    def test_sizes_not_reached_by_halving_are_refused(self, size):
+        with self.assertRaisesRegex(ValueError, "allowed are 48, 24, 12"):
+            images.shrink(tf.zeros([1, 48, 48, 3]), size)
 
 
 class SizesTest(tf.test.TestCase, parameterized.TestCase):
