@@ -14,6 +14,7 @@ from keras_t2i.encoders import text as text_room
 from keras_t2i.losses import adversarial
 from recipes import messages
 
+_WORDS = ("ids", "float16", "int8")
 _PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -210,12 +211,58 @@ def dataset(
         seed=config.train.seed,
         sentences=sentences(pictures, encoder),
         start_move=start_move,
-        captions_per_image=config.data.captions_per_image,
-        mismatch=config.data.mismatch,
-        crop=config.data.crop,
-        flip=config.data.flip,
         shard=shard,
+        **_choices(config.data),
+        **_words(config.data, pictures, encoder),
     )
+
+
+def _choices(section) -> dict:
+    """Reads how batches are made; runs of old lack some of it."""
+    names = (
+        *("captions_per_image", "mismatch", "other_label", "twins", "partners"),
+        *("crop", "flip", "fit", "base_size"),
+    )
+    return {name: section[name] for name in names if name in section}
+
+
+def _words(section, pictures, encoder) -> dict:
+    """Readies what a batch tells of single words."""
+    kind = section.get("words")
+    if kind is None:
+        return {}
+    choose("config.data.words", kind, dict.fromkeys(_WORDS))
+    if kind == "ids":
+        return {
+            "vocabulary": vocabulary(section, pictures),
+            "max_words": section.max_words,
+            "word_rule": section.word_rule,
+        }
+    if encoder.dim is None:
+        raise ValueError(
+            f"config.data.words is {kind!r}, but config.text.encoder is 'none'."
+        )
+    stored = text_room.embed_words(
+        encoder, pictures.captions, cache_dir(), kind, progress=True
+    )
+    return {"words": stored}
+
+
+def vocabulary(section, pictures):
+    """Finds the words that have ids.
+
+    Args:
+        section: the config's data section.
+        pictures: the training pictures.
+
+    Returns:
+        `data.vocabulary.Vocabulary`: that of the prepared set, or one of the
+        captions.
+    """
+    if section.name == catalog.RECORDS:
+        folder = pathlib.Path(section.path)
+        return data.vocabulary.Vocabulary.load(folder / "vocabulary.txt")
+    return data.vocabulary.Vocabulary.of(pictures.captions.ravel().tolist())
 
 
 def system(config, encoder, rate: float = 1.0):

