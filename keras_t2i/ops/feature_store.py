@@ -119,6 +119,7 @@ def write(
     max_words: int,
     dtype: str = "float16",
     chunk: int = 256,
+    check: Callable = lambda captions: None,
     told: Callable = lambda count: None,
 ) -> Store:
     """Reads every caption once and keeps what is read.
@@ -139,13 +140,14 @@ def write(
         max_words: T; t is no more.
         dtype: "float16", or "int8" with one scale a word.
         chunk: captions read at a time.
+        check: called with the list of distinct captions before any is read.
         told: called with the number of captions read, after each chunk.
 
     Returns:
         `Store`.
 
     Raises:
-        ValueError: if `dtype` is another one.
+        ValueError: if `dtype` is another one, or `check` refuses a caption.
         OSError: if it cannot be written; what is there is kept.
     """
     folder = pathlib.Path(folder)
@@ -159,6 +161,7 @@ def write(
         if (folder / _CARD).is_file():
             return Store(folder)
         distinct, places = _distinct(captions)
+        check(distinct)
         part = folder.with_name(f".{folder.name}.part")
         part.mkdir(exist_ok=True)
         done = _resumed(part)

@@ -178,6 +178,95 @@ class EmbedTest(tf.test.TestCase):
         self.assertEmpty(os.listdir(self.folder))
 
 
+class Packed:
+    """A table of captions that only tells its UTF-8."""
+
+    def __init__(self, captions):
+        self.shape, self.size = captions.shape, captions.size
+        self._texts = [caption.encode() for caption in captions.ravel()]
+
+    def encoded(self, places):
+        return [self._texts[place] for place in places]
+
+
+class LargeSetTest(tf.test.TestCase):
+    """Vectors of large sets lie in files of few bytes."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.captions = np.array([CAPTIONS, ["bird", "a bird", "red"]])
+
+    def test_half_floats_stay_in_the_file(self):
+        encoder = Simple()
+        expected = text.embed(encoder, self.captions)
+        for captions in (self.captions, Packed(self.captions)):
+            made = text.embed(
+                encoder, captions, self.folder, dtype="float16", batch_size=2
+            )
+            self.assertIsInstance(made, np.memmap)
+            self.assertEqual(made.dtype, np.float16)
+            self.assertAllClose(made, expected)
+        self.assertEqual(encoder.count.numpy(), 10)
+        self.assertLen(os.listdir(self.folder), 1)
+
+    def test_half_floats_need_a_folder(self):
+        with self.assertRaisesRegex(ValueError, "name its cache_dir"):
+            text.embed(Simple(), self.captions, dtype="float16")
+        with self.assertRaisesRegex(ValueError, "'float32' and 'float16'"):
+            text.embed(Simple(), self.captions, dtype="int8")
+
+    def test_words_are_kept_without_padding(self):
+        encoder = tiny()
+        for captions in (self.captions, Packed(self.captions)):
+            store = text.embed_words(encoder, captions, self.folder)
+        self.assertLen(os.listdir(self.folder), 2)  # with a lock
+        places = np.arange(6)
+        words, mask, sentence = store.rows(places)
+        expected = encoder(tf.constant(self.captions.ravel().tolist()))
+        self.assertAllClose(words, expected["words"], 2e-3, 2e-3)
+        self.assertAllEqual(mask, expected["mask"])
+        self.assertAllClose(sentence, expected["sentence"], 2e-3, 2e-3)
+        real = np.unique(self.captions).tolist()
+        count = int(tf.reduce_sum(tf.cast(encoder(real)["mask"], tf.int32)))
+        size = os.path.getsize(store.folder / "words.bin")
+        self.assertEqual(size, count * 8 * 2)
+
+    def test_words_of_a_byte_are_close(self):
+        encoder = tiny()
+        store = text.embed_words(
+            encoder, self.captions, self.folder, dtype="int8", max_words=4
+        )
+        words, mask, _ = store.rows(np.arange(6))
+        expected = encoder(tf.constant(self.captions.ravel().tolist()))
+        self.assertEqual(words.shape, (6, 4, 8))
+        self.assertAllEqual(mask, expected["mask"][:, :4])
+        largest = np.abs(expected["words"]).max()
+        self.assertAllClose(
+            words, expected["words"][:, :4], 0.0, largest / 254 + 1e-6
+        )
+
+    def test_stores_are_named_by_what_is_in_them(self):
+        captions, folder = self.captions, self.folder
+        text.embed_words(tiny(), captions, folder)
+        text.embed_words(tiny(), captions, folder, dtype="int8")
+        text.embed_words(tiny(), captions, folder, max_words=3)
+        text.embed_words(tiny(), captions[:1], folder)
+        text.embed_words(tiny("other"), captions, folder)
+        stores = [n for n in os.listdir(folder) if n.startswith("words_")]
+        self.assertLen(stores, 5)
+
+    def test_a_caption_that_cannot_be_read_is_named_before_any_is(self):
+        self.captions[1, 1] = ""
+        encoder = Simple()
+        encoder.max_words = 3
+        with self.assertRaisesRegex(ValueError, "Caption .* is empty"):
+            text.embed_words(encoder, self.captions, self.folder)
+        with self.assertRaisesRegex(ValueError, "Caption .* is empty"):
+            text.embed(encoder, self.captions, self.folder, dtype="float16")
+        self.assertEqual(encoder.count.numpy(), 0)
+
+
 class HubEncoderTest(tf.test.TestCase):
     """What a foreign model may answer."""
 
