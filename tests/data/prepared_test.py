@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from keras_t2i.data import catalog, index, pipeline, prepared, shapes
+from keras_t2i.data import catalog, pipeline, prepared, shapes
 
 
 class PreparedTest(parameterized.TestCase, tf.test.TestCase):
@@ -102,41 +102,6 @@ class PreparedTest(parameterized.TestCase, tf.test.TestCase):
             prepared.vocabulary(self.folder)
         (self.folder / "vocabulary.txt").write_text("red\na\n")
         self.assertEqual(prepared.vocabulary(self.folder), ["red", "a"])
-
-
-class IndexTest(parameterized.TestCase, tf.test.TestCase):
-    """Damage is noticed when an index is opened."""
-
-    def setUp(self):
-        super().setUp()
-        folder = pathlib.Path(tempfile.mkdtemp(dir=self.get_temp_dir()))
-        prepared.write(folder, {"train": shapes.load(5, 8)})
-        self.path = folder / "train.index.npz"
-
-    def test_file_comes_back_and_is_always_the_same(self):
-        listed, before = index.load(self.path), self.path.read_bytes()
-        listed.save(self.path)
-        self.assertEqual(self.path.read_bytes(), before)
-
-    @parameterized.parameters(0.0, 0.3, 0.9)
-    def test_file_that_is_cut_off_is_refused(self, share):
-        data = self.path.read_bytes()
-        self.path.write_bytes(data[: int(share * len(data))])
-        with self.assertRaisesRegex(ValueError, "is damaged or none"):
-            index.load(self.path)
-
-    def test_parts_that_do_not_fit_are_refused(self):
-        with np.load(self.path) as stored:
-            parts = dict(stored)
-        parts["label"] = parts["label"][:-1]
-        np.savez(self.path, **parts)
-        with self.assertRaisesRegex(ValueError, "does not fit together"):
-            index.load(self.path)
-
-    def test_objects_in_it_are_refused(self):
-        np.savez(self.path, shard=np.array([{}], object))
-        with self.assertRaisesRegex(ValueError, "is damaged or none"):
-            index.load(self.path)
 
 
 if __name__ == "__main__":
