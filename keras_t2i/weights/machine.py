@@ -1,13 +1,13 @@
 """Runs the pickles of PyTorch's files, and nothing that is in them.
 
-The machine of `ops.pickles` learns here what a tensor and its storage are:
-descriptions of numbers that lie elsewhere in the file.
+The machine of `ops.pickle_machine` learns here what a tensor and its storage
+are: descriptions of numbers that lie elsewhere in the file.
 """
 
 import dataclasses
 import re
 
-from keras_t2i.ops import pickles
+from keras_t2i.ops import pickle_machine
 
 STORAGES = {
     "torch DoubleStorage": "<f8",
@@ -50,16 +50,22 @@ class _Dict(dict):
     """An OrderedDict of the file, which may carry attributes: dropped."""
 
 
-class Machine(pickles.Machine):
+class Machine(pickle_machine.Machine):
     """Runs one pickle.
 
     `storages` collects, by key, what the pickle's tensors lie in.
 
     Args:
-        budget: `pickles.Budget` of the file, for all its pickles together.
+        budget: `Budget` of the file (`ops.pickle_machine`), for all its
+            pickles.
     """
 
-    NAMES = pickles.Machine.NAMES | {_SIZE, _PARAMETER, *_TENSORS, *STORAGES}
+    NAMES = pickle_machine.Machine.NAMES | {
+        _SIZE,
+        _PARAMETER,
+        *_TENSORS,
+        *STORAGES,
+    }
     PLAIN = "plain containers and tensors"
 
     def __init__(self, budget):
@@ -68,14 +74,16 @@ class Machine(pickles.Machine):
 
     def _make(self, name, arguments):
         if name == _SIZE:
-            sizes = pickles.exactly(1, arguments)[0]
-            return pickles.counts(sizes, "a tensor")
+            sizes = pickle_machine.exactly(1, arguments)[0]
+            return pickle_machine.counts(sizes, "a tensor")
         if name in _TENSORS:
             return _tensor(arguments)
         if name == _PARAMETER:
-            value = pickles.exactly(3, arguments)[0]
+            value = pickle_machine.exactly(3, arguments)[0]
             if not isinstance(value, Tensor):
-                raise pickles.Refused("it holds a parameter that is no tensor.")
+                raise pickle_machine.Refused(
+                    "it holds a parameter that is no tensor."
+                )
             return value
         return super()._make(name, arguments)
 
@@ -90,8 +98,8 @@ class Machine(pickles.Machine):
     def _refuse_name(self, name):
         try:
             super()._refuse_name(name)
-        except pickles.Refused as error:
-            raise pickles.Refused(
+        except pickle_machine.Refused as error:
+            raise pickle_machine.Refused(
                 f"{error} Save a state_dict() of tensors instead."
             ) from None
 
@@ -99,53 +107,57 @@ class Machine(pickles.Machine):
         storage = _storage(self._pop())
         known = self.storages.setdefault(storage.key, storage)
         if (known.kind, known.count) != (storage.kind, storage.count):
-            raise pickles.Refused(
+            raise pickle_machine.Refused(
                 f"it declares the storage {storage.key!r} twice."
             )
         self._push(storage)
 
 
-Machine.INSTRUCTIONS = pickles.Machine.INSTRUCTIONS | {
+Machine.INSTRUCTIONS = pickle_machine.Machine.INSTRUCTIONS | {
     "BINPERSID": Machine._storage,
 }
 
 
 def _tensor(arguments):
     if not 4 <= len(arguments) <= 7 or not isinstance(arguments[0], Storage):
-        raise pickles.Refused("it holds a tensor without a storage.")
+        raise pickle_machine.Refused("it holds a tensor without a storage.")
     storage, offset, size, stride = arguments[:4]
-    size, stride = (pickles.counts(x, "a tensor") for x in (size, stride))
-    if not pickles.is_count(offset) or len(size) != len(stride):
-        raise pickles.Refused("it holds a tensor of an impossible shape.")
+    size, stride = (
+        pickle_machine.counts(x, "a tensor") for x in (size, stride)
+    )
+    if not pickle_machine.is_count(offset) or len(size) != len(stride):
+        raise pickle_machine.Refused(
+            "it holds a tensor of an impossible shape."
+        )
     return Tensor(storage, offset, size, stride)
 
 
 def _storage(identity):
     """Reads ("storage", type, key, device, count[, (view, start, count)])."""
     if not isinstance(identity, tuple) or identity[:1] != ("storage",):
-        raise pickles.Refused(
+        raise pickle_machine.Refused(
             "it holds something stored aside that is no storage, such as the "
             "source of a class. Save its state_dict()."
         )
     if len(identity) not in (5, 6):
-        raise pickles.Refused("it declares a storage wrongly.")
+        raise pickle_machine.Refused("it declares a storage wrongly.")
     _, kind, key, _, count = identity[:5]
     fits = (
-        isinstance(kind, pickles.Name)
+        isinstance(kind, pickle_machine.Name)
         and kind.text in STORAGES
         and isinstance(key, str)
         and re.fullmatch(r"\w+", key)
-        and pickles.is_count(count)
+        and pickle_machine.is_count(count)
     )
     if not fits:
-        raise pickles.Refused("it declares a storage wrongly.")
+        raise pickle_machine.Refused("it declares a storage wrongly.")
     view = identity[5] if len(identity) == 6 else None
     if view is None:
         return Storage(kind.text, key, count)
     if (
         not isinstance(view, tuple)
         or len(view) != 3
-        or not pickles.is_count(view[1])
+        or not pickle_machine.is_count(view[1])
     ):
-        raise pickles.Refused("it declares a part of a storage wrongly.")
+        raise pickle_machine.Refused("it declares a part of a storage wrongly.")
     return Storage(kind.text, key, count, view[1])

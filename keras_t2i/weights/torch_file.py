@@ -11,7 +11,7 @@ import zipfile
 
 import numpy as np
 
-from keras_t2i.ops import pickles
+from keras_t2i.ops import pickle_machine
 from keras_t2i.weights import machine
 
 _MAGIC = 0x1950A86A20F9469CFC6C
@@ -57,11 +57,11 @@ def parse(data: bytes, name: str) -> dict[str, np.ndarray]:
     """
     try:
         load = _load_zip if data[:2] == b"PK" else _load_legacy
-        budget = pickles.Budget(len(data))
+        budget = pickle_machine.Budget(len(data))
         content, numbers = load(data, budget)
         room = _SPARE + _GROWTH * len(data)
         return _tensors(content, numbers, budget, room)
-    except pickles.Refused as error:
+    except pickle_machine.Refused as error:
         raise ValueError(f"{name} was not read: {_short(error)}") from None
     except (
         ValueError,  # Of the instruction reader, and of undecodable text.
@@ -120,7 +120,7 @@ def _load_zip(data, budget):
         names = file.namelist()
         found = [name for name in names if name.endswith("/data.pkl")]
         if len(found) != 1:
-            raise pickles.Refused(
+            raise pickle_machine.Refused(
                 f"it holds {len(found)} files data.pkl, not one."
             )
         root = found[0].removesuffix("data.pkl")
@@ -146,7 +146,7 @@ class _Members:
         info = self._file.getinfo(name)
         self._left -= info.file_size
         if info.compress_type != zipfile.ZIP_STORED or self._left < 0:
-            raise pickles.Refused(
+            raise pickle_machine.Refused(
                 f"its member {name!r} is compressed or larger than the file; "
                 "PyTorch stores them plainly."
             )
@@ -160,18 +160,24 @@ def _load_legacy(data, budget):
         machine.Machine(budget).run(stream) != _MAGIC
         or machine.Machine(budget).run(stream) != _PROTOCOL
     ):
-        raise pickles.Refused("it is a pickle, but not one that PyTorch wrote.")
+        raise pickle_machine.Refused(
+            "it is a pickle, but not one that PyTorch wrote."
+        )
     system = machine.Machine(budget).run(stream)
     if not isinstance(system, dict):
-        raise pickles.Refused("it is a pickle, but not one that PyTorch wrote.")
+        raise pickle_machine.Refused(
+            "it is a pickle, but not one that PyTorch wrote."
+        )
     _check_order(system.get("little_endian") is True)
     engine = machine.Machine(budget)
     content = engine.run(stream)
     keys = machine.Machine(budget).run(stream)
     if not isinstance(keys, list) or any(type(k) is not str for k in keys):
-        raise pickles.Refused("its list of storages is no list of names.")
+        raise pickle_machine.Refused(
+            "its list of storages is no list of names."
+        )
     if sorted(keys) != sorted(engine.storages):
-        raise pickles.Refused(
+        raise pickle_machine.Refused(
             "its list of storages is not the one its tensors use."
         )
     numbers, place = {}, stream.tell()
@@ -179,7 +185,7 @@ def _load_legacy(data, budget):
         storage = engine.storages[key]
         numbers[key] = _numbers(data, place + 8, storage)
         if data[place : place + 8] != storage.count.to_bytes(8, "little"):
-            raise pickles.Refused(
+            raise pickle_machine.Refused(
                 f"its storage {key!r} is not as long as declared."
             )
         place += 8 + numbers[key].nbytes
@@ -188,14 +194,14 @@ def _load_legacy(data, budget):
 
 def _check_order(is_little):
     if not is_little:
-        raise pickles.Refused("its numbers are big-endian.")
+        raise pickle_machine.Refused("its numbers are big-endian.")
 
 
 def _numbers(data, start, storage):
     """Views a storage's numbers in the bytes, and no further than they go."""
     kind = np.dtype(machine.STORAGES[storage.kind])
     if storage.count * kind.itemsize > len(data) - start:
-        raise pickles.Refused(
+        raise pickle_machine.Refused(
             f"its storage {storage.key!r} holds fewer numbers than declared."
         )
     return np.frombuffer(data, kind, storage.count, start)
@@ -207,7 +213,9 @@ def _tensors(content, numbers, budget, room):
     for name, value in _walk("", {"": content}, 0, budget):
         name = name or "tensor"
         if name in arrays:
-            raise pickles.Refused(f"it holds two tensors called {name!r}.")
+            raise pickle_machine.Refused(
+                f"it holds two tensors called {name!r}."
+            )
         key = value.storage.key
         if key not in widened:
             widened[key] = _widened(numbers[key], value.storage.kind)
@@ -222,7 +230,7 @@ def _walk(name, value, depth, budget):
         yield name, value
         return
     if depth > _DEEPEST:
-        raise pickles.Refused(
+        raise pickle_machine.Refused(
             f"its containers are nested more than {_DEEPEST} deep, or hold "
             "themselves."
         )
@@ -238,7 +246,7 @@ def _walk(name, value, depth, budget):
 def _joined(name, key):
     key = str(key)
     if len(name) + len(key) > _LONGEST:
-        raise pickles.Refused(
+        raise pickle_machine.Refused(
             f"a tensor's name in it is longer than {_LONGEST} letters."
         )
     return f"{name}/{key}" if name else key
@@ -260,12 +268,12 @@ def _view(tensor, numbers, name, room):
         count *= size
         last += (size - 1) * stride
     if count and last >= numbers.size:
-        raise pickles.Refused(
+        raise pickle_machine.Refused(
             f"its tensor {name!r} reaches beyond its storage."
         )
     width = numbers.itemsize
     if count * width > room:
-        raise pickles.Refused(
+        raise pickle_machine.Refused(
             f"its tensors up to {name!r} repeat the file's bytes more than "
             f"{_GROWTH} times. Save clone()s of them instead."
         )

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from keras_t2i.ops import pickles
+from keras_t2i.ops import pickle_machine, pickles
 
 PLAIN = {
     "numbers": [0, 1, -1, 300, 70_000, 2**70, -(2**40), 1.5, float("inf")],
@@ -393,7 +393,7 @@ class PicklesTest(parameterized.TestCase, tf.test.TestCase):
             pickles.read("missing.pickle")
 
     def test_a_file_needs_no_more_than_it_holds(self):
-        self.enterContext(mock.patch.object(pickles, "_SPARE", 0))
+        self.enterContext(mock.patch.object(pickle_machine, "_SPARE", 0))
         value = [*PLAIN.values(), *ARRAYS.values()]
         for protocol in PROTOCOLS:
             pickles.read(pickle.dumps(value, protocol))

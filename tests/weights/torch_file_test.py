@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from keras_t2i.ops import pickles
+from keras_t2i.ops import pickle_machine
 from keras_t2i.weights import torch_file
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
@@ -451,7 +451,7 @@ class TorchFileTest(parameterized.TestCase, tf.test.TestCase):
 
     @parameterized.parameters(in_zip, in_legacy)
     def test_large_checkpoints_need_nothing_to_spare(self, pack):
-        self.enterContext(mock.patch.object(pickles, "_SPARE", 0))
+        self.enterContext(mock.patch.object(pickle_machine, "_SPARE", 0))
         rows = [(f"blocks.{i}.weight", 0) for i in range(10_000)]
         content = PROTOCOL + EMPTY_DICT + MARK
         content += text("metadata") + call(ORDERED, number(rows))
