@@ -1,14 +1,18 @@
 """The flags that all tools share, and what their main programs do."""
 
+import functools
 import os
 import resource
+import sys
 import time
 from collections.abc import Callable
 
 from absl import flags
 
 from recipes import messages
-from tools.preparing import engine, plan, report
+from tools.preparing import engine, plan, report, target
+
+_STOPPED = 130  # 128 and SIGINT
 
 
 def define(
@@ -60,6 +64,12 @@ def define(
     flags.DEFINE_string(
         "encoding", "utf-8", "Of text files without a byte order mark."
     )
+    flags.DEFINE_bool(
+        "follow_links",
+        False,
+        "Follow links out of the folders that are named by flags; else what "
+        "they show is left out.",
+    )
     flags.DEFINE_integer("seed", 0, "Of drawn splits and of the sheet.")
     flags.DEFINE_bool(
         "dry_run", False, "Read and check everything, but write nothing."
@@ -90,7 +100,32 @@ def run(planned: Callable) -> None:
             lambda rows: tqdm(rows, unit=" pictures", smoothing=0.05),
         )
 
-    messages.run(main)
+    messages.run(stoppable(main))
+
+
+def stoppable(main: Callable) -> Callable:
+    """Wraps a command so that Ctrl-C ends it with a sentence.
+
+    Args:
+        main: callable of the words that are no flags.
+
+    Returns:
+        The same; its exit code is then 130.
+    """
+
+    @functools.wraps(main)
+    def wrapped(words):
+        try:
+            return main(words)
+        except KeyboardInterrupt:
+            print(
+                "\nStopped. Whole files are kept; the same command goes on "
+                "from there.",
+                file=sys.stderr,
+            )
+            return _STOPPED
+
+    return wrapped
 
 
 def prepare(planned: Callable, options, bar: Callable = iter) -> dict:
@@ -111,34 +146,58 @@ def prepare(planned: Callable, options, bar: Callable = iter) -> dict:
     settings = engine.Settings.of(options)
     if not settings.out and not settings.dry_run:
         raise ValueError("--out is missing; name the folder to make.")
-    start, busy = time.perf_counter(), _busy()
+    if settings.out:
+        target.check(settings.out, settings.source)
+    clock = _Clock(bar)
     try:
         found = planned(options)
     except plan.Refused as error:
         where = f"{error.file}: " if error.file else ""
         raise ValueError(f"{where}{error}.") from error
-    worked = []  # Pictures; none that an earlier run has done.
-
-    def counted(rows):
-        worked.append(len(rows))
-        return bar(rows)
-
-    manifest = engine.run(found, options, counted)
-    cost = report.Cost(
-        sum(worked),
-        time.perf_counter() - start,
-        _busy() - busy,
-        len(os.sched_getaffinity(0)),
-    )
+    manifest = engine.run(found, options, clock.bar)
     out = None if settings.dry_run else settings.out
-    print(report.summary(manifest, out, cost if worked else None))
+    print(report.summary(manifest, out, clock.cost()))
     if out:
-        print(f"Look at {out}/sheet.png, and train on it with")
-        print("\n" + report.command(manifest, out))
+        print(f"Look at {out}/sheet.png")
+        print(report.command(manifest, out))
     return manifest
 
 
-def _busy() -> float:
-    """Sums the CPU seconds of all threads of this process."""
+class _Clock:
+    """Takes the time that pictures need apart from that before and after.
+
+    Args:
+        bar: wraps the pictures.
+    """
+
+    def __init__(self, bar):
+        self._bar = bar
+        self._marks = [_now()]
+        self._pictures = 0
+
+    def bar(self, rows):
+        """Is the bar of the engine; pictures that are kept are not among it."""
+        self._pictures = len(rows)
+        self._marks.append(_now())
+        yield from self._bar(rows)
+        self._marks.append(_now())
+
+    def cost(self) -> report.Cost | None:
+        """Sums up; nothing if no picture was opened."""
+        if len(self._marks) < 3:
+            return None
+        (start, _), (before, idle), (after, busy) = self._marks
+        return report.Cost(
+            pictures=self._pictures,
+            seconds=after - before,
+            busy=busy - idle,
+            cores=len(os.sched_getaffinity(0)),
+            planning=before - start,
+            ending=_now()[0] - after,
+        )
+
+
+def _now() -> tuple[float, float]:
+    """Reads the clock, and the CPU seconds of all threads of this process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    return time.perf_counter(), used.ru_utime + used.ru_stime
