@@ -45,12 +45,13 @@ def clean(text: str | bytes | None, where: str = "The caption") -> str:
             f"{where} must be text; this is {type(text).__name__}."
         )
     composed = unicodedata.normalize("NFC", text)
-    visible = (
-        letter
-        for letter in composed
-        if letter.isspace() or unicodedata.category(letter) != "Cc"
-    )
-    cleaned = " ".join("".join(visible).split())
+    if not composed.isprintable():  # Most are, and need no search.
+        composed = "".join(
+            letter
+            for letter in composed
+            if letter.isspace() or unicodedata.category(letter) != "Cc"
+        )
+    cleaned = " ".join(composed.split())
     if not cleaned:
         raise ValueError(f"{where} is empty; give at least one word.")
     return cleaned
