@@ -471,11 +471,15 @@ def summary(arrays: dict, refused: list[tuple], out: str, size: int) -> str:
 
 
 def _folder(path):
-    root = path / "package" if (path / "package").is_dir() else path
+    root = _root(path)
     wanted = [root / "package.json", root / "data" / "openmoji.csv"]
     for file in [*wanted, *sorted(root.glob("color/svg/*.svg"))]:
         if file.is_file():
             yield file.relative_to(root).as_posix(), file.read_bytes()
+
+
+def _root(path):
+    return path / "package" if (path / "package").is_dir() else path
 
 
 def _archive(path):
@@ -557,6 +561,7 @@ def plan(options) -> plans.Plan:
             plans.Bytes(
                 f"color/svg/{code}.svg",
                 lambda svg=svgs[code]: png(on_white(render(svg, size))),
+                _file(options.source, code),
             ),
             tuple(texts),
             "test" if is_in_test else "train",
@@ -615,6 +620,14 @@ def write_npz(options) -> None:
             print(f"{hexcode}\t{name}\t{why}")
 
 
+def _file(source, code):
+    """Finds the file that an icon is read from."""
+    path = pathlib.Path(source)
+    if not path.is_dir():
+        return path
+    return _root(path) / "color" / "svg" / f"{code}.svg"
+
+
 def _icons(options):
     from tqdm import tqdm
 
@@ -669,4 +682,4 @@ if __name__ == "__main__":
         False,
         "With --npz: also print every icon that stayed out, and why.",
     )
-    messages.run(main)
+    messages.run(verb.stoppable(main))

@@ -352,6 +352,8 @@ class PlanTest(Harness):
             self.assertEqual(item.split == "test", arrays["is_test"][row])
             drawn = Image.open(io.BytesIO(item.picture.read_bytes()))
             self.assertAllEqual(np.asarray(drawn), arrays["images"][row])
+            self.assertTrue(item.picture.source.match(str(item.picture)))
+            self.assertTrue(item.picture.source.is_file())
         self.assertEqual(
             found.class_names, tuple(arrays["group_names"].tolist())
         )
@@ -440,7 +442,7 @@ class CommandTest(Harness):
 
     def test_folder_is_a_prepared_set(self):
         write_folder(self.folder)
-        out = self.folder / "set"
+        out = self.folder.with_name(f"{self.folder.name}-set")
         done = self.command(f"--source={self.folder}", f"--out={out}")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("pictures    6: ", done.stdout)

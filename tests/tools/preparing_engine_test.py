@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from PIL import Image
 from keras_t2i.data import prepared, records
 from recipes import messages
 from tests import harness
+from tests.recipes import command
 from tests.tools import preparing_cases as cases
 from tools.preparing import engine, plan, verb
 
@@ -337,7 +339,9 @@ class WordsTest(SetTest):
         self.fill(45)
         _, said = self.run_tool()
         self.assertRegex(
-            said, r"took +\d+\.\d s, [\d,]+ pictures a second, \d+% of \d+ c"
+            said,
+            r"took +\d+\.\d s: \d+\.\d s to plan, \d+\.\d s for 45 pictures "
+            r"\([\d,]+ a second, \d+% of \d+ cores\), \d+\.\d s to end\n",
         )
         self.assertRegex(said, r"words +2 to 3 a caption, 2\.5 on average\n")
         self.assertIn("            3  " + 40 * "#" + " 45", said)
@@ -353,6 +357,197 @@ class WordsTest(SetTest):
         self.assertIn(f"--config.data.path={self.out}", said)
         self.assertIn("--config.text.max_words=64", said)
         self.assertIn("""'("picture 4", "picture 9",)'""", said)
+
+    def test_time_of_planning_is_not_that_of_pictures(self):
+        clock = verb._Clock(iter)
+        self.assertIsNone(clock.cost())
+        times = [(5.0, 1.0), (9.0, 3.0), (10.0, 3.5)]
+        with mock.patch.object(verb, "_now", side_effect=times):
+            clock = verb._Clock(iter)
+            list(clock.bar([1, 2, 3]))
+        with mock.patch.object(verb, "_now", return_value=(12.0, 9.0)):
+            cost = clock.cost()
+        self.assertEqual(
+            (
+                cost.pictures,
+                cost.planning,
+                cost.seconds,
+                cost.busy,
+                cost.ending,
+            ),
+            (3, 4.0, 1.0, 0.5, 2.0),
+        )
+
+    @parameterized.parameters(
+        ("a short one", ()),
+        ("word " * 15, ()),
+        ("word " * 16, ("truncate=True",)),
+        ("word " * 21, ("truncate=True", "max_words=64")),
+        ("Donaudampfschifffahrt " * 4, ("truncate=True",)),
+        ("a bird " + "一只红色的小鸟" * 5, ("truncate=True",)),
+    )
+    def test_command_takes_captions_of_any_length(self, text, wanted):
+        _, said = self.run_tool(self.planned(*[(text,)] * 25))
+        found = [
+            each.removesuffix(" \\")
+            for each in said.split("--config.text.")[1:]
+        ]
+        self.assertEqual(tuple(each.split()[0] for each in found), wanted)
+        self.assertNotIn("batch_size", said)
+
+    def test_command_says_nothing_twice(self):
+        given = (
+            "--config.text.max_words=40",
+            "--config.text.truncate=True",
+            "--config.train.batch_size=2",
+        )
+        planned = self.planned(*[("word " * 30,)] * 8, config=given)
+        _, said = self.run_tool(planned)
+        for each in given:
+            self.assertEqual(said.count(each.partition("=")[0]), 1)
+            self.assertIn(each, said)
+
+    def test_set_without_training_pictures_has_no_command(self):
+        def planned(options):
+            found = cases.planned(options)
+            found.items = [i for i in found.items if i.split == "test"]
+            return found
+
+        self.fill(10)
+        _, said = self.run_tool(planned)
+        self.assertIn("sheet.png; it has none to train on.", said)
+        self.assertNotIn("recipes.train", said)
+
+
+class TrainTest(SetTest):
+    """The command that is printed."""
+
+    @parameterized.parameters(1, 8)
+    def test_any_set_can_be_trained_on(self, count):
+        def planned(options):
+            found = cases.planned(options)
+            long = " ".join(f"word{i}" for i in range(47))
+            found.items[0] = dataclasses.replace(
+                found.items[0], captions=("a thing", long)
+            )
+            return found
+
+        self.fill(10 if count == 8 else count)
+        _, said = self.run_tool(planned)
+        self.assertIn(f"--config.train.batch_size={count}", said)
+        words = shlex.split(said[said.index("python -m") :].replace("\\\n", ""))
+        self.assertEqual(words[:3], ["python", "-m", "recipes.train"])
+        work, cache = self.folder / "work", str(self.folder / "cache")
+        self.enterContext(
+            mock.patch.dict(os.environ, {"KERAS_T2I_CACHE": cache})
+        )
+        code, printed, complained = command.run(
+            "train",
+            *words[3:],
+            f"--workdir={work}",
+            "--config.networks.generator.width=2",
+            "--config.networks.discriminator.width=2",
+            "--config.train.moves=1",
+            "--config.train.moves_per_epoch=1",
+        )
+        self.assertEqual((code, complained), (0, ""))
+        self.assertIn("1 moves made", printed)
+
+
+class NamesTest(SetTest):
+    """Names that are no text, or would change a terminal."""
+
+    def test_half_letters_stop_nothing(self):
+        half = "\ud800"
+
+        def planned(options):
+            found = cases.planned(options, class_names=("ev\udce9n", "odd"))
+            path = self.source / "p000.png"
+            change = [
+                {"picture": pathlib.Path(f"{path}{half}")},
+                {"picture": plan.Bytes(f"p{half}", path.read_bytes)},
+                {"key": f"key{half}"},
+                {"captions": (f"a {half}",)},
+                {"split": half},
+            ]
+            for place, changes in enumerate(change):
+                old = found.items[place]
+                found.items[place] = dataclasses.replace(old, **changes)
+            found.refused = [(f"x{half}", f"a row without {half}")]
+            found.notes = [f"note {half}"]
+            return found
+
+        self.fill(12)
+        manifest, said = self.run_tool(planned)
+        self.assertEqual(
+            manifest["refused"],
+            {
+                "a row without ?": 1,
+                "a name that is no text": 2,
+                "no usable caption": 1,
+                "a split '\\ud800'": 1,
+            },
+        )
+        self.assertEqual(manifest["refused_first"][0][0], "x\ufffd")
+        self.assertEqual(manifest["class_names"], ["ev\ufffdn", "odd"])
+        self.assertIn("1 names of classes are no text: ev\ufffdn.", said)
+        self.assertEqual(manifest["counts"]["pictures"], 8)
+        self.assertIn("is prepared already", self.run_tool(planned)[1])
+
+    def test_classes_that_become_one_are_told(self):
+        self.fill(4)
+        names = ("b\ud800", "b\ud801")
+        with self.assertRaisesRegex(ValueError, "Several classes are named 'b"):
+            self.run_tool(functools.partial(cases.planned, class_names=names))
+
+    def test_control_letters_are_shown_by_number(self):
+        self.fill(3)
+        name = "\x1b[2Jnew\nline\u202e.jpg"
+        (self.source / name).write_bytes(b"")
+        manifest, said = self.run_tool()
+        self.assertIn("\\x1b[2Jnew\\nline\\u202e.jpg: an empty file\n", said)
+        told = (self.out / "refused.jsonl").read_text()
+        self.assertIn('{"file": "\\u001b[2Jnew\\nline', told)
+        self.assertEqual(manifest["refused_first"], [[name, "an empty file"]])
+
+
+class OutTest(SetTest):
+    """Folders that can't become a set are told before anything is read."""
+
+    def refused(self, out, reason, **changes):
+        with self.assertRaisesRegex(ValueError, reason):
+            self.run_tool(self.fail, out=str(out), **changes)
+
+    def test_link(self):
+        (self.folder / "real").mkdir()
+        for name, goal in (("out", "real"), (".out.partial", "nowhere")):
+            link = self.folder / name
+            link.symlink_to(goal)
+            self.refused(self.out, f"out can't be made: .*{name} is a link")
+            link.unlink()
+
+    def test_folder_that_can_not_be_replaced(self):
+        self.refused("/proc", "--out=/proc is a folder that can't be replaced")
+        self.refused(".", "--out=. is a folder that can't be replaced")
+
+    def test_name_of_no_folder(self):
+        for out in ("/", self.out / ".."):
+            self.refused(out, "names no folder of its own")
+        self.refused("caf\udce9", "is no text in UTF-8")
+
+    def test_place_that_can_not_be_made(self):
+        (self.folder / "file").write_bytes(b"")
+        self.refused(self.folder / "file" / "out", "made: .*file is no folder")
+        with mock.patch.object(os, "access", return_value=False):
+            self.refused(self.folder / "a" / "out", "can't be written")
+
+    def test_folder_in_the_source(self):
+        for out in (self.source, self.source / "a" / "out"):
+            self.refused(out, "lies in --source=.*source; name a folder outsi")
+        (self.folder / "way").symlink_to("source")
+        self.refused(self.folder / "way" / "out", "lies in --source")
+        self.fill(3)
+        self.run_tool(out=str(self.folder / "source2"))
 
 
 class ResumeTest(SetTest):
@@ -422,7 +617,8 @@ class ResumeTest(SetTest):
         self.assertRegex(
             complained,
             r"^Error: Cannot write .*train-00002-of-00004.tfrecord, what was "
-            r"there is unchanged: [^\n]*\n$",
+            r"there is unchanged: [^\n]*\. Whole files are kept; the same "
+            r"command goes on from there\.\n$",
         )
         self.assertFalse(self.out.exists())
         made = self.times()
@@ -494,6 +690,56 @@ class ResumeTest(SetTest):
             self.run_tool(size=17)
         self.assertEqual(contents(self.out), before)
 
+    @parameterized.parameters(
+        ("train-00000-of-00001.tfrecord", b"x", r"has 1 bytes; it was made wi"),
+        ("train-00000-of-00001.tfrecord", None, "is missing"),
+        ("test.index.npz", b"", "has 0 bytes"),
+        ("vocabulary.txt", None, "is missing"),
+        ("refused.jsonl", b"x", "has 1 bytes"),
+        ("manifest.json", b"{", "is damaged"),
+    )
+    def test_damaged_set_is_told(self, name, data, reason):
+        self.fill(12)
+        self.run_tool()
+        path = self.out / name
+        path.unlink() if data is None else path.write_bytes(data)
+        end = "Remove the folder and run the same command"
+        with self.assertRaisesRegex(
+            ValueError, rf"it is damaged: .*{name} {reason}.* {end}"
+        ):
+            self.run_tool()
+
+    def test_damaged_set_before_the_last_move_is_made_again(self):
+        self.fill(12)
+        with mock.patch.object(os, "replace", self.refuse_folders):
+            with self.assertRaises(KeyboardInterrupt):
+                self.run_tool()
+        (self.partial / "train-00000-of-00001.tfrecord").write_bytes(b"x")
+        self.run_tool()
+        self.assertLen(self.read("train"), 10)
+        self.assertEqual(prepared.verify(self.out), [])
+
+    def test_changed_source_of_bytes_begins_anew(self):
+        self.fill(12)
+        archive = self.folder / "archive"
+        archive.write_bytes(b"one")
+
+        def planned(options):
+            found = cases.planned(options)
+            found.items = [
+                dataclasses.replace(
+                    i, picture=dataclasses.replace(i.picture, source=archive)
+                )
+                for i in found.items
+            ]
+            return found
+
+        self.run_tool(planned)
+        self.assertIn("is prepared already", self.run_tool(planned)[1])
+        os.utime(archive, (1, 1))
+        with self.assertRaisesRegex(ValueError, "other files or settings"):
+            self.run_tool(planned)
+
     def test_folder_with_something_else_is_left_as_it_is(self):
         self.fill(4)
         self.out.mkdir()
@@ -545,6 +791,18 @@ class ResumeTest(SetTest):
         self.run_tool(shard_size=5)
         self.assertLen(self.read("train"), 36)
 
+    def test_stop_by_keyboard_is_told_in_a_sentence(self):
+        def main(_):
+            raise KeyboardInterrupt
+
+        with mock.patch("sys.stderr", io.StringIO()) as complained:
+            self.assertEqual(verb.stoppable(main)(["tool"]), 130)
+        self.assertEqual(
+            complained.getvalue().strip(),
+            "Stopped. Whole files are kept; the same command goes on from "
+            "there.",
+        )
+
 
 class NothingTest(SetTest):
     """Sets that can't be."""
@@ -573,6 +831,37 @@ class NothingTest(SetTest):
     def test_out_is_needed(self):
         with self.assertRaisesRegex(ValueError, "--out is missing"):
             self.run_tool(out=None)
+
+    def test_huge_file_is_not_read(self):
+        self.fill(3)
+        with open(self.source / "q.jpg", "wb") as file:
+            file.truncate(1 << 40)
+
+        def planned(options, **changes):
+            found = cases.planned(options)
+            items = [
+                dataclasses.replace(i, picture=pathlib.Path(str(i.picture)))
+                for i in found.items
+            ]
+            return dataclasses.replace(found, items=items)
+
+        manifest, _ = self.run_tool(planned)
+        self.assertEqual(manifest["refused"], {"a file of more than 200 MB": 1})
+
+    def test_picture_too_large_for_the_memory_is_refused(self):
+        def planned(options):
+            found = cases.planned(options)
+            picture = plan.Bytes("huge", mock.Mock(side_effect=MemoryError))
+            found.items[1] = dataclasses.replace(
+                found.items[1], picture=picture
+            )
+            return found
+
+        self.fill(3)
+        manifest, _ = self.run_tool(planned)
+        self.assertEqual(
+            manifest["refused"], {"a picture too large for the memory": 1}
+        )
 
     def test_folder_and_unreadable_picture_are_refused(self):
         self.fill(3)

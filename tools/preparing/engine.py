@@ -15,9 +15,11 @@ import functools
 import hashlib
 import itertools
 import json
+import operator
 import os
 import pathlib
 import queue
+import re
 import shutil
 import threading
 import unicodedata
@@ -26,12 +28,14 @@ from concurrent import futures
 
 from keras_t2i.data import captions, index, prepared, records, vocabulary
 from keras_t2i.ops import files
-from tools.preparing import pictures, plan, report
+from tools.preparing import pictures, plan, report, target
 
 _VERSION = 1  # of what is done to pictures; another begins all sets anew
 _LEAST_ROWS = 64  # a shard, where shards are made smaller to fill all cores
 _USUAL_SHARDS = 8
 _PLAN, _WORK = ".plan", ".work"  # in the folder; the first one stays
+_HALVES = re.compile("[\ud800-\udfff]")  # of letters, or bytes in hiding
+_NO_TEXT = "a name that is no text"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,13 +120,15 @@ def run(found: plan.Plan, options, bar: Callable = iter) -> dict:
 
     Raises:
         ValueError: if no picture is usable, or the folder holds something
-            else.
+            else, is damaged or can't be made.
         OSError: if it can't be written; whole shards are kept.
     """
     settings = Settings.of(options)
+    if settings.out:
+        target.check(settings.out, settings.source)
     if found.vocabulary is not None:
         vocabulary.Vocabulary(found.vocabulary)  # Checks it.
-    found = _limited(found, settings.limit)
+    found = _limited(_named(found), settings.limit)
     rows, refused, dropped = _rows(found, settings)
     shards = _shards(rows, settings.shard_size)
     finish = functools.partial(_manifest, found, settings, refused, dropped)
@@ -139,16 +145,49 @@ def run(found: plan.Plan, options, bar: Callable = iter) -> dict:
     if _is_there(out, name, settings.out):
         print(f"{settings.out} is prepared already, with these settings.")
         return prepared.manifest(out)
-    partial = out.with_name(f".{out.name}.partial")
-    with _held(partial):
-        if not _is_whole(partial, name):
+    partial = target.beside(out)
+    with _held(partial), _going_on():
+        if not _is_whole(partial, name) or target.damage(partial):
             _begin(partial, name, settings.out)
             done = _written(shards, found, settings, partial, bar)
             _finish(partial, found, settings, shards, done, finish)
         shutil.rmtree(partial / _WORK, ignore_errors=True)
+        files.sync(partial)
         os.replace(partial, out)
         files.sync(out.parent)
     return prepared.manifest(out)
+
+
+@contextlib.contextmanager
+def _going_on():
+    """Adds to what the disk says that nothing is lost."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"{files.reason(error)}. Whole files are kept; the same command "
+            "goes on from there."
+        ) from error
+
+
+def _named(found: plan.Plan) -> plan.Plan:
+    """Cleans names of classes that are no text."""
+    names = tuple(_HALVES.sub("\ufffd", each) for each in found.class_names)
+    pairs = list(zip(found.class_names, names, strict=True))
+    bad = [name for name, clean in pairs if name != clean]
+    if not bad:
+        return found
+    twice = [c for n, c in pairs if n in bad and names.count(c) > 1]
+    if twice:
+        raise ValueError(
+            f"Several classes are named {twice[0]!r} but for what is no text "
+            f"in it ({bad[0]!a}); rename them."
+        )
+    shown = ", ".join(clean for name, clean in pairs if name != clean)
+    note = f"{len(bad):,} names of classes are no text: {shown}."
+    return dataclasses.replace(
+        found, class_names=names, notes=[*found.notes, note]
+    )
 
 
 def _limited(found: plan.Plan, limit: int | None) -> plan.Plan:
@@ -182,17 +221,12 @@ def _rows(found: plan.Plan, settings: Settings):
     dropped, refused, kept = collections.Counter(), [], {}
     refused += [(_shown(f, settings.source), r) for f, r in found.refused]
     for item in found.items:
-        file = _shown(item.picture, settings.source)
-        try:
-            key = captions.clean(item.key)
-        except ValueError:
-            refused.append((file, "a name that is no text"))
-            continue
         words = [_words(text, dropped) for text in item.captions]
         words = tuple(text for text in words if text)
+        key = _key(item)
         reason = _fault(item, key, words, kept, found)
         if reason:
-            refused.append((file, reason))
+            refused.append((_shown(item.picture, settings.source), reason))
         else:
             kept[key] = _Row(item, key, words, len(words))
     most = max((row.own for row in kept.values()), default=1)
@@ -202,6 +236,16 @@ def _rows(found: plan.Plan, settings: Settings):
         for row in kept.values()
     ]
     return rows, refused, dict(dropped)
+
+
+def _key(item: plan.Item) -> str:
+    """Cleans a picture's name; nothing if it, or its file's, is no text."""
+    try:
+        if isinstance(item.picture, os.PathLike):
+            os.fsencode(item.picture)
+        return captions.clean(item.key)
+    except ValueError:
+        return ""
 
 
 def _words(text, dropped) -> str:
@@ -219,6 +263,8 @@ def _words(text, dropped) -> str:
 
 def _fault(item, key, words, kept, found) -> str:
     """Says why an item can't be taken, or nothing."""
+    if not key:
+        return _NO_TEXT
     if item.split not in plan.SPLITS:
         return f"a split {item.split!r}"
     if key in kept:
@@ -331,7 +377,7 @@ def _examples(shard, found, settings, tick, told) -> Iterator[dict]:
 
 def _ready(item: plan.Item, settings: Settings) -> pictures.Ready:
     try:
-        data = item.picture.read_bytes()
+        data = _data(item.picture)
         return pictures.prepared(
             data, item.box, settings.size, settings.min_size
         )
@@ -346,6 +392,15 @@ def _ready(item: plan.Item, settings: Settings) -> pictures.Ready:
         raise plan.Refused(
             f"a picture that can't be read ({type(error).__name__})"
         ) from error
+
+
+def _data(picture) -> bytes:
+    """Reads a picture's file, unless it is too large to be one."""
+    if isinstance(picture, os.PathLike):
+        pictures.check_bytes(os.stat(picture).st_size)
+    data = picture.read_bytes()
+    pictures.check_bytes(len(data))
+    return data
 
 
 def _empty() -> dict:
@@ -394,10 +449,10 @@ def _write(found, settings, partial, shard, tick) -> dict:
     path = partial / shard.file
     if first is not None:
         made = records.write(path, itertools.chain([first], rows))
+        files.sync(path)
         made.save(_beside(partial, shard, ".npz"))
         told |= {"bytes": path.stat().st_size, "sha256": _sha256(path)}
-    data = json.dumps(told, ensure_ascii=False, indent=1).encode()
-    files.atomic_write(_beside(partial, shard, ".json"), data)
+    files.atomic_write(_beside(partial, shard, ".json"), _json(told))
     return told
 
 
@@ -423,6 +478,12 @@ def _is_there(out: pathlib.Path, name: str, shown: str) -> bool:
     if not out.exists() or out.is_dir() and not any(out.iterdir()):
         return False
     if _is_whole(out, name):
+        bad = target.damage(out)
+        if bad:
+            raise ValueError(
+                f"--out={shown} holds this set, but it is damaged: {bad} "
+                "Remove the folder and run the same command again."
+            )
         return True
     is_set = (out / prepared.MANIFEST).is_file()
     what = (
@@ -482,30 +543,39 @@ def _digest(found: plan.Plan, settings: Settings) -> str:
     """Names a plan, its settings and the state of its picture files."""
     total = hashlib.sha256()
 
-    def add(values):
-        total.update(json.dumps(values, default=str).encode() + b"\n")
+    def add(*values):
+        total.update(f"{values!r}\n".encode())
 
     asked = dataclasses.asdict(settings)
     for name in ("out", "workers", "dry_run"):
         del asked[name]
-    add([_VERSION, prepared.FORMAT, asked])
+    add(_VERSION, prepared.FORMAT, asked)
     rest = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
     items = rest.pop("items")
     add(rest)
     names = [field.name for field in dataclasses.fields(plan.Item)]
+    names.remove("picture")
+    values = operator.attrgetter(*names)
+    state = functools.lru_cache(_state)  # One file may hold all pictures.
     for item in items:
-        add([getattr(item, name) for name in names] + _state(item.picture))
+        picture = item.picture
+        add(values(item), str(picture), state(_file_of(picture)))
     return total.hexdigest()
 
 
-def _state(picture) -> list[int]:
+def _file_of(picture) -> str | None:
+    """Names the file whose change changes a picture."""
     if not isinstance(picture, os.PathLike):
-        return []
+        picture = getattr(picture, "source", None)
+    return None if picture is None else os.fspath(picture)
+
+
+def _state(file: str | None) -> tuple[int, ...]:
     try:
-        found = os.stat(picture)
-    except OSError:
-        return [-1]
-    return [found.st_size, found.st_mtime_ns]
+        found = os.stat(file) if file else None
+    except (OSError, ValueError):  # Missing, or a name no system takes.
+        return (-1,)
+    return (found.st_size, found.st_mtime_ns) if found else ()
 
 
 def _sha256(path: pathlib.Path) -> str:
@@ -526,6 +596,7 @@ def _finish(partial, found, settings, shards, done, finish) -> None:
         parts = [index.load(_beside(partial, s, ".npz")) for s in own]
         path = partial / part["index"]["file"]
         index.join(parts).save(path)
+        part["index"]["bytes"] = path.stat().st_size
         part["index"]["sha256"] = _sha256(path)
         for shard, named in zip(own, part["shards"], strict=True):
             if shard.file != named["file"]:  # Others of its split are empty.
@@ -541,8 +612,16 @@ def _finish(partial, found, settings, shards, done, finish) -> None:
     files.atomic_write(
         partial / "sheet.png", report.sheet(partial, manifest, settings.seed)
     )
-    data = json.dumps(manifest, ensure_ascii=False, indent=1).encode()
-    files.atomic_write(partial / prepared.MANIFEST, data + b"\n")
+    manifest["files"] = {
+        name: (partial / name).stat().st_size
+        for name in ("vocabulary.txt", "refused.jsonl", "sheet.png")
+    }
+    files.atomic_write(partial / prepared.MANIFEST, _json(manifest) + b"\n")
+
+
+def _json(value) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    return text.encode("utf-8", "replace")
 
 
 def _text(path: pathlib.Path, lines: list[str]) -> None:
@@ -661,5 +740,4 @@ def _shown(picture, source: str) -> str:
     """Names a file as seen from the source, in letters that can be written."""
     name = str(picture)
     root = os.path.join(source, "") if source else ""
-    name = name.removeprefix(root) if root else name
-    return os.fsencode(name).decode("utf-8", "replace")
+    return _HALVES.sub("\ufffd", name.removeprefix(root))

@@ -18,6 +18,8 @@ from tools.preparing import plan
 
 #: Larger pictures are taken for decompression bombs; read from the header.
 PIXELS = 100_000_000
+#: Larger files are not read.
+BYTES = 200_000_000
 KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 _PHOTO = {"quality": 95, "subsampling": 0}
 _PLAIN = ("RGB", "L")
@@ -99,6 +101,19 @@ def prepared(
     if smaller:
         image = _scaled(image, size)
     return Ready(_encoded(image, kind, data), *image.size, mended)
+
+
+def check_bytes(count: int) -> None:
+    """Refuses a file too large to be a picture.
+
+    Args:
+        count: its bytes.
+
+    Raises:
+        plan.Refused: if it has more than `BYTES`.
+    """
+    if count > BYTES:
+        raise plan.Refused(f"a file of more than {BYTES // 10**6} MB")
 
 
 def _opened(data: bytes):

@@ -1,6 +1,7 @@
 """What a tool found in somebody's download, before a picture is opened."""
 
 import dataclasses
+import os
 from collections.abc import Callable
 
 SPLITS = ("train", "val", "test")
@@ -26,10 +27,13 @@ class Bytes:
     Attributes:
         name: how reports name it.
         read: gives its encoded bytes; called from several threads.
+        source: the file that it comes from, if it is one: when its size or
+            time changes, the set is another.
     """
 
     name: str
     read: Callable[[], bytes]
+    source: os.PathLike | None = None
 
     def read_bytes(self) -> bytes:
         """Reads the picture.

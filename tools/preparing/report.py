@@ -3,6 +3,7 @@
 import collections
 import io
 import json
+import math
 import pathlib
 import shlex
 import textwrap
@@ -13,11 +14,16 @@ import tensorflow as tf
 
 from keras_t2i.data import index, vocabulary
 from keras_t2i.ops import sheets
+from recipes.configs import openmoji
 
 LISTED = 20  # refused files that are named; of the others the count
 SHOWN = 8  # captions of the sample film
 _SHEET, _COLUMNS, _SIDE = 25, 5, 144
 _BARS, _WIDTH = 8, 40  # of the histogram
+# The usual reader takes 30 word pieces, of which a word has one or a few.
+_SURE = 15  # words that it takes, with two pieces each
+_LETTERS = 4  # of a word that surely has no more pieces
+_MANY, _PIECES = 20, 64  # where the mean has more words, so many are asked for
 _COUNTED = {
     "pictures": "pictures",
     "train": "pictures in train",
@@ -34,15 +40,19 @@ class Cost(NamedTuple):
 
     Attributes:
         pictures: that it opened.
-        seconds: by the clock.
-        busy: seconds of all its threads on processors.
+        seconds: by the clock, for the pictures.
+        busy: seconds of all its threads on processors in that time.
         cores: that it may use.
+        planning: seconds before the first picture was opened.
+        ending: seconds after the last one.
     """
 
     pictures: int
     seconds: float
     busy: float
     cores: int
+    planning: float = 0.0
+    ending: float = 0.0
 
 
 def counts(rows: list[tuple], given: list[str] | None = None):
@@ -78,9 +88,22 @@ def counts(rows: list[tuple], given: list[str] | None = None):
         "captions_per_picture": per_picture,
         "pictures_repeating": sum(own < per_picture for _, _, own in rows),
         "captions_beyond": sum(max(0, n - per_picture) for _, _, n in rows),
+        "longest": max(map(_length, distinct)),
     }
     by_length = {str(n): lengths[n] for n in sorted(lengths)}
     return told, by_length, ordered if given is None else list(given)
+
+
+def _length(text: str) -> int:
+    """Counts words, or quarters of letters where these are more.
+
+    Signs, and letters that are not Latin, are pieces of their own for usual
+    readers: each counts like half a word.
+    """
+    letters = "".join(text.split())
+    rare = sum(not (c.isascii() and c.isalnum()) for c in letters)
+    pieces = (len(letters) - rare) / _LETTERS + rare / 2
+    return max(len(text.split()), math.ceil(pieces))
 
 
 def summary(manifest: dict, out=None, cost: Cost | None = None) -> str:
@@ -139,7 +162,24 @@ def summary(manifest: dict, out=None, cost: Cost | None = None) -> str:
         lines.append(f"      and {more:,} more{beside}")
     lines += _compared(manifest)
     lines += [f"  note        {note}" for note in manifest["notes"]]
-    return "\n".join(lines + _costs(cost))
+    return "\n".join(plain(line) for line in lines + _costs(cost))
+
+
+def plain(text: str) -> str:
+    """Shows what can't be printed by its number, such as \\x1b.
+
+    Args:
+        text: any.
+
+    Returns:
+        One line that changes no terminal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode()
+        for c in text
+    )
 
 
 def command(manifest: dict, out) -> str:
@@ -166,7 +206,26 @@ def command(manifest: dict, out) -> str:
     ]
     parts += [f"--config.{k}={shlex.quote(str(v))}" for k, v in changes.items()]
     parts += [shlex.quote(each) for each in manifest["config"]]
+    parts += _fitting(manifest)
     return " \\\n    ".join(parts)
+
+
+def _fitting(manifest: dict) -> list[str]:
+    """Lists what the config needs to take any captions, and a small set."""
+    told, usual = manifest["counts"], openmoji.get_config("small")
+    wanted = {}
+    if told["longest"] > _SURE:
+        wanted["text.truncate"] = True
+    if _mean(manifest["caption_words"]) > _MANY:
+        wanted["text.max_words"] = _PIECES
+    if told["train"] < usual.train.batch_size:
+        wanted["train.batch_size"] = told["train"]
+    said = {each.partition("=")[0] for each in manifest["config"]}
+    return [
+        f"--config.{name}={value}"
+        for name, value in wanted.items()
+        if f"--config.{name}" not in said
+    ]
 
 
 def sheet(folder, manifest: dict, seed: int = 0) -> bytes:
@@ -231,14 +290,21 @@ def _histogram(lengths: dict[str, int]) -> list[str]:
         for start in range(low, high + 1, step)
     ]
     most = max(count for _, count in sums)
-    mean = float((numbers * heights).sum() / heights.sum())
-    lines = [f"  words       {low} to {high} a caption, {mean:.1f} on average"]
+    lines = [
+        f"  words       {low} to {high} a caption, {_mean(lengths):.1f} on "
+        "average"
+    ]
     for start, count in sums:
         end = min(start + step - 1, high)
         name = f"{start}-{end}" if end > start else f"{start}"
         bar = "#" * -(-_WIDTH * count // most)
         lines.append(f"    {name:>9}  {bar} {count:,}".rstrip())
     return lines
+
+
+def _mean(lengths: dict[str, int]) -> float:
+    words = sum(int(number) * count for number, count in lengths.items())
+    return words / sum(lengths.values())
 
 
 def _classes(manifest: dict) -> list[str]:
@@ -278,8 +344,11 @@ def _costs(cost: Cost | None) -> list[str]:
     if cost is None:
         return []
     seconds = max(cost.seconds, 1e-9)
+    whole = cost.planning + cost.seconds + cost.ending
     return [
-        f"  took        {seconds:,.1f} s, {cost.pictures / seconds:,.0f} "
-        f"pictures a second, {cost.busy / seconds / cost.cores:.0%} of "
-        f"{cost.cores} cores"
+        f"  took        {whole:,.1f} s: {cost.planning:,.1f} s to plan, "
+        f"{cost.seconds:,.1f} s for {cost.pictures:,} pictures "
+        f"({cost.pictures / seconds:,.0f} a second, "
+        f"{cost.busy / seconds / cost.cores:.0%} of {cost.cores} cores), "
+        f"{cost.ending:,.1f} s to end"
     ]

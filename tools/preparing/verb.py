@@ -158,8 +158,11 @@ def prepare(planned: Callable, options, bar: Callable = iter) -> dict:
     out = None if settings.dry_run else settings.out
     print(report.summary(manifest, out, clock.cost()))
     if out:
-        print(f"Look at {out}/sheet.png")
-        print(report.command(manifest, out))
+        if manifest["counts"]["train"]:
+            print(f"Look at {out}/sheet.png, and train on it with")
+            print("\n" + report.command(manifest, out))
+        else:
+            print(f"Look at {out}/sheet.png; it has none to train on.")
     return manifest
 
 
