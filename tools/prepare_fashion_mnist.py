@@ -11,6 +11,7 @@ Source: Xiao et al. 2017, arXiv:1708.07747; MIT licence, Zalando SE.
 """
 
 import io
+import pathlib
 
 import numpy as np
 from absl import flags
@@ -47,10 +48,11 @@ def plan(options) -> plans.Plan:
     items = []
     for split in _KNOWN:
         part = fashion_mnist.load(split, path=options.source)
+        file = _file(options.source, split)
         for key, image, label in zip(
             part.keys.tolist(), part.images, part.labels.tolist(), strict=True
         ):
-            picture = plans.Bytes(key, lambda image=image: png(image))
+            picture = plans.Bytes(key, lambda image=image: png(image), file)
             items.append(
                 plans.Item(key, picture, captions[label], split, label)
             )
@@ -76,6 +78,16 @@ def plan(options) -> plans.Plan:
         ],
         config=("--config.data.image_size=32", "--config.data.crop=35"),
     )
+
+
+def _file(source, split):
+    """Finds the file of pictures, or None where Keras keeps it."""
+    prefix = {"train": "train", "test": "t10k"}[split]
+    paths = [
+        pathlib.Path(source) / f"{prefix}-images-idx3-ubyte{ending}"
+        for ending in (".gz", "")
+    ]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def png(image: np.ndarray) -> bytes:

@@ -37,8 +37,9 @@ class FashionTest(parameterized.TestCase, tf.test.TestCase):
     def setUp(self):
         super().setUp()
         folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.folder = pathlib.Path(folder)
-        self.out = self.folder / "out"
+        self.folder = pathlib.Path(folder, "idx")
+        self.folder.mkdir()
+        self.out = pathlib.Path(folder, "out")
         random = np.random.default_rng(5)
         self.drawn = {}
         for part, count in COUNTS.items():
@@ -87,6 +88,10 @@ class FashionTest(parameterized.TestCase, tf.test.TestCase):
             [item.split for item in found.items], ["train"] * 30 + ["test"] * 10
         )
         self.assertEqual(found.known["pictures"], 70_000)
+        self.assertEqual(
+            {item.picture.source.name for item in found.items},
+            {f"{part}-images-idx3-ubyte.gz" for part in COUNTS},
+        )
 
     def test_template_surrounds_the_name(self):
         found = tool.plan(self.options(template="a photo of a {}, grey"))

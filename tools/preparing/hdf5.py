@@ -121,7 +121,7 @@ class _File:
             data = self._image(self._row(row))[()]
             return data.tobytes()
 
-        return plan.Bytes(f"{self._path.name}:{row}", read)
+        return plan.Bytes(f"{self._path.name}:{row}", read, self._path)
 
     def _row(self, row):
         group, _, name = row.partition("/")

@@ -2,8 +2,11 @@
 
 import collections
 import os
+import pathlib
 import threading
 from collections.abc import Callable, Iterator
+
+from tools.preparing import plan
 
 PREFIX = "tfds:"
 _CURSORS = 2 * (os.cpu_count() or 1)
@@ -79,6 +82,20 @@ class Pictures:
             return (bytes(each[feature]) for each in read)
 
         self._rows = Cursors(opened)
+        # Written anew, and last, when TFDS prepares the set again.
+        self._told = pathlib.Path(found.data_dir) / "dataset_info.json"
+
+    def picture(self, row: int, name: str) -> plan.Bytes:
+        """Describes one picture, which is read later.
+
+        Args:
+            row: in the order of `rows`.
+            name: how reports name it.
+
+        Returns:
+            `plan.Bytes`; changed when TFDS has prepared the set again.
+        """
+        return plan.Bytes(name, lambda: self.read(row), self._told)
 
     def read(self, row: int) -> bytes:
         """Reads one picture; safe to call from several threads.
