@@ -359,7 +359,9 @@ def _tell(answer: plans.Plan, options, counts, splits, lost: int):
             for part, known in KNOWN[family].items()
             if counts[family, part]
         )
-        answer.notes.append(f"Narratives of {_NAMES[family]}: {told}.")
+        answer.notes.append(
+            f"Narratives of {_NAMES[family]} as listed: {told}."
+        )
     if lost:
         answer.notes.append(
             f"{lost:,} narratives are left out because their picture is."
@@ -368,7 +370,7 @@ def _tell(answer: plans.Plan, options, counts, splits, lost: int):
         pictures = len({item.picture for item in answer.items})
         answer.notes.append(
             f"Each narrative is an example: {len(answer.items):,} of "
-            f"{pictures:,} pictures, which are stored again for each."
+            f"{pictures:,} pictures as listed, which are stored again for each."
         )
         if {family for family, _ in counts} == {"coco"}:
             known = KNOWN["coco"]
@@ -378,7 +380,7 @@ def _tell(answer: plans.Plan, options, counts, splits, lost: int):
     long = sum(len(_WORD.findall(text)) > MAX_WORDS for text in texts)
     answer.notes.append(
         f"{long:,} of {len(texts):,} narratives have more than {MAX_WORDS} "
-        "words, of which --config.text.truncate=True keeps the first."
+        "words as listed; --config.text.truncate=True keeps the first."
     )
 
 
