@@ -50,6 +50,7 @@ setuptools.setup(
         "recipes": RECIPES,
         "tools": TOOLS,
         "tfds": ["tensorflow-datasets~=4.9.10"],  # --source=tfds:NAME
+        "torch": ["torch~=2.13"],  # tools/time_pipeline.py's other side
         "dev": DEV,
     },
     # Away from build/, which is BUILD where the disk ignores case.

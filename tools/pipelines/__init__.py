@@ -1,0 +1,1 @@
+"""The programs that tools/time_pipeline.py times beside each other."""
