@@ -9,7 +9,9 @@ r"""Turns MS-COCO, 2014 or 2017, into a prepared set.
         coco/train2014/ val2014/    or coco/images/train2014/ ...
                                     or both merged in coco/images/
     AttnGAN's data folder: train/filenames.pickle, test/filenames.pickle,
-        text/, captions.pickle, images/
+        text/, captions.pickle, and the pictures in images/ or in train2014/
+        and val2014/; labels are read from annotations/instances_*.json where
+        they lie beside
     tfds:coco_captions, where TensorFlow Datasets has prepared it
 
 A picture's captions are taken in the order of the file; a few pictures have
@@ -21,8 +23,8 @@ objects' categories, its `label` is the one that covers the largest area
 
 import dataclasses
 import itertools
-import math
 import pathlib
+import re
 from collections.abc import Iterable
 
 from absl import flags
@@ -35,10 +37,14 @@ YEARS = (2014, 2017)
 CAPTIONS = 5
 #: Pictures of train and val, captions of both (with sixth and seventh ones).
 KNOWN = {2014: (82_783, 40_504, 616_767), 2017: (118_287, 5_000, 616_767)}
+#: Pictures that AttnGAN's list of tests has of val2014.
+ATTNGAN_TEST = 40_470
 _ABOUT = (
     "MS-COCO {} (Lin et al. 2014, and Chen et al. 2015 for the captions); "
     "annotations CC BY 4.0, pictures from Flickr under their owners' licences"
 )
+_LARGEST = 1e15  # pixels; larger areas are mistakes
+_NUMBERED = re.compile(r"COCO_(train|val)2014_([0-9]{12})")
 _USED = {
     *("images", "id", "file_name"),
     *("annotations", "image_id", "caption", "category_id", "area"),
@@ -105,15 +111,16 @@ def plan(options) -> plans.Plan:
     """
     if options.source.startswith(tfds.PREFIX):
         return _from_tfds(options)
-    folder = pathlib.Path(options.source)
-    if not folder.is_dir():
+    path = places.existing("source", options.source)
+    if not path.is_dir():
         raise ValueError(
             f"--source={options.source} is no folder; name the one that holds "
             "annotations/ and train2014/, or give tfds:coco_captions."
         )
-    if attngan.is_there(folder):
-        return _from_attngan(options, folder)
-    return _from_downloads(options, folder)
+    source = places.Tree(path, options.follow_links)
+    if attngan.is_there(source):
+        return _from_attngan(options, source)
+    return _from_downloads(options, source)
 
 
 def listed(
@@ -166,6 +173,7 @@ def add_objects(
     pictures: dict[int, Picture],
     categories: dict[int, tuple[str, str]],
     refused: list[tuple[str, str]],
+    has_all: bool = True,
 ):
     """Reads instances_*.json.
 
@@ -175,6 +183,7 @@ def add_objects(
         pictures: from `listed`; their areas are filled.
         categories: take each category's names by its number.
         refused: takes (place, reason) of what is left out.
+        has_all: whether the file should name no other pictures.
 
     Raises:
         ValueError: if the file is no such listing, or gives a number that
@@ -194,7 +203,8 @@ def add_objects(
     for place, entry in _entries(path, value, "annotations"):
         number, category = entry.get("image_id"), entry.get("category_id")
         if not _is_number(number) or number not in pictures:
-            refused.append((place, "an object of a picture that isn't listed"))
+            reason = "an object of a picture that isn't listed"
+            refused += [(place, reason)] * has_all
         elif not _is_number(category) or category not in categories:
             refused.append((place, "an object of an unknown category"))
         elif not _is_area(entry.get("area")):
@@ -204,12 +214,12 @@ def add_objects(
             areas[category] = areas.get(category, 0.0) + entry["area"]
 
 
-def _from_downloads(options, folder: pathlib.Path) -> plans.Plan:
-    year = _year(options, folder)
+def _from_downloads(options, source: places.Tree) -> plans.Plan:
+    year = _year(options, source)
     answer = _empty(options, year)
     found, categories = {}, {}
     for part in PARTS:
-        path = _listing(folder, f"captions_{part}{year}.json")
+        path = _listing(source, f"captions_{part}{year}.json")
         if path is None:
             answer.notes.append(
                 f"captions_{part}{year}.json is missing: the set is without "
@@ -217,112 +227,156 @@ def _from_downloads(options, folder: pathlib.Path) -> plans.Plan:
             )
             continue
         found[part] = listed(path, options.encoding, answer.refused)
-        path = _listing(folder, f"instances_{part}{year}.json")
-        if path is None:
-            answer.notes.append(
-                f"instances_{part}{year}.json is missing: the pictures of "
-                f"{part}{year} have no labels."
-            )
-            continue
-        add_objects(
-            path, options.encoding, found[part], categories, answer.refused
-        )
+        name = f"{part}{year}"
+        _add_labels(options, source, name, found[part], categories, answer)
     classes = Classes(categories, options.labels)
     _label_set(answer, classes.names)
     splits = {"train": "train", "val": options.val_as}
-    keys = set()
+    keys, trees = set(), []
     for part, pictures in found.items():
         name = f"{part}{year}"
-        tree = _tree(folder, name)
+        tree = next(_trees(source, [name], answer), None)
         if tree is None:
             answer.notes.append(
                 f"{name}/ is missing: its {len(pictures):,} pictures are left "
                 "out."
             )
             continue
+        trees.append(tree)
         for picture in pictures.values():
             item = _item(name, tree, picture, classes, splits[part])
             _add(answer, keys, f"{name}/{picture.name}", item)
-    if not answer.items and not any(_tree(folder, f"{p}{year}") for p in found):
-        raise ValueError(
-            f"--source={options.source} has neither train{year}/ nor "
-            f"val{year}/ nor images/; unpack the pictures there."
-        )
+    if not trees:
+        raise _no_pictures(options, f"train{year}/ nor val{year}/", answer)
     _finish(answer, options)
     return answer
 
 
-def _item(name, tree, picture, classes, split) -> plans.Item | str:
+def _add_labels(options, source, name, pictures, categories, answer, **more):
+    path = _listing(source, f"instances_{name}.json")
+    if path is None:
+        answer.notes.append(
+            f"instances_{name}.json is missing: the pictures of {name} have "
+            "no labels."
+        )
+        return
+    refused = answer.refused
+    add_objects(path, options.encoding, pictures, categories, refused, **more)
+
+
+def _item(name, tree, picture, classes, split) -> plans.Item | plans.Refused:
     if not picture.captions:
-        return "a picture without a caption"
+        return plans.Refused("a picture without a caption")
     try:
-        path = places.inside(tree, picture.name)
+        path = _picture([tree], picture.name)
     except plans.Refused as error:
-        return str(error)
-    if path.is_dir():
-        return "a folder in place of a picture"
+        return error
     stem = pathlib.PurePosixPath(picture.name).with_suffix("")
     label, labels = classes.of(picture.areas)
     captions = tuple(picture.captions)
     return plans.Item(f"{name}/{stem}", path, captions, split, label, labels)
 
 
-def _from_attngan(options, folder: pathlib.Path) -> plans.Plan:
+def _from_attngan(options, source: places.Tree) -> plans.Plan:
     answer = _empty(options, 2014)
     answer.notes.append("The layout is AttnGAN's; its splits are kept.")
-    table, numbers, rows = None, {}, {}
+    del answer.known["captions"]  # Other ones than in the downloads.
+    answer.known[options.val_as] = ATTNGAN_TEST
+    answer.known["pictures"] = answer.known["train"] + ATTNGAN_TEST
+    table, rows, texts = None, {}, None
     try:
-        table = attngan.table(folder)
+        table = attngan.table(source)
     except plans.Refused as error:
-        answer.refused.append(("captions.pickle", str(error)))
-    answer.vocabulary = table and table.vocabulary()
+        _refuse(answer, attngan.TABLE, error)
+    try:
+        texts = source.below("text")
+    except plans.Refused as error:
+        _refuse(answer, "text", error)
+    attngan.take_vocabulary(table, answer)
     for part in attngan.PARTS:
         try:
-            rows[part] = attngan.keys(folder, part)
+            rows[part] = attngan.keys(source, part)
         except plans.Refused as error:
-            answer.refused.append((f"{part}/filenames.pickle", str(error)))
-            continue
-        try:
-            found = attngan.classes(folder, part, len(rows[part]))
-        except plans.Refused as error:
-            answer.refused.append((f"{part}/class_info.pickle", str(error)))
-            continue
-        if found is not None:
-            numbers[part] = found
-    names = _class_numbers(rows, numbers, answer)
+            _refuse(answer, f"{part}/filenames.pickle", error)
+    labels = _labels(options, source, rows, answer)
+    trees = list(_trees(source, ["train2014", "val2014"], answer))
+    if not trees:
+        raise _no_pictures(options, "train2014/ nor val2014/", answer)
     splits = {"train": "train", "test": options.val_as}
     seen = set()
     for part, listed_keys in rows.items():
         for row, key in enumerate(listed_keys):
-            label = names.get(numbers[part][row], -1) if names else -1
             try:
-                texts = attngan.texts(folder, key, options.encoding)
-                if not texts and table:
-                    texts = table.of(part, row, len(listed_keys))
-                path = places.inside(folder, f"images/{key}.jpg")
+                said = attngan.texts(texts, key, options.encoding)
+                if not said and table:
+                    said = table.of(part, row, len(listed_keys))
+                path = _picture(trees, f"{key}.jpg")
             except plans.Refused as error:
-                item = str(error)
+                item = error
             else:
-                item = plans.Item(key, path, texts, splits[part], label)
-                item = item if texts else "a picture without a caption"
+                label = labels.get(key, (-1, ()))
+                item = plans.Item(key, path, said, splits[part], *label)
+                if not said:
+                    item = plans.Refused("a picture without a caption")
             _add(answer, seen, f"images/{key}.jpg", item)
     _finish(answer, options)
     return answer
 
 
-def _class_numbers(rows, numbers, answer) -> dict[int, int]:
+def _labels(options, source, rows, answer) -> dict[str, tuple]:
+    """Finds each picture's label and labels, by its key."""
+    there = [f"{part}2014" for part in PARTS]
+    if not any(_listing(source, f"instances_{name}.json") for name in there):
+        return _class_numbers(source, rows, answer)
+    found, categories = {}, {}
+    for key in (key for keys in rows.values() for key in keys):
+        number = _NUMBERED.fullmatch(key.rpartition("/")[2])
+        if number:
+            found[int(number[2])] = Picture(key)
+    for name in there:
+        _add_labels(
+            options, source, name, found, categories, answer, has_all=False
+        )
+    classes = Classes(categories, options.labels)
+    _label_set(answer, classes.names)
+    return {each.name: classes.of(each.areas) for each in found.values()}
+
+
+def _picture(trees: list[places.Tree], name: str) -> pathlib.Path:
+    """Finds a picture in the first folder that has it."""
+    for tree in trees:
+        try:
+            path = tree.inside(name)
+            break
+        except plans.Refused as error:
+            if str(error) != "a missing file" or tree is trees[-1]:
+                raise
+    if path.is_dir():
+        raise plans.Refused("a folder in place of a picture")
+    return path
+
+
+def _class_numbers(source, rows, answer) -> dict[str, tuple]:
     """Numbers the classes from 0; none where each picture is its own."""
-    every = [n for part in numbers.values() for n in part]
-    pictures = sum(map(len, rows.values()))
-    if len(numbers) < len(rows) or len(set(every)) in (0, pictures):
+    numbers = {}
+    for part, keys in rows.items():
+        try:
+            found = attngan.classes(source, part, len(keys))
+        except plans.Refused as error:
+            _refuse(answer, f"{part}/class_info.pickle", error)
+            found = None
+        numbers |= zip(keys, found or (), strict=bool(found))
+    pictures = len({key for keys in rows.values() for key in keys})
+    if len(numbers) < pictures or len(set(numbers.values())) in (0, pictures):
         answer.known.pop("classes", None)
         answer.notes.append(
             "The source has no classes for its pictures: there are no labels."
         )
         return {}
-    ordered = sorted(set(every))
+    ordered = sorted(set(numbers.values()))
+    order = {number: label for label, number in enumerate(ordered)}
     answer.class_names = tuple(f"class {number}" for number in ordered)
-    return {number: label for label, number in enumerate(ordered)}
+    return {key: (order[number], ()) for key, number in numbers.items()}
 
 
 def _from_tfds(options) -> plans.Plan:
@@ -359,10 +413,12 @@ def _from_tfds(options) -> plans.Plan:
     return answer
 
 
-def _tfds_item(row, value, pictures, classes, split) -> plans.Item | str:
+def _tfds_item(
+    row, value, pictures, classes, split
+) -> plans.Item | plans.Refused:
     captions = tuple(places.decoded(t) for t in value["captions"]["text"])
     if not captions:
-        return "a picture without a caption"
+        return plans.Refused("a picture without a caption")
     areas = {}
     objects = value["objects"]
     for number, area in zip(objects["label"], objects["area"], strict=True):
@@ -410,18 +466,26 @@ def _label_set(answer: plans.Plan, names: tuple[str, ...]):
         del answer.known["classes"]
 
 
-def _add(answer: plans.Plan, keys: set, name: str, item: plans.Item | str):
+def _add(
+    answer: plans.Plan, keys: set, name: str, item: plans.Item | plans.Refused
+):
     """Takes an item, or the reason why there is none."""
     if isinstance(item, plans.Item) and item.key in keys:
-        item = "a name that comes twice (but for its ending)"
-    if isinstance(item, str):
-        answer.refused.append((name, item))
+        item = plans.Refused("a name that comes twice (but for its ending)")
+    if isinstance(item, plans.Refused):
+        _refuse(answer, name, item)
         return
     keys.add(item.key)
     answer.items.append(item)
 
 
+def _refuse(answer: plans.Plan, name: str, error: plans.Refused):
+    """Names a file that is left out, or the link that leads to it."""
+    answer.refused.append(places.told(name, error))
+
+
 def _finish(answer: plans.Plan, options):
+    answer.refused = list(dict.fromkeys(answer.refused))
     if answer.multi_label:
         bare = sum(item.label < 0 for item in answer.items)
         answer.notes.append(
@@ -430,11 +494,11 @@ def _finish(answer: plans.Plan, options):
         )
 
 
-def _year(options, folder: pathlib.Path) -> int:
+def _year(options, source: places.Tree) -> int:
     found = [
         year
         for year in YEARS
-        if any(_listing(folder, f"captions_{p}{year}.json") for p in PARTS)
+        if any(_listing(source, f"captions_{p}{year}.json") for p in PARTS)
     ]
     if options.year:
         found = [year for year in found if year == int(options.year)]
@@ -454,14 +518,30 @@ def _year(options, folder: pathlib.Path) -> int:
     )
 
 
-def _listing(folder: pathlib.Path, name: str) -> pathlib.Path | None:
-    paths = (folder / "annotations" / name, folder / name)
-    return next((path for path in paths if path.is_file()), None)
+def _listing(source: places.Tree, name: str) -> pathlib.Path | None:
+    beneath = source.below("annotations")
+    return (beneath and beneath.file(name)) or source.file(name)
 
 
-def _tree(folder: pathlib.Path, name: str) -> pathlib.Path | None:
-    paths = (folder / name, folder / "images" / name, folder / "images")
-    return next((path for path in paths if path.is_dir()), None)
+def _trees(
+    source: places.Tree, names: Iterable[str], answer: plans.Plan
+) -> Iterable[places.Tree]:
+    """Yields the folders that may hold pictures."""
+    for name in [*names, *(f"images/{n}" for n in names), "images"]:
+        try:
+            if tree := source.below(name):
+                yield tree
+        except plans.Refused as error:
+            _refuse(answer, name, error)
+
+
+def _no_pictures(options, names: str, answer: plans.Plan) -> ValueError:
+    links = [file for file, why in answer.refused if why == places.LINK]
+    hint = f" {links[0]} is {places.LINK}." if links else ""
+    return ValueError(
+        f"--source={options.source} has neither {names} nor images/; unpack "
+        f"the pictures there.{hint}"
+    )
 
 
 def _json(path: pathlib.Path, encoding: str, lists: Iterable[str]) -> dict:
@@ -494,7 +574,7 @@ def _is_number(value) -> bool:
 
 def _is_area(value) -> bool:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value >= 0
+    return is_number and 0 <= value <= _LARGEST
 
 
 if __name__ == "__main__":

@@ -12,27 +12,25 @@ r"""Turns CUB-200-2011, the birds, into a prepared set.
     birds.hdf5, as aelnouby's text-to-image code takes it
 The captions lie in text_c10/CLASS/NAME.txt (Reed et al. 2016) or in AttnGAN's
 text/CLASS/NAME.txt, ten a picture. They are looked for in --captions_from, or
-else in --source and beside it, and so are the lists of a split:
+else in --source and beside it; the lists of a split also beside text_c10/:
     reed      trainvalclasses.txt (or trainclasses.txt and valclasses.txt),
               testclasses.txt: 150 classes to learn from, 50 others for tests
     reed_val  the same, with Reed's 50 classes for validation apart
     attngan   train/filenames.pickle, test/filenames.pickle
-    official  train_test_split.txt, whose tests show the classes of training
+    official  train_test_split.txt, whose tests show the classes of training;
+              never taken unasked
 Pictures are cut to the square around their bird that the papers use: 1.5
 times the longer side of its box, as far as the picture goes; --nocrop keeps
 them whole.
 """
 
-import dataclasses
 import math
-import pathlib
 
 from absl import flags
 
 from tools.preparing import attngan, hdf5, places, reed, verb
 from tools.preparing import plan as plans
 
-SPLITS = ("auto", "reed", "reed_val", "attngan", "official")
 KNOWN = {"pictures": 11_788, "classes": 200}
 CAPTIONS = {"captions": 117_880, "captions_per_picture": 10}
 #: Pictures of the splits.
@@ -64,62 +62,62 @@ def plan(options) -> plans.Plan:
     """
     answer = plans.Plan("cub", _ABOUT, [], known=dict(KNOWN))
     if options.source.lower().endswith(hdf5.ENDINGS):
-        return _from_hdf5(options, answer)
-    source = reed.existing("source", options.source)
+        reed.from_hdf5(options, answer, shown, PARTS)
+        answer.notes.append(
+            "The pictures are those of the HDF5 file, whole: it has no boxes."
+        )
+        return answer
+    source = reed.folder("source", options.source, options.follow_links)
     tree = _tree(source)
-    near = reed.around(source, tree)
-    if options.captions_from:
-        near = reed.beneath(
-            reed.existing("captions_from", options.captions_from)
-        ) + [tree]
-    names = _table(tree / "images.txt", options, answer)
-    numbers = _table(tree / "image_class_labels.txt", options, answer)
-    folders = _table(tree / "classes.txt", options, answer)
+    near = reed.around(options, source, tree, answer.refused)
+    names = _table(tree, "images.txt", options, answer)
+    names = {n: name.replace("\\", "/") for n, name in names.items()}
+    numbers = _table(tree, "image_class_labels.txt", options, answer)
+    folders = _table(tree, "classes.txt", options, answer)
     order = {number: label for label, number in enumerate(folders)}
     answer.class_names = tuple(map(shown, folders.values()))
     boxes = {}
     if options.crop:
-        rows = _table(tree / "bounding_boxes.txt", options, answer)
+        rows = _table(tree, "bounding_boxes.txt", options, answer)
         boxes = {number: box(text) for number, text in rows.items()}
     classes = list(folders.values())
-    found = _Found(
-        tree=tree,
-        near=near,
-        classes=classes,
-        lists=reed.lists(near, classes, options.encoding),
-        attngan=reed.attngans(near, map(_key, names.values())),
+    found = reed.Found.of(
+        tree,
+        near,
+        classes,
+        reed.texts(near, classes, options.encoding),
+        map(_key, names.values()),
+        options.encoding,
     )
-    way = _way(options, found)
+    captions = _captions(found, reed.vocabulary(found.attngan, answer), answer)
+    way = found.way(options.split, tree.file("train_test_split.txt"))
     split = _split(way, found, names, options, answer)
-    table = reed.vocabulary(found.attngan, answer)
-    captions = _captions(options, found, table, answer)
     answer.known |= CAPTIONS | PARTS[way]
-    keys = set()
-    for number, name in names.items():
+    pictures, keys = _pictures(tree), set()
+
+    def item(number, name):
         key = _key(name)
-        try:
-            if key in keys:
-                raise plans.Refused("a picture that is listed twice")
-            keys.add(key)
-            if numbers.get(number) not in order:
-                raise plans.Refused("a picture without a class")
-            if options.crop and boxes.get(number) is None:
-                raise plans.Refused("a picture without a usable bounding box")
-            item = plans.Item(
-                key=key,
-                picture=places.inside(tree / "images", name),
-                captions=captions(key),
-                split=split(number, key, folders[numbers[number]]),
-                label=order[numbers[number]],
-                box=boxes.get(number),
-            )
-            if item.picture.is_dir():
-                raise plans.Refused("a folder in place of a picture")
-        except plans.Refused as error:
-            answer.refused.append((error.file or name, str(error)))
-        else:
-            answer.items.append(item)
-    _tell_unused(captions, answer)
+        if key in keys:
+            raise plans.Refused("a picture that is listed twice")
+        keys.add(key)
+        if numbers.get(number) not in order:
+            raise plans.Refused("a picture without a class")
+        if options.crop and boxes.get(number) is None:
+            raise plans.Refused("a picture without a usable bounding box")
+        return plans.Item(
+            key=key,
+            picture=pictures.inside(name),
+            captions=captions(key),
+            split=split(number, key, folders[numbers[number]]),
+            label=order[numbers[number]],
+            box=boxes.get(number),
+        )
+
+    for number, name in names.items():
+        reed.add(answer, name, lambda n=number, name=name: item(n, name))
+    if found.texts:
+        found.texts.tell_others(map(_key, names.values()), answer.refused)
+    answer.refused = list(dict.fromkeys(answer.refused))
     return answer
 
 
@@ -161,23 +159,37 @@ def shown(name: str) -> str:
     return (rest if number.isdigit() and rest else name).replace("_", " ")
 
 
-def _tree(source: pathlib.Path) -> pathlib.Path:
+def _tree(source: places.Tree) -> places.Tree:
     name = "CUB_200_2011"
-    for inner in ("", name, f"{name}/{name}", f"birds/{name}"):
-        if (source / inner / "images.txt").is_file():
-            return source / inner
+    for inner in (".", name, f"{name}/{name}", f"birds/{name}"):
+        tree = source.below(inner)
+        if tree and tree.file("images.txt"):
+            return tree
     raise ValueError(
-        f"{source / name / 'images.txt'} is missing; unpack CUB_200_2011.tgz "
-        f"in {source}, or name the folder that holds images.txt by --source."
+        f"{source.path / name / 'images.txt'} is missing; unpack "
+        f"CUB_200_2011.tgz in {source.path}, or name the folder that holds "
+        "images.txt by --source."
     )
 
 
-def _table(path, options, answer) -> dict[str, str]:
-    """Reads lines of a number and something."""
-    if not path.is_file():
-        hint = "; --nocrop does without" if "bounding" in path.name else ""
+def _pictures(tree: places.Tree) -> places.Tree:
+    found = tree.below("images")
+    if found is None:
         raise ValueError(
-            f"{path} is missing; it is part of CUB_200_2011.tgz{hint}."
+            f"{tree.path / 'images'} is missing; it is part of "
+            "CUB_200_2011.tgz."
+        )
+    return found
+
+
+def _table(tree, name, options, answer) -> dict[str, str]:
+    """Reads lines of a number and something."""
+    path = tree.file(name)
+    if path is None:
+        hint = "; --nocrop does without" if "bounding" in name else ""
+        raise ValueError(
+            f"{tree.path / name} is missing; it is part of "
+            f"CUB_200_2011.tgz{hint}."
         )
     found = {}
     for row, line in enumerate(places.lines(path, options.encoding), 1):
@@ -194,96 +206,46 @@ def _table(path, options, answer) -> dict[str, str]:
     return found
 
 
-@dataclasses.dataclass(frozen=True)
-class _Found:
-    """Where things lie: the tree, the folders around it, lists in them."""
-
-    tree: pathlib.Path
-    near: list[pathlib.Path]
-    classes: list[str]
-    lists: pathlib.Path | None
-    attngan: pathlib.Path | None
-
-
 def _key(name: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-def _way(options, found: _Found) -> str:
-    """Chooses the split."""
-    if options.split != "auto":
-        return options.split
-    ways = {"reed": found.lists, "attngan": found.attngan}
-    there = {way: folder for way, folder in ways.items() if folder}
-    if len(there) > 1:
-        raise ValueError(
-            "--split is needed, for there are lists of several: "
-            + ", ".join(f"{way} (in {at})" for way, at in there.items())
-            + f"; also official, {found.tree / 'train_test_split.txt'}."
-        )
-    return next(iter(there), "official")
-
-
-def _split(way, found: _Found, names, options, answer):
+def _split(way, found: reed.Found, names, options, answer):
     """Returns a function of (number, key, class folder) to the split."""
     if way == "official":
-        rows = _table(found.tree / "train_test_split.txt", options, answer)
+        listing = "train_test_split.txt"
+        rows = _table(found.tree, listing, options, answer)
         answer.notes.append(
-            "The split is train_test_split.txt's: tests show the classes that "
-            "were learnt from. Papers that draw birds from captions part the "
+            f"The split is {listing}'s: tests show the classes that were "
+            "learnt from. Papers that draw birds from captions part the "
             "classes, by Reed's or AttnGAN's lists."
         )
         parts = {"0": "test", "1": "train"}
-        return lambda number, key, folder: _part(
-            parts, rows.get(number), "train_test_split.txt"
+        return lambda number, key, folder: reed.part(
+            parts, rows.get(number), listing
         )
     if way == "attngan":
-        if found.attngan is None:
-            raise ValueError(
-                f"{found.near[0] / 'train/filenames.pickle'} is missing; "
-                "--split=attngan needs train/ and test/ of AttnGAN's "
-                "birds.zip there."
-            )
-        splits = reed.picture_splits(found.attngan, answer.refused)
+        splits = found.by_picture(answer.refused)
         known = set(map(_key, names.values()))
         answer.refused += [
             (key, f"listed in {part}/filenames.pickle, but not in images.txt")
             for key, part in splits.items()
             if key not in known
         ]
-        return lambda number, key, folder: _part(
+        return lambda number, key, folder: reed.part(
             splits, key, "filenames.pickle"
         )
-    if found.lists is None:
-        raise ValueError(
-            f"{found.near[0] / 'trainvalclasses.txt'} is missing; --split="
-            f"{way} needs Reed's lists of classes there (they come with his "
-            "captions)."
-        )
-    splits = reed.class_splits(
-        found.lists,
-        found.classes,
-        options.encoding,
-        way == "reed_val",
-        answer.refused,
-    )
-    return lambda number, key, folder: _part(splits, folder, "Reed's lists")
+    by_class = found.by_class(way, options, answer.refused)
+    return lambda number, key, folder: by_class(folder)
 
 
-def _part(splits, key, where) -> str:
-    if key not in splits:
-        raise plans.Refused(f"in no part of {where}")
-    return splits[key]
-
-
-def _captions(options, found: _Found, table, answer):
-    """Returns what reads a picture's captions: `reed.Texts.of`, or a dict's."""
-    texts = reed.texts(found.near, found.classes, options.encoding)
-    if texts:
-        return texts.of
+def _captions(found: reed.Found, table, answer):
+    """Returns a function of a picture's key to its captions."""
+    if found.texts:
+        return found.texts.of
     if table is None:
         raise ValueError(
-            f"{found.near[0] / 'text_c10'} is missing: no captions were "
+            f"{found.home / 'text_c10'} is missing: no captions were "
             "found; put Reed's text_c10/ (or AttnGAN's text/) there, or name "
             "its folder by --captions_from."
         )
@@ -304,35 +266,6 @@ def _captions(options, found: _Found, table, answer):
     return of
 
 
-def _tell_unused(captions, answer):
-    texts = getattr(captions, "__self__", None)
-    if texts is not None:
-        folder = texts.folder.name
-        answer.refused += [
-            (f"{folder}/{name}", "captions of a picture that is not listed")
-            for name in texts.unused()
-        ]
-
-
-def _from_hdf5(options, answer):
-    """Reads aelnouby's file."""
-    if options.split not in ("auto", "reed", "reed_val"):
-        raise ValueError(
-            f"--split={options.split}: an HDF5 file has its own split, Reed's; "
-            "give auto or reed_val, or reed to join its valid to train."
-        )
-    keeps_val = options.split != "reed"
-    answer.items, folders = hdf5.items(
-        pathlib.Path(options.source), keeps_val, answer.refused
-    )
-    answer.class_names = tuple(map(shown, folders))
-    answer.known |= PARTS["reed_val" if keeps_val else "reed"]
-    answer.notes.append(
-        "The pictures are those of the HDF5 file, whole: it has no boxes."
-    )
-    return answer
-
-
 if __name__ == "__main__":
     verb.define("The folder CUB_200_2011, AttnGAN's data/birds, or birds.hdf5.")
     flags.DEFINE_string(
@@ -342,7 +275,7 @@ if __name__ == "__main__":
         "usually found in --source.",
     )
     flags.DEFINE_enum(
-        "split", "auto", SPLITS, "Which lists part the set; see above."
+        "split", "auto", reed.SPLITS, "Which lists part the set; see above."
     )
     flags.DEFINE_bool("crop", True, "Cut pictures to the square at the bird.")
     verb.run(plan)

@@ -10,15 +10,15 @@ r"""Turns the Oxford-102 flowers into a prepared set.
     flowers.hdf5, as aelnouby's text-to-image code takes it
 The captions lie in text_c10/class_00001/image_00001.txt (Reed et al. 2016),
 ten a picture. They are looked for in --captions_from, or else in --source and
-beside it, and so are the lists of a split:
+beside it; the lists of a split also beside text_c10/:
     reed      trainvalclasses.txt (or trainclasses.txt and valclasses.txt),
               testclasses.txt: 82 classes to learn from, 20 others for tests
     reed_val  the same, with Reed's 20 classes for validation apart
     attngan   train/filenames.pickle, test/filenames.pickle (StackGAN's too)
-    official  setid.mat, whose tests show the classes of training
+    official  setid.mat, whose tests show the classes of training; never taken
+              unasked
 """
 
-import dataclasses
 import pathlib
 import re
 
@@ -27,7 +27,6 @@ from absl import flags
 from tools.preparing import hdf5, places, reed, verb
 from tools.preparing import plan as plans
 
-SPLITS = ("auto", "reed", "reed_val", "attngan", "official")
 KNOWN = {"pictures": 8_189, "classes": 102}
 CAPTIONS = {"captions": 81_890, "captions_per_picture": 10}
 #: Pictures of the splits.
@@ -46,18 +45,6 @@ _ABOUT = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Found:
-    """Where things lie: the tree, the folders around it, lists in them."""
-
-    tree: pathlib.Path
-    near: list[pathlib.Path]
-    classes: list[str]
-    lists: pathlib.Path | None
-    attngan: pathlib.Path | None
-    setid: pathlib.Path | None
-
-
 def plan(options) -> plans.Plan:
     """Reads the listings of any of the sources.
 
@@ -73,63 +60,50 @@ def plan(options) -> plans.Plan:
     """
     answer = plans.Plan("flowers", _ABOUT, [], known=dict(KNOWN))
     if options.source.lower().endswith(hdf5.ENDINGS):
-        return _from_hdf5(options, answer)
-    source = reed.existing("source", options.source)
+        reed.from_hdf5(options, answer, shown, PARTS)
+        return answer
+    source = reed.folder("source", options.source, options.follow_links)
+    if source.path.name == "jpg" and not source.below("jpg"):
+        source = places.Tree(source.path.parent, options.follow_links)
     tree = _tree(source)
-    near = reed.around(source, tree)
-    if options.captions_from:
-        near = reed.beneath(
-            reed.existing("captions_from", options.captions_from)
-        ) + [tree]
+    near = reed.around(options, source, tree, answer.refused)
     every = [f"class_{number:05d}" for number in range(1, 103)]
     texts = reed.texts(near, every, options.encoding)
     if texts is None:
         raise ValueError(
-            f"{near[0] / 'text_c10'} is missing: no captions were found; put "
-            "Reed's text_c10/ there, or name its folder by --captions_from."
+            f"{near[0].path / 'text_c10'} is missing: no captions were found; "
+            "put Reed's text_c10/ there, or name its folder by --captions_from."
         )
     owners = _owners(source, tree, texts)
     every = sorted(set(owners.values()))
     answer.class_names = tuple(map(shown, every))
-    found = _Found(
-        tree=tree,
-        near=near,
-        classes=every,
-        lists=reed.lists(near, every, options.encoding),
-        attngan=reed.attngans(near, owners),
-        setid=_file("setid.mat", source, tree),
-    )
-    way = _way(options, found)
-    split = _split(way, found, owners, options, answer)
+    found = reed.Found.of(tree, near, every, texts, owners, options.encoding)
+    setid = _file("setid.mat", source, tree)
+    way = found.way(options.split, setid)
+    split = _split(way, found, setid, owners, options, answer)
     reed.vocabulary(found.attngan, answer)
     answer.known |= CAPTIONS | PARTS[way]
+    pictures = tree.below("jpg")
+
+    def item(name, owner):
+        return plans.Item(
+            key=f"{owner}/{name}",
+            picture=pictures.inside(f"{name}.jpg"),
+            captions=texts.of(f"{owner}/{name}"),
+            split=split(name, owner),
+            label=every.index(owner),
+        )
+
     for name, owner in owners.items():
-        try:
-            item = plans.Item(
-                key=f"{owner}/{name}",
-                picture=places.inside(tree / "jpg", f"{name}.jpg"),
-                captions=texts.of(f"{owner}/{name}"),
-                split=split(name, owner),
-                label=every.index(owner),
-            )
-            if item.picture.is_dir():
-                raise plans.Refused("a folder in place of a picture")
-        except plans.Refused as error:
-            answer.refused.append((error.file or f"{name}.jpg", str(error)))
-        else:
-            answer.items.append(item)
+        reed.add(answer, f"{name}.jpg", lambda n=name, o=owner: item(n, o))
     answer.refused += [
         (path.name, "a picture without a class")
-        for path in sorted((tree / "jpg").glob("*.jpg"))
+        for path in sorted(pictures.path.glob("*.jpg"))
         if path.stem not in owners
     ]
-    answer.refused += [
-        (
-            f"{texts.folder.name}/{name}",
-            "captions of a picture that is not listed",
-        )
-        for name in texts.unused()
-    ]
+    keys = (f"{owner}/{name}" for name, owner in owners.items())
+    texts.tell_others(keys, answer.refused)
+    answer.refused = list(dict.fromkeys(answer.refused))
     return answer
 
 
@@ -191,21 +165,18 @@ def _unreadable(path, error) -> plans.Refused:
     )
 
 
-def _tree(source: pathlib.Path) -> pathlib.Path:
-    for folder in reed.beneath(source):
-        if (folder / "jpg").is_dir():
-            return folder
-    if source.name == "jpg":
-        return source.parent
+def _tree(source: places.Tree) -> places.Tree:
+    for tree in reed.beneath(source, []):
+        if tree.below("jpg"):
+            return tree
     raise ValueError(
-        f"{source / 'jpg'} is missing; unpack 102flowers.tgz in {source}, or "
-        "name the folder that holds jpg/ by --source."
+        f"{source.path / 'jpg'} is missing; unpack 102flowers.tgz in "
+        f"{source.path}, or name the folder that holds jpg/ by --source."
     )
 
 
-def _file(name: str, *folders: pathlib.Path) -> pathlib.Path | None:
-    paths = [folder / name for folder in folders]
-    return next((path for path in paths if path.is_file()), None)
+def _file(name: str, *trees: places.Tree) -> pathlib.Path | None:
+    return next(filter(None, (tree.file(name) for tree in trees)), None)
 
 
 def _owners(source, tree, texts) -> dict[str, str]:
@@ -223,47 +194,22 @@ def _owners(source, tree, texts) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _way(options, found: _Found) -> str:
-    """Chooses the split."""
-    if options.split != "auto":
-        return options.split
-    ways = {"reed": found.lists, "attngan": found.attngan}
-    there = {way: folder for way, folder in ways.items() if folder}
-    if len(there) > 1:
-        raise ValueError(
-            "--split is needed, for there are lists of several: "
-            + ", ".join(f"{way} (in {at})" for way, at in there.items())
-            + (f"; also official, {found.setid}." if found.setid else ".")
-        )
-    return next(iter(there), "official")
-
-
-def _split(way, found: _Found, owners, options, answer):
+def _split(way, found: reed.Found, setid, owners, options, answer):
     """Returns a function of (picture's name, class folder) to the split."""
     if way == "official":
-        return _official(found, owners, answer)
+        splits = _official(setid, found.tree.path, owners, answer)
+        return lambda name, owner: reed.part(splits, name, "setid.mat")
     if way == "attngan":
-        return _listed(found, owners, answer)
-    if found.lists is None:
-        raise ValueError(
-            f"{found.near[0] / 'trainvalclasses.txt'} is missing; --split="
-            f"{way} needs Reed's lists of classes there (they come with his "
-            "captions)."
-        )
-    splits = reed.class_splits(
-        found.lists,
-        found.classes,
-        options.encoding,
-        way == "reed_val",
-        answer.refused,
-    )
-    return lambda name, owner: _part(splits, owner, "Reed's lists")
+        splits = _listed(found, owners, answer)
+        return lambda name, owner: reed.part(splits, name, "filenames.pickle")
+    by_class = found.by_class(way, options, answer.refused)
+    return lambda name, owner: by_class(owner)
 
 
-def _official(found, owners, answer):
-    if found.setid is None:
+def _official(setid, folder, owners, answer) -> dict[str, str]:
+    if setid is None:
         raise ValueError(
-            f"{found.tree / 'setid.mat'} is missing; put it there, or Reed's "
+            f"{folder / 'setid.mat'} is missing; put it there, or Reed's "
             "trainvalclasses.txt and testclasses.txt beside his captions."
         )
     answer.notes.append(
@@ -273,53 +219,24 @@ def _official(found, owners, answer):
     )
     splits = {}
     for array, split in IDS.items():
-        for number in numbers(found.setid, array):
+        for number in numbers(setid, array):
             name = f"image_{number:05d}"
             if splits.setdefault(name, split) != split or name not in owners:
                 place = f"setid.mat:{array}"
                 reason = f"the number {number}, unknown or listed twice"
                 answer.refused.append((place, reason))
-    return lambda name, owner: _part(splits, name, "setid.mat")
+    return splits
 
 
-def _listed(found, owners, answer):
-    if found.attngan is None:
-        raise ValueError(
-            f"{found.near[0] / 'train/filenames.pickle'} is missing; --split="
-            "attngan needs train/ and test/ with filenames.pickle there."
-        )
+def _listed(found, owners, answer) -> dict[str, str]:
     splits = {}
-    for key, split in reed.picture_splits(
-        found.attngan, answer.refused
-    ).items():
+    for key, split in found.by_picture(answer.refused).items():
         name = key.rpartition("/")[2]
         splits.setdefault(name, split)
         if name not in owners:
             reason = f"listed in {split}/filenames.pickle, but unknown"
             answer.refused.append((key, reason))
-    return lambda name, owner: _part(splits, name, "filenames.pickle")
-
-
-def _part(splits, key, where) -> str:
-    if key not in splits:
-        raise plans.Refused(f"in no part of {where}")
-    return splits[key]
-
-
-def _from_hdf5(options, answer):
-    """Reads aelnouby's file."""
-    if options.split not in ("auto", "reed", "reed_val"):
-        raise ValueError(
-            f"--split={options.split}: an HDF5 file has its own split, Reed's; "
-            "give auto or reed_val, or reed to join its valid to train."
-        )
-    keeps_val = options.split != "reed"
-    answer.items, folders = hdf5.items(
-        pathlib.Path(options.source), keeps_val, answer.refused
-    )
-    answer.class_names = tuple(map(shown, folders))
-    answer.known |= PARTS["reed_val" if keeps_val else "reed"]
-    return answer
+    return splits
 
 
 if __name__ == "__main__":
@@ -331,6 +248,6 @@ if __name__ == "__main__":
         "found in --source.",
     )
     flags.DEFINE_enum(
-        "split", "auto", SPLITS, "Which lists part the set; see above."
+        "split", "auto", reed.SPLITS, "Which lists part the set; see above."
     )
     verb.run(plan)

@@ -30,6 +30,8 @@ land in one part and a picture stays in its part when others join. "class":
 that share of the classes. "file": the column split, lists train.txt, val.txt
 and test.txt of pictures' names, or folders train, val and test.
 
+Links out of the folder are left out; --follow_links takes what they show.
+
 What can't be used is left out and named. The command that trains on the
 result is printed last.
 """
@@ -42,7 +44,6 @@ import unicodedata
 from absl import flags
 
 from keras_t2i.data import captions
-from recipes import messages
 from tools.preparing import listings, places, splitting, tfds, verb
 from tools.preparing import plan as plans
 
@@ -52,6 +53,7 @@ SPLITS = ("fraction", "file", "class")
 _LIST = re.compile(  # train.txt, Flickr_8k.trainImages.txt
     rf"(?:flickr_?\w*\.)?({'|'.join(listings.PARTS)})(?:images)?\.txt", re.I
 )
+_LEAST = 10  # pictures of which parts can be made
 _NO_CAPTIONS = ("classes.txt", "readme.txt", "license.txt", "licence.txt")
 _ABOUT = "a folder of captioned pictures; rights are those of the pictures"
 
@@ -84,13 +86,13 @@ def plan(options) -> plans.Plan:
     splitting.check_shares(options)
     refused, notes = [], []
     if options.source.startswith(tfds.PREFIX):
-        found, names = _of_tfds(options.source)
+        found, names = _of_tfds(options)
         root, name = None, options.source.removeprefix(tfds.PREFIX)
         about = f"TFDS's {name}; rights are those of its source"
     else:
-        root, listed = _source(options.source)
-        name, about, names = root.absolute().name, _ABOUT, None
-        found = _of_folder(root, listed, options, refused)
+        root, listed = _source(options)
+        name, about, names = root.path.absolute().name, _ABOUT, None
+        found = _of_folder(root, listed, options, refused, notes)
     found = [each for each in found if _is_told(each, refused)]
     if not found:
         raise ValueError(_nothing(options.source, refused))
@@ -126,34 +128,36 @@ def plan(options) -> plans.Plan:
     )
 
 
-def _source(source: str) -> tuple[pathlib.Path, pathlib.Path | None]:
+def _source(options) -> tuple[places.Tree, pathlib.Path | None]:
     """Tells the folder, and the listing if one is named."""
-    path = pathlib.Path(source)
-    if path.is_file() and listings.kind(path):
-        return path.parent, path
-    if path.is_file() and path.suffix.lower() == ".txt":
-        return path.parent, path  # Flickr's, of another name.
-    if path.is_file():
-        raise ValueError(
-            f"--source={source} is neither a folder nor a listing (.jsonl, "
-            ".csv, .tsv, or .txt with lines NAME,CAPTION)."
-        )
-    return messages.folder("source", source), None
+    path, listed = places.existing("source", options.source), None
+    if not path.is_dir():
+        if not listings.kind(path) and path.suffix.lower() != ".txt":
+            raise ValueError(
+                f"--source={options.source} is neither a folder nor a listing "
+                "(.jsonl, .csv, .tsv, or .txt with lines NAME,CAPTION)."
+            )
+        path, listed = path.parent, path
+    return places.Tree(path, options.follow_links), listed
 
 
-def _of_folder(root, listed, options, refused) -> list[Found]:
+def _of_folder(root, listed, options, refused, notes) -> list[Found]:
     """Lists what a folder holds, by the layout that it has or is said to."""
-    tree = listings.Tree(root, refused)
+    tree = listings.Tree(root.path, refused, options.follow_links)
     if not tree.files:
         raise ValueError(
             f"--source={options.source} holds no picture; taken are "
             f"{', '.join(listings.ENDINGS)}."
         )
-    layout, paths = _layout(root, listed, options)
+    layout, paths = _layout(root, listed, options, refused)
+    notes += [
+        f"{name} was not read: {why}."
+        for name, why in _others(root, paths, options).items()
+    ]
     if layout == "sidecars":
         found = _sidecars(tree, options, refused)
     else:
-        found = _listed(tree, paths, layout, options.encoding, refused)
+        found = _listed(tree, paths, layout, options, refused)
     for each in found:
         each.split = each.split or _part_of(each.key)
         if options.labels == "folder":
@@ -161,20 +165,17 @@ def _of_folder(root, listed, options, refused) -> list[Found]:
     return found
 
 
-def _layout(root, listed, options):
+def _layout(root, listed, options, refused):
     """Tells the format, and the listings in it."""
     if listed:
         guess = listings.kind(listed) or "flickr"
         return (guess if options.format == "auto" else options.format), [listed]
     if options.format == "sidecars":
         return "sidecars", []
-    paths = sorted(p for p in root.iterdir() if _may_list(p, options))
+    paths = _fitting(root.path.iterdir(), root, options, refused)
     if not paths:  # Hugging Face's imagefolder has one in each part.
-        paths = sorted(
-            path
-            for path in root.glob("*/metadata.*")
-            if not path.parent.is_symlink() and _may_list(path, options)
-        )
+        inner = root.path.glob("*/metadata.*")
+        paths = _fitting(inner, root, options, refused)
     kinds = sorted({listings.kind(path) for path in paths})
     if len(kinds) > 1:
         names = ", ".join(path.name for path in paths)
@@ -191,34 +192,72 @@ def _layout(root, listed, options):
     return (kinds[0] if kinds else "sidecars"), paths
 
 
+def _fitting(paths, root, options, refused):
+    """Picks the listings among files, and names those that are links out."""
+    found = []
+    for path in sorted(paths):
+        if _may_list(path, options):
+            inner = path.relative_to(root.path).as_posix()
+            try:
+                found.append(root.inside(inner))
+            except plans.Refused as error:
+                refused.append((listings.shown(inner), str(error)))
+    return [path for path in found if _fits(path, options)]
+
+
 def _may_list(path, options):
     kind = listings.kind(path)
-    if kind is None or path.is_symlink() or not path.is_file():
+    if kind is None or options.format not in ("auto", kind):
         return False
-    if options.format not in ("auto", kind):
-        return False
-    beside = (path.with_suffix(ending) for ending in listings.ENDINGS)
-    if any(picture.is_file() for picture in beside):
-        return False  # captions.txt beside captions.jpg.
+    return path.is_file() and not _has_picture(path)
+
+
+def _fits(path, options):
     return options.format != "auto" or listings.fits(path, options.encoding)
+
+
+def _has_picture(path):
+    """Tells whether it is a sidecar: captions.txt beside captions.jpg."""
+    beside = (path.with_suffix(ending) for ending in listings.ENDINGS)
+    return any(picture.is_file() for picture in beside)
+
+
+def _others(root, paths, options) -> dict[str, str]:
+    """Names the tables and lines of JSON that are not taken, and why."""
+    found = {}
+    for path in sorted(root.path.iterdir()):
+        is_table = listings.kind(path) in ("table", "jsonl")
+        if not is_table or path in paths or not path.is_file():
+            continue
+        if not root.holds(path):
+            continue  # Is refused.
+        if _has_picture(path):
+            why = "a picture has the same name"
+        elif options.format not in ("auto", listings.kind(path)):
+            why = f"--format is {options.format}"
+        elif listings.fits(path, options.encoding):
+            why = "another listing is"
+        else:
+            why = "its first line names no picture and caption"
+        found[listings.shown(path.name)] = why
+    return found
 
 
 def _sidecars(tree, options, refused):
     """Reads the text file beside each picture."""
     found, texts = [], set(tree.texts)
     used = {t for t in texts if t.lower() in _NO_CAPTIONS or _LIST.fullmatch(t)}
+    beside = {_stem(text): text for text in sorted(texts)}  # .txt over .TXT
     for inner in tree.files:
-        text = pathlib.PurePosixPath(inner).with_suffix(".txt").as_posix()
+        text = beside.get(_stem(inner))
         used.add(text)
         try:
-            picture = places.inside(tree.root, inner)
-            if text not in texts:
+            picture = tree.inside(inner)
+            if text is None:
                 raise plans.Refused("no text file beside it")
-            lines = places.lines(
-                places.inside(tree.root, text), options.encoding
-            )
+            lines = places.lines(tree.inside(text), options.encoding)
         except plans.Refused as error:
-            refused.append((listings.shown(inner), str(error)))
+            refused.append(_fault(tree, inner, error))
             continue
         found.append(Found(listings.shown(inner), picture, lines))
     for text in sorted(texts - used):
@@ -226,17 +265,30 @@ def _sidecars(tree, options, refused):
     return found
 
 
-def _listed(tree, paths, layout, encoding, refused):
+def _stem(inner):
+    return pathlib.PurePosixPath(inner).with_suffix("").as_posix()
+
+
+def _fault(tree, name, error):
+    """Says what is left out, or which link leads to it, and why."""
+    file, reason = places.told(name, error)
+    if reason == places.LINK:
+        file = pathlib.Path(file).relative_to(tree.path).as_posix()
+    return listings.shown(file), reason
+
+
+def _listed(tree, paths, layout, options, refused):
     """Reads listings; all rows of a picture are taken together."""
+    by_file = options.split_by == "file"
     found, conflicts = {}, set()
     for path in paths:
-        folder = path.parent.relative_to(tree.root).as_posix()
+        folder = path.parent.relative_to(tree.path).as_posix()
         stem = listings.PARTS.get(path.stem.lower())
-        rows = listings.read(path, layout, encoding, refused)
+        rows = listings.read(path, layout, options.encoding, refused, by_file)
         for row in rows:
             try:
                 picture = tree.find(folder, row.name)
-                key = picture.relative_to(tree.root).as_posix()
+                key = picture.relative_to(tree.path).as_posix()
                 each = found.setdefault(key, Found(key, picture))
                 if key not in conflicts:
                     _add(each, row, stem)
@@ -244,8 +296,8 @@ def _listed(tree, paths, layout, encoding, refused):
                 conflicts.add(key)
                 refused.append((listings.shown(key), str(error)))
             except plans.Refused as error:
-                name = listings.shown(f"{row.name} ({row.where})")
-                refused.append((name, str(error)))
+                name = f"{row.name} ({row.where})"
+                refused.append(_fault(tree, name, error))
     for inner in tree.files:
         if inner not in found:
             refused.append((listings.shown(inner), "no caption"))
@@ -283,8 +335,9 @@ def _add(each, row, stem):
     each.captions += fresh
 
 
-def _of_tfds(source):
+def _of_tfds(options):
     """Reads what a TFDS set says of its pictures."""
+    source = options.source
     builder = tfds.builder(source)
     features = builder.info.features
     captions = _feature(features, ("captions", "caption", "text"))
@@ -325,7 +378,7 @@ def _of_tfds(source):
                     plans.Bytes(key, lambda p=pictures, r=row: p.read(r)),
                     [_decoded(text) for text in _several(texts)],
                     [names[each] for each in labels],
-                    listings.part(split),
+                    listings.part(split, options.split_by in (None, "file")),
                     label == "objects",
                 )
             )
@@ -381,8 +434,8 @@ def _folder_of(key):
 
 
 def _class_names(root, encoding):
-    path = root / "classes.txt"
-    if path.is_symlink() or not path.is_file():
+    path = root.file("classes.txt")
+    if path is None:
         return None
     names = [line.strip() for line in places.lines(path, encoding)]
     return tuple(name for name in names if name)
@@ -459,21 +512,25 @@ def _split(items, names, is_list, root, options, refused, notes):
         )
     if how == "class":
         return splitting.by_class(items, names, options, refused)
-    return splitting.by_content(items, options, refused)
+    most = max(options.limit or len(items), _LEAST)
+    if most < len(items):  # The others need not be read.
+        notes.append(
+            f"--limit={options.limit} took the first {most:,} of "
+            f"{len(items):,} pictures, and made parts of them."
+        )
+    return splitting.by_content(items[:most], options, refused)
 
 
 def _lists(root, encoding):
     """Reads the lists of the parts' pictures."""
     lists = {}
-    for path in sorted(root.glob("*.txt")):
+    for path in sorted(root.path.iterdir()):
         match = _LIST.fullmatch(path.name)
-        has_picture = any(
-            path.with_suffix(ending).exists() for ending in listings.ENDINGS
-        )
-        if match and not has_picture and not path.is_symlink():
+        if match and path.is_file() and not _has_picture(path):
+            lines = places.lines(root.file(path.name), encoding)
+            names = filter(None, map(str.strip, lines))
             part = listings.PARTS[match[1].lower()]
-            names = [line.strip() for line in places.lines(path, encoding)]
-            lists.setdefault(part, []).extend(filter(None, names))
+            lists.setdefault(part, []).extend(names)
     return lists
 
 

@@ -79,7 +79,7 @@ class Trees:
         root: the folder that holds them.
     """
 
-    def __init__(self, root: pathlib.Path):
+    def __init__(self, root: places.Tree):
         self._root = root
         self._folders = {}
         self._found = {}
@@ -104,18 +104,24 @@ class Trees:
         answer = (f"{folders[0]}/", "a folder of pictures that is missing")
         for folder in folders:
             for tree in (folder, f"images/{folder}"):
-                if not self._is_there(tree):
-                    continue
                 try:
-                    return places.inside(self._root / tree, name)
+                    if found := self._open(tree):
+                        return found.inside(name)
                 except plans.Refused as error:
-                    answer = (f"{tree}/{name}", str(error))
+                    answer = places.told(f"{tree}/{name}", error)
         return answer
 
-    def _is_there(self, folder: str) -> bool:
-        if folder not in self._folders:
-            self._folders[folder] = (self._root / folder).is_dir()
-        return self._folders[folder]
+    def _open(self, name: str) -> places.Tree | None:
+        """Looks for a folder, but once; one that is a link out is refused."""
+        if name not in self._folders:
+            try:
+                self._folders[name] = self._root.below(name)
+            except plans.Refused as error:
+                self._folders[name] = error
+        found = self._folders[name]
+        if isinstance(found, plans.Refused):
+            raise found.with_traceback(None)
+        return found
 
 
 def plan(options) -> plans.Plan:
@@ -131,7 +137,9 @@ def plan(options) -> plans.Plan:
         ValueError: if there are no lines of JSON, or none of their pictures.
     """
     refused, counts = [], collections.Counter()
-    trees = Trees(pathlib.Path(options.pictures or options.source))
+    flag = "pictures" if options.pictures else "source"
+    root = places.existing(flag, getattr(options, flag))
+    trees = Trees(places.Tree(root, options.follow_links))
     kept, lost = [], {}
     for told in _narratives(options, refused):
         counts[told.family, told.part] += 1
@@ -238,7 +246,7 @@ def fields(line: bytes, encoding: str = "utf-8") -> dict:
 def _narratives(options, refused) -> Iterator[Narrative]:
     """Yields each narrative once, and names the other lines."""
     seen = set()
-    for path in _files(options):
+    for path in _files(options, refused):
         with path.open("rb") as file:
             if file.read(2) in _WIDE:
                 refused.append((path.name, "not UTF-8 but UTF-16 or UTF-32"))
@@ -293,23 +301,27 @@ def _places(told: Narrative) -> tuple[list[str], str]:
     return folders, f"{told.image}.jpg"
 
 
-def _files(options) -> list[pathlib.Path]:
-    source = pathlib.Path(options.source)
+def _files(options, refused) -> list[pathlib.Path]:
+    source = places.existing("source", options.source)
     if source.is_file():
         return [source]
-    if not source.is_dir():
-        raise ValueError(
-            f"--source={options.source} is neither a folder nor a file; name "
-            "the folder with the narratives' .jsonl files."
-        )
-    found = sorted(source.glob("*.jsonl"))
-    found = found or sorted(source.glob("annotations/*.jsonl"))
-    if not found:
-        raise ValueError(
-            f"--source={options.source} holds no .jsonl file; unpacked "
-            "narratives are named like coco_val_localized_narratives.jsonl."
-        )
-    return found
+    tree = places.Tree(source, options.follow_links)
+    found = []
+    for folder in filter(None, (tree, tree.below("annotations"))):
+        for path in sorted(folder.path.glob("*.jsonl")):
+            try:
+                found.append(folder.inside(path.name))
+            except plans.Refused as error:
+                refused.append(places.told(path.name, error))
+        if found:
+            return found
+    if refused:
+        file, reason = refused[0]
+        raise ValueError(f"{file} is {reason}.")
+    raise ValueError(
+        f"--source={options.source} holds no .jsonl file; unpacked narratives "
+        "are named like coco_val_localized_narratives.jsonl."
+    )
 
 
 def _splits(val_as: str, counts, answer: plans.Plan) -> dict[str, str]:

@@ -1,23 +1,21 @@
 """COCO, in the layouts it comes in, from tiny trees to a prepared set."""
 
-import contextlib
-import io
 import json
 import pathlib
 import pickle
 import sys
-import tempfile
 import types
 from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
-from PIL import Image
 
 from keras_t2i.data import prepared
+from tests.tools import preparing_cases
 from tools import prepare_coco as tool
-from tools.preparing import tfds, verb
+from tools.preparing import plan as plans
+from tools.preparing import tfds
 
 CATEGORIES = [
     {"supercategory": "person", "id": 1, "name": "person"},
@@ -25,15 +23,6 @@ CATEGORIES = [
     {"supercategory": "vehicle", "id": 3, "name": "car"},
     {"supercategory": "animal", "id": 17, "name": "cat"},
 ]
-
-
-def jpeg(seed, width=40, height=30):
-    """Draws a picture."""
-    pixels = np.random.default_rng(seed).integers(0, 255, (5, 5, 3))
-    picture = Image.fromarray(pixels.astype(np.uint8))
-    stream = io.BytesIO()
-    picture.resize((width, height)).save(stream, "JPEG", quality=90)
-    return stream.getvalue()
 
 
 def entry(number, part="train", y=2014, name=None):
@@ -79,35 +68,15 @@ def seen(*rows):
     ]
 
 
-class Case(parameterized.TestCase, tf.test.TestCase):
+class Case(preparing_cases.ToolTest):
     """A folder of its own for each test."""
 
-    def setUp(self):
-        super().setUp()
-        self.folder = pathlib.Path(
-            self.enterContext(tempfile.TemporaryDirectory())
-        )
-        self.source = self.folder / "coco"
-        self.out = self.folder / "out"
-
-    def options(self, **changes):
-        """The flags."""
-        usual = dict(
-            source=str(self.source),
-            out=str(self.out),
-            encoding="utf-8",
-            labels="category",
-            val_as="test",
-            year=None,
-        )
-        return types.SimpleNamespace(**usual | changes)
+    TOOL = tool
+    FLAGS = dict(labels="category", val_as="test", year=None)
 
     def prepare(self, **changes):
         """Prepares the set; what is printed is kept."""
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            verb.prepare(tool.plan, self.options(**changes))
-        self.printed = printed.getvalue()
+        self.printed = self.run_tool(**changes)
         return prepared.load(self.out)
 
     def write(self, path, data):
@@ -117,10 +86,6 @@ class Case(parameterized.TestCase, tf.test.TestCase):
         if not isinstance(data, bytes):
             data = json.dumps(data).encode()
         path.write_bytes(data)
-
-    def refusals(self, plan):
-        """What was refused, for which reason."""
-        return dict(plan.refused)
 
 
 class DownloadsTest(Case):
@@ -185,7 +150,10 @@ class DownloadsTest(Case):
     def picture(self, number, part, pictures="{}", y=2014):
         """Writes a picture."""
         folder = pictures.format(f"{part}{y}")
-        self.write(f"{folder}/COCO_{part}{y}_{number:012d}.jpg", jpeg(number))
+        self.write(
+            f"{folder}/COCO_{part}{y}_{number:012d}.jpg",
+            preparing_cases.jpeg(number),
+        )
 
     @parameterized.parameters(
         ("annotations", "{}", 2014),
@@ -224,7 +192,7 @@ class DownloadsTest(Case):
 
     def test_labels_are_all_categories_and_the_largest_comes_first(self):
         self.tree()
-        items = tool.plan(self.options()).items
+        items = self.plan().items
         # 9: bicycles cover 6 + 5.5 (a crowd), the cat 10. 42: equal areas.
         self.assertEqual([item.label for item in items], [1, 2, -1, 0])
         self.assertEqual(
@@ -242,7 +210,7 @@ class DownloadsTest(Case):
         self.instances(
             "train", seen((9, 17, 7.0), (9, 2, 4.0), (9, 3, 4.0), (25, 3, 1.0))
         )
-        plan = tool.plan(self.options(labels="supercategory"))
+        plan = self.plan(labels="supercategory")
         self.assertEqual(plan.class_names, ("person", "vehicle", "animal"))
         self.assertEqual([i.label for i in plan.items], [1, 1, -1, 0])
         self.assertEqual(plan.items[0].labels, (1, 2))
@@ -252,7 +220,7 @@ class DownloadsTest(Case):
         for part in ("train", "val"):
             path = self.source / f"annotations/instances_{part}2014.json"
             path.unlink()
-        plan = tool.plan(self.options())
+        plan = self.plan()
         self.assertFalse(plan.multi_label)
         self.assertEqual({item.label for item in plan.items}, {-1})
         self.assertIn("instances_train2014.json is missing", plan.notes[1])
@@ -264,7 +232,7 @@ class DownloadsTest(Case):
         self.prepare()
         self.assertIn("COCO's val2014 is the split 'test'", self.printed)
         self.assertIn("40,504 pictures in test; here 1", self.printed)
-        plan = tool.plan(self.options(val_as="val"))
+        plan = self.plan(val_as="val")
         self.assertEqual(plan.items[-1].split, "val")
         self.assertEqual(plan.known["val"], 40_504)
 
@@ -277,29 +245,29 @@ class DownloadsTest(Case):
     def test_one_missing_part_is_noted_and_two_end_the_tool(self):
         self.tree()
         (self.source / "annotations/captions_val2014.json").unlink()
-        plan = tool.plan(self.options())
+        plan = self.plan()
         self.assertLen(plan.items, 3)
         self.assertIn("captions_val2014.json is missing", plan.notes[-2])
         (self.source / "annotations/captions_train2014.json").unlink()
         with self.assertRaisesRegex(ValueError, "has no captions_train2014"):
-            tool.plan(self.options())
+            self.plan()
 
     def test_pictures_that_are_not_unpacked_are_said_to_be_missing(self):
         self.tree()
         (self.source / "val2014").rename(self.source / "elsewhere")
-        plan = tool.plan(self.options())
+        plan = self.plan()
         self.assertLen(plan.items, 3)
         self.assertIn("val2014/ is missing: its 1 pictures", plan.notes[1])
         (self.source / "train2014").rename(self.source / "elsewhere2")
         with self.assertRaisesRegex(ValueError, "neither train2014/ nor val"):
-            tool.plan(self.options())
+            self.plan()
 
     def test_both_years_in_one_folder_need_a_choice(self):
         self.tree()
         self.tree(y=2017)
         with self.assertRaisesRegex(ValueError, "say which by --year"):
-            tool.plan(self.options())
-        self.assertEqual(tool.plan(self.options(year="2017")).name, "coco_2017")
+            self.plan()
+        self.assertEqual(self.plan(year="2017").name, "coco_2017")
 
     def test_hostile_names_are_never_followed(self):
         names = [
@@ -312,36 +280,69 @@ class DownloadsTest(Case):
             ".",
             "a\0b.jpg",
         ]
-        (self.folder / "secret.jpg").write_bytes(jpeg(0))
+        (self.folder / "secret.jpg").write_bytes(preparing_cases.jpeg(0))
         self.tree()
         (self.source / "train2014/link.jpg").symlink_to(
             self.folder / "secret.jpg"
         )
-        (self.source / "secret.jpg").write_bytes(jpeg(0))
+        (self.source / "secret.jpg").write_bytes(preparing_cases.jpeg(0))
         images = [entry(n, name=name) for n, name in enumerate(names)]
         self.listing(
             "train",
             [*images, entry(9)],
             told(*((n, "a secret") for n in range(len(names))), (9, "food")),
         )
-        plan = tool.plan(self.options())
+        plan = self.plan()
         self.assertLen(plan.items, 2)
-        found = self.refusals(plan)
+        found = dict(plan.refused)
         self.assertLen(
             found, len(names) + 1
         )  # And an object of 25, not listed.
         self.assertIn("'..'", found["train2014/../secret.jpg"])
         self.assertIn("absolute", found[f"train2014/{names[1]}"])
-        self.assertIn("link out", found["train2014/link.jpg"])
+        self.assertIn(
+            "link out", found[str(self.source / "train2014/link.jpg")]
+        )
         self.assertIn("absolute", found["train2014/C:\\secret.jpg"])
         self.assertEqual(found["train2014/no such.jpg"], "a missing file")
         self.assertLen(self.prepare(), 2)
 
-    def test_a_tree_that_is_a_link_itself_is_followed(self):
+    def test_a_tree_that_is_a_link_is_followed_only_if_asked(self):
         self.tree()
         (self.source / "train2014").rename(self.folder / "disk")
         (self.source / "train2014").symlink_to(self.folder / "disk")
-        self.assertLen(tool.plan(self.options()).items, 4)
+        plan = self.plan()
+        self.assertLen(plan.items, 1)
+        self.assertEqual(
+            plan.refused,
+            [
+                (
+                    str(self.source / "train2014"),
+                    "a link out of the folder, not followed without "
+                    "--follow_links",
+                )
+            ],
+        )
+        self.assertLen(self.plan(follow_links=True).items, 4)
+        (self.source / "val2014").rename(self.folder / "elsewhere")
+        with self.assertRaisesRegex(ValueError, "train2014 is a link out of"):
+            self.plan()
+
+    def test_links_within_the_source_are_followed(self):
+        self.tree()
+        (self.source / "train2014").rename(self.source / "disk")
+        (self.source / "train2014").symlink_to("disk")
+        (self.folder / "also").symlink_to(self.source)
+        self.assertLen(self.plan(source=str(self.folder / "also")).items, 4)
+
+    def test_listings_that_are_links_are_followed_only_if_asked(self):
+        self.tree()
+        (self.source / "annotations").rename(self.folder / "disk")
+        (self.source / "annotations").symlink_to(self.folder / "disk")
+        with self.assertRaisesRegex(plans.Refused, "--follow_links") as caught:
+            self.plan()
+        self.assertEqual(caught.exception.file, self.source / "annotations")
+        self.assertLen(self.plan(follow_links=True).items, 4)
 
     def test_names_with_spaces_and_other_scripts_are_taken(self):
         self.tree()
@@ -350,8 +351,8 @@ class DownloadsTest(Case):
             [entry(1, name="日本 café.jpg"), entry(2, name="a/b c.JPG")],
             told((1, "ein Fahrrad, schön"), (2, "猫")),
         )
-        self.write("val2014/日本 café.jpg", jpeg(1))
-        self.write("val2014/a/b c.JPG", jpeg(2))
+        self.write("val2014/日本 café.jpg", preparing_cases.jpeg(1))
+        self.write("val2014/a/b c.JPG", preparing_cases.jpeg(2))
         found = self.prepare()
         self.assertEqual(
             list(found.keys[-2:]), ["val2014/日本 café", "val2014/a/b c"]
@@ -373,10 +374,12 @@ class DownloadsTest(Case):
                 {"image_id": 9, "id": 48, "caption": "said before"},
             ],
         )
-        self.write("train2014/COCO_train2014_000000000009.png", jpeg(9))
-        plan = tool.plan(self.options())
+        self.write(
+            "train2014/COCO_train2014_000000000009.png", preparing_cases.jpeg(9)
+        )
+        plan = self.plan()
         self.assertEqual(plan.items[0].captions, ("food", "more food"))
-        found = self.refusals(plan)
+        found = dict(plan.refused)
         name = "captions_train2014.json: {}[{}]".format
         self.assertIn("id that comes twice", found[name("images", 1)])
         self.assertIn("is listed twice", found[name("images", 2)])
@@ -397,9 +400,9 @@ class DownloadsTest(Case):
                 {"id": 1, "image_id": 31, "caption": "gone"},
             ],
         )
-        plan = tool.plan(self.options())
+        plan = self.plan()
         self.assertLen(plan.items, 2)
-        found = self.refusals(plan)
+        found = dict(plan.refused)
         name = "captions_train2014.json: {}[{}]".format
         self.assertIn("isn't listed", found[name("annotations", 1)])
         for place in (2, 3, 4):
@@ -417,15 +420,16 @@ class DownloadsTest(Case):
             [
                 *seen((42, 99, 1.0), (43, 1, 1.0), (42, 1, float("nan"))),
                 *seen((42, 1, -1.0), (42, 1, "1"), (42, 3, 0)),
+                *seen((42, 1, 10**400), (42, 1, 1e300), (42, 1, True)),
             ],
         )
-        plan = tool.plan(self.options())
-        found = list(self.refusals(plan).values())
+        plan = self.plan()
+        found = list(dict(plan.refused).values())
         self.assertEqual(
             found,
             ["an object of an unknown category"]
             + ["an object of a picture that isn't listed"]
-            + ["an object without a usable area"] * 3,
+            + ["an object without a usable area"] * 6,
         )
         self.assertEqual(plan.items[-1].labels, (2,))
 
@@ -442,13 +446,13 @@ class DownloadsTest(Case):
             with self.assertRaisesRegex(
                 ValueError, f"captions_val2014.json {reason}"
             ):
-                tool.plan(self.options())
+                self.plan()
 
     def test_a_byte_order_mark_is_no_part_of_the_listing(self):
         self.tree()
         path = self.source / "annotations/captions_val2014.json"
         path.write_bytes(path.read_text("utf-8").encode("utf-8-sig"))
-        self.assertLen(tool.plan(self.options()).items, 4)
+        self.assertLen(self.plan().items, 4)
 
     def test_categories_that_contradict_each_other_end_the_tool(self):
         self.tree()
@@ -457,12 +461,12 @@ class DownloadsTest(Case):
             {"annotations": [], "categories": [{"id": 1, "name": "dog"}]},
         )
         with self.assertRaisesRegex(ValueError, "'dog', which 'person' has"):
-            tool.plan(self.options())
+            self.plan()
 
     def test_broken_pictures_are_left_out_and_the_others_prepared(self):
         self.tree()
         base = "train2014/COCO_train2014_0000000000"
-        self.write(f"{base}09.jpg", jpeg(9)[:-200])
+        self.write(f"{base}09.jpg", preparing_cases.jpeg(9)[:-200])
         self.write(f"{base}30.jpg", b"")
         found = self.prepare()
         self.assertLen(found, 2)
@@ -473,8 +477,11 @@ class DownloadsTest(Case):
         )
 
     def test_a_source_that_is_no_folder_is_named(self):
-        with self.assertRaisesRegex(ValueError, "is no folder"):
-            tool.plan(self.options())
+        with self.assertRaisesRegex(ValueError, "--source=.* is no file or f"):
+            self.plan()
+        self.source.write_text("")
+        with self.assertRaisesRegex(ValueError, "--source=.* is no folder; na"):
+            self.plan()
 
     def test_outlines_are_let_go_while_a_listing_is_read(self):
         self.tree()
@@ -506,7 +513,7 @@ class AttnGanTest(Case):
                     f"{part}/class_info.pickle", classes[part], protocol
                 )
             for name in names:
-                self.write(f"images/{name}.jpg", jpeg(1))
+                self.write(f"images/{name}.jpg", preparing_cases.jpeg(1))
                 if text:
                     self.write(f"text/{name}.txt", f"{name} 1\n\n2\n".encode())
         words = {word: number for number, word in WORDS.items()}
@@ -539,11 +546,85 @@ class AttnGanTest(Case):
 
     def test_captions_are_spelled_out_where_text_is_missing(self):
         self.layout(text=False)
-        items = tool.plan(self.options()).items
+        items = self.plan().items
         self.assertEqual(
             [item.captions for item in items],
             [("food", "boxes"), ("a giraffe", "giraffe"), ("boxes food", "a")],
         )
+
+    @parameterized.parameters("{0}", "images/{0}", "images")
+    def test_pictures_may_lie_in_folders_of_their_part(self, folder):
+        self.layout()
+        for path in (self.source / "images").iterdir():
+            part = path.name.split("_")[1]
+            to = self.folder / "moved" / folder.format(part) / path.name
+            to.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(to)
+        (self.source / "images").rmdir()
+        for path in (self.folder / "moved").iterdir():
+            path.rename(self.source / path.name)
+        plan = self.plan()
+        self.assertLen(plan.items, 3)
+        self.assertEmpty(plan.refused)
+
+    def test_without_pictures_their_folders_are_named(self):
+        self.layout()
+        (self.source / "images").rename(self.folder / "disk")
+        with self.assertRaisesRegex(ValueError, "neither train2014/ nor val20"):
+            self.plan()
+        (self.source / "images").symlink_to(self.folder / "disk")
+        with self.assertRaisesRegex(ValueError, "images is a link out of the"):
+            self.plan()
+        self.assertLen(self.plan(follow_links=True).items, 3)
+
+    def test_labels_are_read_from_instances_beside(self):
+        self.layout()
+        for part, rows in (
+            ("train", seen((9, 17, 3.0), (9, 2, 1.0), (77, 1, 1.0))),
+            ("val", seen((42, 3, 1.0))),
+        ):
+            self.write(
+                f"annotations/instances_{part}2014.json",
+                {"annotations": rows, "categories": CATEGORIES},
+            )
+        plan = self.plan()
+        self.assertEqual(plan.refused, [])  # 77 is not in AttnGAN's lists.
+        self.assertTrue(plan.multi_label)
+        self.assertEqual(plan.class_names, ("person", "bicycle", "car", "cat"))
+        self.assertEqual([item.label for item in plan.items], [3, -1, 2])
+        self.assertEqual(
+            [item.labels for item in plan.items], [(1, 3), (), (2,)]
+        )
+        groups = self.plan(labels="supercategory")
+        self.assertEqual(groups.class_names, ("person", "vehicle", "animal"))
+        self.assertLen(self.prepare(), 3)
+
+    def test_known_counts_are_those_of_its_lists(self):
+        self.layout()
+        self.prepare()
+        self.assertIn("82,783 pictures in train; here 2", self.printed)
+        self.assertIn("40,470 pictures in test; here 1", self.printed)
+        self.assertIn("123,253 pictures; here 3", self.printed)
+
+    def test_pairs_of_lost_letters_become_spaces(self):
+        self.layout()
+        name = "COCO_val2014_000000000042"
+        text = "a\ufffd\ufffdred box\r\n\n \ufffd\ufffd\nshoe\ufffds\n"
+        self.write(f"text/{name}.txt", text.encode())
+        self.assertEqual(
+            self.plan().items[2].captions, ("a red box", "shoe\ufffds")
+        )
+
+    def test_vocabulary_of_other_words_is_counted_instead(self):
+        self.layout()
+        words = {0: "<end>", 1: "Thing", 2: "thing"}
+        table = [[[1]] * 4, [[1]] * 2, words, {}]
+        self.pickled("captions.pickle", table)
+        self.prepare()
+        self.assertIn("The vocabulary of captions.pickle is not", self.printed)
+        self.assertIn("'Thing'", self.printed)
+        found = (self.out / "vocabulary.txt").read_text().split()
+        self.assertIn("coco_train2014_000000000009", found)
 
     def test_pickles_of_python_2_are_read(self):
         self.layout()
@@ -551,18 +632,18 @@ class AttnGanTest(Case):
         name = b"COCO_train2014_000000000009"
         data = b"\x80\x02]q\x01U" + bytes([len(name)]) + name + b"q\x02a."
         self.write("train/filenames.pickle", data)
-        keys = [item.key for item in tool.plan(self.options()).items]
+        keys = [item.key for item in self.plan().items]
         self.assertEqual(keys[0], name.decode())
 
     def test_a_class_of_its_own_for_each_picture_is_no_class(self):
         self.layout(classes={"train": [0, 1], "test": [2]})
-        plan = tool.plan(self.options())
+        plan = self.plan()
         self.assertEqual(plan.class_names, ())
         self.assertIn("no classes", "".join(plan.notes))
 
     def test_classes_are_numbered_from_0(self):
         self.layout(classes={"train": [7, 3], "test": [7]})
-        plan = tool.plan(self.options())
+        plan = self.plan()
         self.assertEqual([item.label for item in plan.items], [1, 0, 1])
         self.assertEqual(plan.class_names, ("class 3", "class 7"))
 
@@ -576,7 +657,7 @@ class AttnGanTest(Case):
 
         for name in ("test/filenames.pickle", "captions.pickle"):
             self.pickled(name, Hostile())
-        plan = tool.plan(self.options())
+        plan = self.plan()
         self.assertLen(plan.items, 2)
         self.assertFalse(mark.exists())
         self.assertEqual(
@@ -596,7 +677,7 @@ class AttnGanTest(Case):
     def test_a_pickle_of_something_else_is_named(self, name, value, reason):
         self.layout(classes={"train": [7, 3], "test": [7]})
         self.pickled(name, value)
-        found = self.refusals(tool.plan(self.options()))
+        found = self.refused()
         self.assertRegex(found[name], reason)
 
     def test_captions_that_do_not_fit_are_refused_by_picture(self):
@@ -604,9 +685,9 @@ class AttnGanTest(Case):
         captions = [[[1], [2], [99], [4]], [[2], [3], [1]], WORDS, {}]
         self.pickled("captions.pickle", captions)
         self.pickled("test/filenames.pickle", ["a", "b"])
-        plan = tool.plan(self.options())
+        plan = self.plan()
         self.assertLen(plan.items, 1)
-        found = self.refusals(plan)
+        found = dict(plan.refused)
         self.assertIn(
             "no word of", found["images/COCO_train2014_000000000025.jpg"]
         )
@@ -614,13 +695,13 @@ class AttnGanTest(Case):
 
     def test_hostile_keys_are_never_followed(self):
         self.layout()
-        (self.folder / "secret.jpg").write_bytes(jpeg(0))
+        (self.folder / "secret.jpg").write_bytes(preparing_cases.jpeg(0))
         keys = ["../../secret", "/etc/passwd", "gone", "x", "x"]
         self.pickled("test/filenames.pickle", keys)
         self.write("text/gone.txt", b"gone")
         self.write("text/x.txt", b"twice")
-        self.write("images/x.jpg", jpeg(3))
-        plan = tool.plan(self.options())
+        self.write("images/x.jpg", preparing_cases.jpeg(3))
+        plan = self.plan()
         self.assertLen(plan.items, 3)
         self.assertEqual(
             [reason for _, reason in plan.refused],
@@ -695,7 +776,7 @@ def stand_in(data_dir, rows):
 def row(name, texts, objects=()):
     """An example as coco_captions has them."""
     return {
-        "image": jpeg(len(name)),
+        "image": preparing_cases.jpeg(len(name)),
         "image/filename": name.encode(),
         "captions": {
             "text": np.array([t.encode() for t in texts], object),
@@ -763,19 +844,19 @@ class TfdsTest(Case):
             with self.assertRaisesRegex(
                 ValueError, "needs the package tensorflow-datasets"
             ):
-                tool.plan(self.options())
+                self.plan()
 
     def test_sets_that_are_unknown_or_not_prepared_are_named(self):
         with self.assertRaisesRegex(ValueError, "LookupError: Dataset cocoa"):
-            tool.plan(self.options(source="tfds:cocoa"))
+            self.plan(source="tfds:cocoa")
         self.module = stand_in("/no/such/folder", self.rows)
         with mock.patch.dict(sys.modules, tensorflow_datasets=self.module):
             with self.assertRaisesRegex(ValueError, "tfds build coco_captions"):
-                tool.plan(self.options())
+                self.plan()
 
     def test_supercategories_are_not_known_to_it(self):
         with self.assertRaisesRegex(ValueError, "has categories only"):
-            tool.plan(self.options(labels="supercategory"))
+            self.plan(labels="supercategory")
 
     def test_rows_are_read_on_from_where_the_last_was_found(self):
         opened = []

@@ -155,12 +155,21 @@ class CubTest(parameterized.TestCase, tf.test.TestCase):
 
     def test_official_split_is_told_to_share_classes(self):
         self.lay(official(), captions())
-        found = self.plan()
+        found = self.plan(split="official")
         self.assertEqual(
             list(self.splits(found).values()), ["train", "test"] * 3
         )
         self.assertIn("classes that were learnt from", found.notes[0])
         self.assertEqual(found.known["train"], 5_994)
+
+    def test_official_split_is_never_taken_unasked(self):
+        self.lay(official(), captions("here/text_c10"))
+        with self.assertRaisesRegex(
+            ValueError,
+            "^birds/here/trainvalclasses.txt is missing: it and testclasses.txt"
+            ".*put them there, or choose --split=official",
+        ):
+            self.plan()
 
     def test_two_kinds_of_lists_need_a_choice(self):
         pickles = cases.attngan_files(KEYS[::2], KEYS[1::2])
@@ -182,11 +191,96 @@ class CubTest(parameterized.TestCase, tf.test.TestCase):
         cases.write("birds/other", captions("text") | LISTS)
         for source in ("birds", "birds/CUB_200_2011"):
             self.assertLen(self.plan(source).items, 6)
-        found = self.plan(captions_from="elsewhere/cub_icml/text_c10")
-        self.assertEqual(found.known["train"], 5_994)  # No lists in there.
+
+    @parameterized.parameters("reed", "reed_val", "auto")
+    def test_lists_may_lie_beside_the_folder_of_captions(self, split):
+        self.lay(official())
+        cases.write("elsewhere/cub_icml", captions() | LISTS)
+        near = "elsewhere/cub_icml/text_c10"
+        found = self.plan(captions_from=near, split=split)
+        self.assertLen(found.items, 6)
+        self.assertEqual(
+            found.items[2].split, "val" if "v" in split else "train"
+        )
+        with contextlib.chdir(near):
+            found = self.plan("../../../birds", captions_from=".", split=split)
+        self.assertEqual(found.items[5].split, "test")
+
+    def test_pickles_may_lie_beside_the_folder_of_captions(self):
+        self.lay(official())
+        pickles = cases.attngan_files(TRAIN, TEST)
+        cases.write("elsewhere", captions("text") | pickles)
+        found = self.plan(captions_from="elsewhere/text")
+        self.assertEqual(found.items[5].split, "test")
+        self.assertEqual(found.vocabulary, ["wing", "red", "a"])
+
+    def test_vocabulary_of_other_words_is_counted_instead(self):
+        files = cases.attngan_files(TRAIN, TEST)
+        for words, why in (
+            ({0: "<end>", 1: "wing", 2: "Red's"}, "Red's"),
+            ({0: "<end>", 1: "wing", 2: "wing"}, "wing"),
+            ({0: "<end>", 2: "wing"}, "left out"),
+            ({}, "word"),
+        ):
+            table = [[[1]] * 40, [[1]] * 20, words, {}]
+            files["captions.pickle"] = pickle.dumps(table, 2)
+            self.lay(official(), captions("text"), files)
+            found = self.plan()
+            self.assertIsNone(found.vocabulary)
+            self.assertIn("of captions.pickle is not taken", found.notes[0])
+            self.assertIn(why, found.notes[0])
+
+    def test_backslashes_part_folders_too(self):
+        files = official()
+        name = "CUB_200_2011/images.txt"
+        files[name] = files[name].replace("/", "\\")
+        keys = [[k.replace("/", "\\") for k in each] for each in (TRAIN, TEST)]
+        self.lay(files, captions(), cases.attngan_files(*keys))
+        found = self.plan()
+        self.assertEqual(found.refused, [])
+        self.assertEqual([item.key for item in found.items], KEYS)
+
+    def test_links_out_of_the_trees_are_followed_only_if_asked(self):
+        self.lay(official())
+        cases.write("disk", captions() | LISTS)
+        for name in ("images", "classes.txt"):
+            path = pathlib.Path("birds/CUB_200_2011", name)
+            path.rename(pathlib.Path("disk", name))
+            path.symlink_to(pathlib.Path("disk", name).absolute())
+            with self.assertRaisesRegex(plans.Refused, "--follow_links") as e:
+                self.plan(captions_from="disk")
+            self.assertEqual(e.exception.file, path)
+            given = dict(captions_from="disk", follow_links=True)
+            self.assertLen(self.plan(**given).items, 6)
+        pathlib.Path("birds/text_c10").symlink_to("../disk/text_c10")
+        with self.assertRaisesRegex(plans.Refused, "--follow_links"):
+            self.plan()
+        pathlib.Path("elsewhere").symlink_to("disk")  # A link named by a flag.
+        (pathlib.Path("birds/CUB_200_2011") / "images").unlink()
+        (pathlib.Path("birds/CUB_200_2011") / "classes.txt").unlink()
+        for name in ("images", "classes.txt"):
+            pathlib.Path("disk", name).rename(f"birds/CUB_200_2011/{name}")
+        found = self.plan(captions_from="elsewhere")
+        self.assertLen(found.items, 6)
+
+    def test_links_to_folders_of_pictures_are_named_once(self):
+        self.lay(official(), captions(), LISTS)
+        path = pathlib.Path("birds/CUB_200_2011/images", CLASSES[0])
+        path.rename("disk")
+        path.symlink_to(pathlib.Path("disk").absolute())
+        found = self.plan()
+        self.assertLen(found.items, 4)
+        self.assertEqual([file for file, _ in found.refused], [str(path)])
+        self.assertIn("without --follow_links", found.refused[0][1])
+
+    def test_other_lists_beside_are_no_lists_of_birds(self):
+        self.lay(official(), captions(), LISTS)
+        cases.write(".", {"trainvalclasses.txt": "class_00001"})
+        self.assertEqual(self.plan().items[5].split, "test")
 
     def test_other_sets_beside_are_not_taken(self):
         self.lay(official(), captions("own/text_c10"))
+        cases.write("birds/own", LISTS)
         others = cases.text_files("text_c10", ["class_00001/image_00001"])
         cases.write("birds/a_flowers", others)
         cases.write("birds/a_flowers", {"trainvalclasses.txt": "class_00001"})
@@ -227,12 +321,12 @@ class CubTest(parameterized.TestCase, tf.test.TestCase):
         self.lay(official(), captions())
         os.remove(f"birds/CUB_200_2011/{name}")
         with self.assertRaises(ValueError) as caught:
-            self.plan()
+            self.plan(split="official")
         self.assertIn(f"birds/CUB_200_2011/{name} is ", str(caught.exception))
         self.assertIn("CUB_200_2011.tgz", str(caught.exception))
         if name == "bounding_boxes.txt":
             self.assertIn("--nocrop", str(caught.exception))
-            found = self.plan(crop=False)
+            found = self.plan(crop=False, split="official")
             self.assertIsNone(found.items[0].box)
 
     def test_missing_captions_and_lists_are_named(self):
@@ -250,7 +344,7 @@ class CubTest(parameterized.TestCase, tf.test.TestCase):
         with self.assertRaisesRegex(ValueError, "birds/valclasses.txt is mis"):
             self.plan()
         for flag in ("source", "captions_from"):
-            with self.assertRaisesRegex(ValueError, f"--{flag}=no is no fol"):
+            with self.assertRaisesRegex(ValueError, f"--{flag}=no is no file"):
                 self.plan(**{flag: "no"})
 
     def test_listings_are_not_followed_out_of_the_tree(self):
@@ -285,7 +379,7 @@ class CubTest(parameterized.TestCase, tf.test.TestCase):
             "images.txt:12": "not NUMBER VALUE",
             "images.txt:13": "not NUMBER VALUE",
             "lone/b.jpg": "without a class",
-            name: "a link out of the folder",
+            str(inside / name): "a link out of the folder",
         }.items():
             self.assertIn(words, refused[place])
 
@@ -466,7 +560,12 @@ class Hdf5Test(parameterized.TestCase, tf.test.TestCase):
             self.assertIn(words, refused[f"birds.hdf5:train/{row}"])
 
     def test_other_files_get_a_sentence(self):
-        with self.assertRaisesRegex(ValueError, "birds.hdf5 can't be read"):
+        with self.assertRaisesRegex(
+            ValueError, "^--source=birds.hdf5 is no file or folder.$"
+        ):
+            self.plan()
+        pathlib.Path("bird.hdf5").write_bytes(b"")
+        with self.assertRaisesRegex(ValueError, "Did you mean 'bird.hdf5'?"):
             self.plan()
         pathlib.Path("birds.hdf5").write_bytes(b"hello" * 100)
         with self.assertRaisesRegex(ValueError, "birds.hdf5 can't be read"):

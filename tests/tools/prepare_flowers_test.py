@@ -77,6 +77,30 @@ class FlowersTest(parameterized.TestCase, tf.test.TestCase):
             ["val", "train", "train", "val", "test", "test", "test"],
         )
 
+    def test_lists_lie_beside_the_folder_of_captions(self):
+        self.lay(pictures())
+        files = cases.text_files("text_c10", KEYS)
+        cases.write("flowers_icml", files | LISTS)
+        for source in ("flowers", "flowers/jpg"):
+            found = self.plan(
+                source,
+                captions_from="flowers_icml/text_c10",
+                split="reed_val",
+            )
+            self.assertEqual(
+                self.splits(found),
+                ["val", "train", "train", "val", "test", "test", "test"],
+            )
+
+    def test_a_link_to_the_pictures_is_followed_only_if_asked(self):
+        self.lay(pictures(), cases.text_files("text_c10", KEYS), LISTS)
+        pathlib.Path("flowers/jpg").rename("disk")
+        pathlib.Path("flowers/jpg").symlink_to("../disk")
+        with self.assertRaisesRegex(plans.Refused, "--follow_links") as caught:
+            self.plan()
+        self.assertEqual(str(caught.exception.file), "flowers/jpg")
+        self.assertLen(self.plan(follow_links=True).items, 7)
+
     def test_class_folders_stand_in_for_missing_labels(self):
         files = cases.text_files("text_c10", KEYS)
         self.lay(pictures(), labels=None)
@@ -96,7 +120,12 @@ class FlowersTest(parameterized.TestCase, tf.test.TestCase):
             "flowers/setid.mat",
             {n: np.array([r], kind) for n, r in rows.items()},
         )
-        found = self.plan()
+        with self.assertRaisesRegex(
+            ValueError,
+            "flowers/trainvalclasses.txt is missing.*choose --split=official",
+        ):
+            self.plan()
+        found = self.plan(split="official")
         self.assertEqual(
             self.splits(found), ["train", "val", "train"] + ["test"] * 3
         )
@@ -145,13 +174,13 @@ class FlowersTest(parameterized.TestCase, tf.test.TestCase):
             "class_00002/image_00001.txt": "without captions in text_c10/",
             "text_c10/class_00001/image_00001.txt": "that is not listed",
             "image_00002.jpg": "a missing file",
-            "image_00003.jpg": "a link out of the folder",
+            "flowers/jpg/image_00003.jpg": "a link out of the folder",
             "image_00008.jpg": "without a class",
         }.items():
             self.assertIn(words, refused[place])
 
     def test_missing_things_are_named(self):
-        with self.assertRaisesRegex(ValueError, "--source=flowers is no fold"):
+        with self.assertRaisesRegex(ValueError, "--source=flowers is no file"):
             self.plan()
         self.lay({"README": ""})
         with self.assertRaisesRegex(ValueError, "flowers/jpg is missing"):
@@ -161,7 +190,7 @@ class FlowersTest(parameterized.TestCase, tf.test.TestCase):
             self.plan()
         self.lay(cases.text_files("text_c10", KEYS))
         with self.assertRaisesRegex(ValueError, "flowers/setid.mat is missing"):
-            self.plan()
+            self.plan(split="official")
         for way, name in (
             ("reed", "trainvalclasses.txt"),
             ("attngan", "train/filenames.pickle"),

@@ -2,7 +2,6 @@
 
 import ast
 import collections
-import contextlib
 import csv
 import io
 import json
@@ -12,7 +11,6 @@ import resource
 import shlex
 import subprocess
 import sys
-import tempfile
 import types
 from unittest import mock
 
@@ -25,8 +23,11 @@ from keras_t2i.data import prepared, shapes
 from tests.recipes import command
 from tests.tools import preparing_cases
 from tools import prepare_folder as tool
-from tools.preparing import verb
+from tools.preparing import plan as plans
+from tools.preparing import splitting
 
+LINK = "a link out of the folder, not followed without --follow_links"
+LONG = {"a": 9, "b": 200_000, "c": (1 << 24) + 1}
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -58,36 +59,16 @@ def in_words(text):
     return shlex.split(text.replace("\\\n", " "))
 
 
-class FolderTest(parameterized.TestCase, tf.test.TestCase):
+class FolderTest(preparing_cases.ToolTest):
     """A folder of its own for each test."""
+
+    TOOL = tool
+    FLAGS = dict(format="auto", labels="auto", split_by=None)
 
     def setUp(self):
         super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.folder = pathlib.Path(folder)
-        self.pictures = self.folder / "pictures"
+        self.pictures = self.source = self.folder / "pictures"
         self.pictures.mkdir()
-        self.out = self.folder / "out"
-
-    def options(self, **changes):
-        usual = dict(
-            source=str(self.pictures),
-            out=str(self.out),
-            format="auto",
-            labels="auto",
-            split_by=None,
-        )
-        return preparing_cases.options(**usual | changes)
-
-    def plan(self, **changes):
-        return tool.plan(self.options(**changes))
-
-    def run_tool(self, **changes):
-        """Runs the tool in this process; returns what it printed."""
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            verb.prepare(tool.plan, self.options(**changes))
-        return printed.getvalue()
 
     def save(self, *names, **options):
         """Writes pictures of different colours."""
@@ -104,9 +85,6 @@ class FolderTest(parameterized.TestCase, tf.test.TestCase):
         """Captions by key, of the plan."""
         found = self.plan(**changes)
         return {item.key: list(item.captions) for item in found.items}
-
-    def refused(self, **changes):
-        return dict(self.plan(**changes).refused)
 
     def parts(self, **changes):
         """Keys by part, of the plan."""
@@ -202,12 +180,56 @@ class SidecarsTest(FolderTest):
         self.assertEqual(
             self.refused(),
             {
-                "link.png": "a link out of the folder, not followed",
-                "c.png": "a link out of the folder, not followed",
-                "tree": "a link to a folder, which is not followed",
+                "link.png": LINK,
+                "c.txt": LINK,
+                "tree": LINK,
             },
         )
         self.assertCountEqual(self.told(), ["a.png", "b.png"])
+        self.assertEqual(
+            self.told(follow_links=True),
+            {
+                "a.png": ["own"],
+                "b.png": ["own"],
+                "c.png": ["secret"],
+                "link.png": ["a link"],
+                "tree/o.png": ["secret"],
+            },
+        )
+
+    def test_links_within_the_folder_show_each_picture_once(self):
+        self.save("deep/a.png", "b.png", text="own")
+        (self.pictures / "again").symlink_to("deep")
+        (self.pictures / "deep" / "round").symlink_to("..")
+        (self.pictures / "c.png").symlink_to("b.png")
+        self.write("c.txt", "a link")
+        for follow in (False, True):
+            self.assertCountEqual(
+                self.told(follow_links=follow), ["deep/a.png", "b.png", "c.png"]
+            )
+        self.assertEmpty(self.refused())
+
+    def test_links_that_lead_round_end(self):
+        self.save("a.png", "b.png", text="own")
+        outside = save(self.folder, "outside/o.png", text="more")
+        (self.pictures / "up").symlink_to(self.folder)
+        (self.pictures / "out").symlink_to(outside.parent)
+        (outside.parent / "back").symlink_to(self.pictures)
+        self.assertCountEqual(
+            self.told(follow_links=True), ["a.png", "b.png", "out/o.png"]
+        )
+
+    def test_endings_may_be_in_capitals(self):
+        self.save("a.png", "B.PNG", "c.jpg")
+        self.write("a.TXT", "one")
+        self.write("B.Txt", "two")
+        self.write("c.txt", "three")
+        self.write("c.TXT", "also three")
+        self.assertEqual(
+            self.told(),
+            {"a.png": ["one"], "B.PNG": ["two"], "c.jpg": ["three"]},
+        )
+        self.assertEqual(self.refused(), {"c.TXT": "no picture beside it"})
 
     def test_hidden_files_and_folders_are_no_pictures(self):
         self.save("a.png", "b.png", text="x")
@@ -329,6 +351,15 @@ class FlickrTest(FolderTest):
             },
         )
         self.assertCountEqual(self.told(), ["a.jpg", "b.jpg"])
+
+    def test_very_long_captions_in_quotes_are_taken_up_to_a_limit(self):
+        self.save("a.jpg", "b.jpg", "c.jpg")
+        lines = [f'"{n}.jpg","{"x" * size}"' for n, size in LONG.items()]
+        self.write("captions.txt", "\n".join(["image,caption", *lines]))
+        self.assertEqual(list(self.told()), ["a.jpg", "b.jpg"])
+        self.assertStartsWith(
+            self.refused()["captions.txt:4"], "a line that can't be read (field"
+        )
 
     def test_listing_of_another_name_may_be_the_source(self):
         self.save("a.jpg", "b.jpg")
@@ -536,9 +567,114 @@ class TableTest(FolderTest):
         (self.pictures / "in" / "o.png").symlink_to(outside)
         self.write("l.csv", "image,caption\na.png,1\nb.png,2\no.png,3\n")
         self.assertEqual(
-            self.refused()["o.png (l.csv, row 4)"],
-            "a link out of the folder, not followed",
+            self.plan().refused,
+            [("in/o.png", LINK), ("in/o.png", "no caption")],
         )
+
+    def test_listings_and_lists_that_are_links_are_named(self):
+        self.save("a.png", "b.png", text="own")
+        for name, text in (
+            ("l.csv", "image,caption,label\na.png,one,0\nb.png,two,1\n"),
+            ("classes.txt", "cat\ndog"),
+            ("train.txt", "a"),
+            ("test.txt", "b"),
+        ):
+            path = self.folder / name
+            path.write_text(text)
+            (self.pictures / name).symlink_to(path)
+        options = dict(split_by="file")
+        for name in ("classes.txt", "test.txt", "train.txt"):
+            with self.assertRaisesRegex(plans.Refused, LINK) as caught:
+                self.plan(**options)
+            self.assertEqual(caught.exception.file, self.pictures / name)
+            found = self.plan(follow_links=True, **options)
+            self.assertEqual(
+                [i.captions[0] for i in found.items], ["one", "two"]
+            )
+            self.assertEqual(found.class_names, ("cat", "dog"))
+            (self.pictures / name).unlink()
+            (self.folder / name).rename(self.pictures / name)
+        self.assertEqual(self.refused(**options), {"l.csv": LINK})
+        self.assertEqual(self.told(**options)["a.png"], ["own"])
+
+    def test_backslashes_part_folders_too(self):
+        self.save("images/a.jpg", "images/deep/b.jpg", "c.jpg")
+        self.write(
+            "l.csv",
+            "image,caption\r\nimages\\a.jpg,1\r\ndeep\\b.jpg,2\r\n"
+            "images\\..\\c.jpg,3\r\n\\etc\\passwd,4\r\n",
+        )
+        self.write("train.txt", "images\\a.jpg\n")
+        self.write("test.txt", ".\\images\\deep\\b.jpg\n")
+        self.assertEqual(
+            self.told(), {"images/a.jpg": ["1"], "images/deep/b.jpg": ["2"]}
+        )
+        refused = self.refused()
+        self.assertIn("'..'", refused["images\\..\\c.jpg (l.csv, row 4)"])
+        self.assertIn("absolute", refused["\\etc\\passwd (l.csv, row 5)"])
+        self.assertEqual(
+            self.parts(split_by="file"),
+            {"train": {"images/a.jpg"}, "test": {"images/deep/b.jpg"}},
+        )
+
+    def test_blank_lines_before_a_header_hide_nothing(self):
+        self.save("a.jpg", "b.jpg")
+        self.write("l.csv", "\n  \r\nimage,caption\na.jpg,1\nb.jpg,2\n")
+        self.assertEqual(self.told(), {"a.jpg": ["1"], "b.jpg": ["2"]})
+
+    def test_what_is_not_taken_for_a_listing_is_noted(self):
+        self.save("a.jpg", "b.jpg", "cats.jpg", text="own")
+        self.write("stats.csv", "day,rain\n1,2\n")
+        self.write("more.jsonl", '{"id": 1}\n')
+        self.write("cats.tsv", "image\tcaption\n")
+        first = "its first line names no picture and caption"
+        self.assertContainsSubset(
+            [
+                "cats.tsv was not read: a picture has the same name.",
+                f"more.jsonl was not read: {first}.",
+                f"stats.csv was not read: {first}.",
+            ],
+            self.plan().notes,
+        )
+        path = self.write("l.csv", "image,caption\na.jpg,1\nb.jpg,2\n")
+        told = self.plan(source=str(path)).notes
+        self.assertIn(f"stats.csv was not read: {first}.", told)
+        told = self.plan(format="sidecars").notes
+        self.assertIn("l.csv was not read: --format is sidecars.", told)
+        path = self.write("m.csv", "image,caption\na.jpg,3\nb.jpg,4\n")
+        told = self.plan(source=str(path)).notes
+        self.assertIn("l.csv was not read: another listing is.", told)
+
+    def test_parts_matter_only_where_they_are_kept(self):
+        self.save("a.jpg", "b.jpg", "c.jpg")
+        self.write(
+            "l.csv",
+            "image,caption,split\na.jpg,1,holdout\nb.jpg,2, \nc.jpg,3,train\n",
+        )
+        for how in (None, "fraction"):
+            self.assertLen(self.told(split_by=how), 3)
+            self.assertEmpty(self.refused(split_by=how))
+        self.write("test.txt", "b.jpg\n")
+        self.assertEqual(
+            self.parts(split_by="file"), {"train": {"c.jpg"}, "test": {"b.jpg"}}
+        )
+        self.assertStartsWith(
+            self.refused(split_by="file")["l.csv, row 2"],
+            "a split named 'holdout'",
+        )
+
+    @parameterized.parameters("label", "labels")
+    def test_labels_of_thousands_of_digits_are_refused(self, column):
+        self.save("a.jpg", "b.jpg", "c.jpg")
+        long = "1" * 5000
+        self.write(
+            "l.csv",
+            f"image,caption,{column}\na.jpg,1,{long}\nb.jpg,2,2\nc.jpg,3,3",
+        )
+        self.assertEqual(
+            self.refused()["l.csv, row 2"], "a label of more than 18 digits"
+        )
+        self.assertCountEqual(self.told(), ["b.jpg", "c.jpg"])
 
 
 class JsonTest(FolderTest):
@@ -585,7 +721,7 @@ class JsonTest(FolderTest):
         self.save("a.jpg", "b.jpg", "c.jpg")
         self.lines(
             "l.jsonl",
-            {"image": "a.jpg", "captions": ["one"], "label": 3},
+            {"image": "a.jpg", "captions": ["one"], "split": "train"},
             "{broken",
             "[1]",
             {"caption": "no picture"},
@@ -598,7 +734,7 @@ class JsonTest(FolderTest):
             {"image": "a.jpg", "captions": ["one"]},
             "[" * 100_000,
         )
-        refused = self.refused(test_share=0.0)
+        refused = self.refused(split_by="file")
         self.assertEqual(
             [refused[f"l.jsonl:{n}"] for n in (2, 3, 4, 5, 6, 12)],
             [
@@ -621,7 +757,7 @@ class JsonTest(FolderTest):
         self.assertEqual(
             refused["a.jpg (l.jsonl:11)"], "a row that was there before"
         )
-        self.assertCountEqual(self.told(test_share=0.0), ["a.jpg"])
+        self.assertCountEqual(self.told(split_by="file"), ["a.jpg"])
 
     def test_photos_of_the_field_go_the_whole_way(self):
         for i in range(6):
@@ -718,6 +854,30 @@ class SplitTest(FolderTest):
         self.save("0.png", "1.png", text="grey")
         self.assertLen(self.parts(test_share=0.0)["train"], 2)
 
+    def test_huge_files_are_refused_unread(self):
+        self.save("a.png", "b.png", "c.png", text="x")
+        with open(self.pictures / "c.png", "r+b") as file:
+            file.truncate(1 << 40)
+        self.assertEqual(
+            self.refused(), {"c.png": "a file of more than 200 MB"}
+        )
+
+    def test_limit_leaves_the_others_unread(self):
+        fill(self.pictures)
+        (self.pictures / "p39.PNG").unlink()
+        (self.pictures / "p39.PNG").symlink_to("p38.webp")
+        seen = []
+        draw = splitting._drawn_file
+        with mock.patch.object(
+            splitting, "_drawn_file", lambda p, s: seen.append(p) or draw(p, s)
+        ):
+            found = self.plan(limit=12)
+        self.assertLen(seen, 12)
+        self.assertLen(found.items, 12)
+        self.assertIn("the first 12 of 40 pictures", found.notes[-1])
+        self.assertLen(self.plan(limit=1).items, 10)
+        self.assertIn("2: 1 train, 1 test", self.run_tool(limit=1))
+
     def test_seed_draws_other_parts(self):
         fill(self.pictures)
         self.assertNotEqual(
@@ -802,7 +962,7 @@ class RefusalTest(FolderTest):
     """Sources and flags that can't be used."""
 
     def test_folder_that_is_missing_is_told(self):
-        with self.assertRaisesRegex(ValueError, "--source=/no/such is no fo"):
+        with self.assertRaisesRegex(ValueError, "--source=/no/such is no fi"):
             self.plan(source="/no/such")
 
     def test_file_that_is_no_listing_is_told(self):
@@ -1039,7 +1199,7 @@ class WholeWayTest(FolderTest):
         self.assertEqual(done.returncode, 2)
         self.assertEqual(
             done.stderr.splitlines()[-1],
-            "Error: --source=/no/such is no folder.",
+            "Error: --source=/no/such is no file or folder.",
         )
         self.assertNotIn("Traceback", done.stderr)
 

@@ -1,34 +1,18 @@
 """Localized Narratives, from tiny official files to a prepared set."""
 
-import contextlib
-import io
 import json
-import pathlib
-import tempfile
-import types
 from unittest import mock
 
-import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
-from PIL import Image
 
 from keras_t2i.data import prepared
+from tests.tools import preparing_cases
 from tools import prepare_narratives as tool
 from tools.preparing import plan as plans
-from tools.preparing import verb
 
 COCO = "coco_{}_localized_narratives{}.jsonl"
 OPEN = "open_images_{}_localized_narratives{}.jsonl"
-
-
-def jpeg(seed, width=40, height=30):
-    """Draws a picture."""
-    pixels = np.random.default_rng(seed).integers(0, 255, (5, 5, 3))
-    picture = Image.fromarray(pixels.astype(np.uint8))
-    stream = io.BytesIO()
-    picture.resize((width, height)).save(stream, "JPEG", quality=90)
-    return stream.getvalue()
 
 
 def line(
@@ -50,41 +34,25 @@ def line(
     return json.dumps(value | more)
 
 
-class Case(parameterized.TestCase, tf.test.TestCase):
+class Case(preparing_cases.ToolTest):
     """A folder of its own for each test."""
+
+    TOOL = tool
+    FLAGS = dict(each="narrative", val_as="auto")
 
     def setUp(self):
         super().setUp()
-        self.folder = pathlib.Path(
-            self.enterContext(tempfile.TemporaryDirectory())
-        )
-        self.source = self.folder / "narratives"
         self.pictures = self.folder / "pictures"
-        self.out = self.folder / "out"
         self.source.mkdir()
 
     def options(self, **changes):
         """The flags."""
-        usual = dict(
-            source=str(self.source),
-            pictures=str(self.pictures),
-            out=str(self.out),
-            encoding="utf-8",
-            each="narrative",
-            val_as="auto",
-        )
-        return types.SimpleNamespace(**usual | changes)
-
-    def plan(self, **changes):
-        """The plan."""
-        return tool.plan(self.options(**changes))
+        usual = dict(pictures=str(self.pictures))
+        return super().options(**usual | changes)
 
     def prepare(self, **changes):
         """Prepares the set; what is printed is kept."""
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            verb.prepare(tool.plan, self.options(**changes))
-        self.printed = printed.getvalue()
+        self.printed = self.run_tool(**changes)
         return prepared.load(self.out)
 
     def lines(self, name, *rows, end="\n"):
@@ -95,7 +63,7 @@ class Case(parameterized.TestCase, tf.test.TestCase):
         """Writes a picture."""
         path = self.pictures / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(jpeg(len(name)))
+        path.write_bytes(preparing_cases.jpeg(len(name)))
 
     def coco(self):
         """Two pictures of train, one told twice, and one of val."""
@@ -128,7 +96,7 @@ class CocoTest(Case):
         self.assertEqual(found.captions[[2]][0][0], "I see boxes.")
         self.assertEqual(list(prepared.load(self.out, "test").keys), ["139#5"])
         self.assertIn("ln_coco, Localized Narratives", self.printed)
-        self.assertIn("4 of 3 pictures, which are stored", self.printed)
+        self.assertIn("4 of 3 pictures as listed, which are", self.printed)
 
     def test_or_all_narratives_of_a_picture_are_its_captions(self):
         self.coco()
@@ -289,24 +257,57 @@ class CocoTest(Case):
             self.plan().refused,
             [
                 (
-                    "train2017/000000000025.jpg",
-                    "a link out of the folder, not followed",
+                    str(path),
+                    "a link out of the folder, not followed without "
+                    "--follow_links",
                 )
             ],
         )
 
-    def test_a_tree_that_is_a_link_itself_is_followed(self):
+    def test_a_tree_that_is_a_link_is_followed_only_if_asked(self):
         self.coco()
         tree = self.pictures / "train2017"
         tree.rename(self.folder / "disk")
         tree.symlink_to(self.folder / "disk")
-        self.assertLen(self.plan().items, 4)
+        plan = self.plan()
+        self.assertLen(plan.items, 1)
+        self.assertEqual([file for file, _ in plan.refused], [str(tree)])
+        self.assertIn("3 narratives are left out", " ".join(plan.notes))
+        self.assertLen(self.plan(follow_links=True).items, 4)
+
+    def test_what_a_flag_names_may_be_a_link(self):
+        self.coco()
+        for name in ("source", "pictures"):
+            (self.folder / f"{name} link").symlink_to(self.folder / name)
+        plan = self.plan(
+            source=str(self.folder / "source link"),
+            pictures=str(self.folder / "pictures link"),
+        )
+        self.assertLen(plan.items, 4)
+
+    def test_narratives_that_are_links_are_followed_only_if_asked(self):
+        self.coco()
+        path = self.source / COCO.format("val", "")
+        path.rename(self.folder / "val.jsonl")
+        path.symlink_to(self.folder / "val.jsonl")
+        plan = self.plan()
+        self.assertLen(plan.items, 3)
+        self.assertEqual([file for file, _ in plan.refused], [str(path)])
+        self.assertLen(self.plan(follow_links=True).items, 4)
+        for other in self.source.glob("coco_train*"):
+            other.unlink()
+        with self.assertRaisesRegex(ValueError, "jsonl is a link out of the"):
+            self.plan()
 
     def test_sources_without_narratives_are_named(self):
+        self.pictures.mkdir()
         with self.assertRaisesRegex(ValueError, "holds no .jsonl file"):
             self.plan()
-        with self.assertRaisesRegex(ValueError, "neither a folder nor a file"):
+        with self.assertRaisesRegex(ValueError, "nowhere is no file or"):
             self.plan(source=str(self.folder / "nowhere"))
+        near = str(self.folder / "picture")
+        with self.assertRaisesRegex(ValueError, "Did you mean 'pictures'"):
+            self.plan(pictures=near)
         self.lines("bad.jsonl", "x")
         with self.assertRaisesRegex(ValueError, "bad.jsonl:1: a line of no"):
             self.plan()

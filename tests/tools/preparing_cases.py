@@ -6,6 +6,7 @@ prepares a folder as `planned` lists it, and kills itself by SIGKILL when it
 comes to the picture FATAL.
 """
 
+import contextlib
 import dataclasses
 import functools
 import io
@@ -14,10 +15,13 @@ import pathlib
 import signal
 import struct
 import sys
+import tempfile
 import types
 import zlib
 
 import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
 from PIL import Image
 
 from tools.preparing import plan, verb
@@ -60,6 +64,13 @@ def encoded(picture: Image.Image, kind: str, **options) -> bytes:
     return stream.getvalue()
 
 
+def jpeg(seed: int, width: int = 48, height: int = 36) -> bytes:
+    """Draws a photo that no other seed draws."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (5, 5, 3))
+    picture = Image.fromarray(pixels.astype(np.uint8))
+    return encoded(picture.resize((width, height)), "JPEG", quality=90)
+
+
 def quarters(data: bytes) -> np.ndarray:
     """Decodes a picture and takes the mean colour within each quarter.
 
@@ -76,6 +87,46 @@ def quarters(data: bytes) -> np.ndarray:
         for left in (0, wide)
     ]
     return np.array([part.mean((0, 1)) for part in parts])
+
+
+class ToolTest(parameterized.TestCase, tf.test.TestCase):
+    """Tests of one tool, with a folder of its own for each test.
+
+    Attributes:
+        TOOL: the tool's module.
+        FLAGS: those of its own with their usual values, and others of all
+            tools that have another.
+    """
+
+    TOOL = None
+    FLAGS = {}
+
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.folder = pathlib.Path(folder)
+        self.source = self.folder / "source"
+        self.out = self.folder / "out"
+
+    def options(self, **changes):
+        """The flags."""
+        usual = {"source": str(self.source), "out": str(self.out)}
+        return options(**usual | self.FLAGS | changes)
+
+    def plan(self, **changes):
+        """The plan."""
+        return self.TOOL.plan(self.options(**changes))
+
+    def refused(self, **changes):
+        """What was refused, for which reason."""
+        return dict(self.plan(**changes).refused)
+
+    def run_tool(self, **changes):
+        """Prepares the set; returns what is printed."""
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            verb.prepare(self.TOOL.plan, self.options(**changes))
+        return printed.getvalue()
 
 
 @functools.cache
@@ -114,6 +165,7 @@ def options(**changes) -> types.SimpleNamespace:
         workers=1,
         shard_size=1000,
         encoding="utf-8",
+        follow_links=False,
         seed=0,
         dry_run=False,
         val_share=0.0,

@@ -39,13 +39,14 @@ class PlacesTest(parameterized.TestCase, tf.test.TestCase):
     def test_name_in_the_tree_is_found(self, name):
         if name != "deep":
             self.write("x", name)
-        self.assertEqual(places.inside(self.root, name), self.root / name)
+        self.assertEqual(places.Tree(self.root).inside(name), self.root / name)
 
     @parameterized.product(here=("NFC", "NFD"), listed=("NFC", "NFD"))
     def test_either_form_of_unicode_is_found(self, here, listed):
         name = "deep/Zürich é.jpg"
         self.write("x", unicodedata.normalize(here, name))
-        found = places.inside(self.root, unicodedata.normalize(listed, name))
+        tree = places.Tree(self.root)
+        found = tree.inside(unicodedata.normalize(listed, name))
         self.assertEqual(found.read_text(), "x")
 
     @parameterized.parameters(
@@ -65,7 +66,7 @@ class PlacesTest(parameterized.TestCase, tf.test.TestCase):
     )
     def test_name_that_leads_away_is_refused(self, name, reason):
         with self.refused(reason):
-            places.inside(self.root, name)
+            places.Tree(self.root).inside(name)
 
     def test_links_out_of_the_tree_are_not_followed(self):
         (self.root / "file").symlink_to(self.secret)
@@ -75,21 +76,65 @@ class PlacesTest(parameterized.TestCase, tf.test.TestCase):
         (self.root / "round").symlink_to(self.root / "round")
         for name in ("file", "up/secret.txt", "beside", "gone"):
             with self.refused("a link out of the folder"):
-                places.inside(self.root, name)
+                places.Tree(self.root).inside(name)
         with self.refused("a missing file"):
-            places.inside(self.root, "round")
+            places.Tree(self.root).inside("round")
 
     def test_links_within_the_tree_are_followed(self):
         self.write("x", "a.jpg")
         (self.root / "b.jpg").symlink_to(self.root / "a.jpg")
         (self.folder / "also").symlink_to(self.root)
-        found = places.inside(self.folder / "also", "b.jpg")
+        found = places.Tree(self.folder / "also").inside("b.jpg")
         self.assertEqual(found.read_text(), "x")
+
+    def test_links_out_of_the_tree_are_followed_if_asked(self):
+        (self.root / "file").symlink_to(self.secret)
+        (self.root / "up").symlink_to(self.folder)
+        tree = places.Tree(self.root, follow=True)
+        self.assertEqual(tree.inside("file").read_text(), "secret")
+        self.assertEqual(
+            tree.below("up").file("secret.txt").read_text(), "secret"
+        )
+        with self.refused(r"a path with '\.\.'"):
+            tree.inside("../secret.txt")
+
+    def test_folders_of_a_tree_end_where_it_ends(self):
+        self.write("x", "a.jpg")
+        (self.root / "deep/a.jpg").symlink_to(self.root / "a.jpg")
+        (self.root / "deep/secret.txt").symlink_to(self.secret)
+        (self.root / "up").symlink_to(self.folder)
+        deep = places.Tree(self.root).below("deep")
+        self.assertEqual(deep.inside("a.jpg").read_text(), "x")
+        self.assertEqual(deep.file("a.jpg"), self.root / "deep/a.jpg")
+        self.assertIsNone(deep.file("b.jpg"))
+        self.assertIsNone(deep.below("b"))
+        with self.refused("a link out of the folder") as caught:
+            deep.file("secret.txt")
+        self.assertEqual(caught.exception.file, self.root / "deep/secret.txt")
+        with self.refused("without --follow_links"):
+            places.Tree(self.root).below("up")
+
+    def test_backslashes_may_part_folders(self):
+        self.write("x", "deep/a.jpg")
+        self.write("y", "b\\c.jpg")
+        tree = places.Tree(self.root)
+        self.assertEqual(tree.inside("deep\\a.jpg").read_text(), "x")
+        self.assertEqual(tree.inside("b\\c.jpg").read_text(), "y")
+
+    def test_flag_that_names_nothing_gets_a_hint(self):
+        self.assertEqual(places.existing("source", self.root), self.root)
+        with self.assertRaises(ValueError) as caught:
+            places.existing("source", self.folder / "three")
+        self.assertEqual(
+            str(caught.exception),
+            f"--source={self.folder}/three is no file or folder. Did you mean "
+            "'tree'?",
+        )
 
     def test_pipe_is_refused(self):
         os.mkfifo(self.root / "pipe.jpg")
         with self.refused("neither a file nor a folder"):
-            places.inside(self.root, "pipe.jpg")
+            places.Tree(self.root).inside("pipe.jpg")
 
     @parameterized.parameters(
         "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1"
@@ -146,6 +191,13 @@ class PlacesTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(places.csv_rows(tabbed)[1], ["a", 'b, c "d"'])
         barred = self.write("a|b\n")
         self.assertEqual(places.csv_rows(barred, delimiter="|"), [["a", "b"]])
+
+    def test_one_line_of_values_is_read_with_the_same_limit(self):
+        self.assertEqual(places.csv_row('"a, b",c'), ["a, b", "c"])
+        long = "x" * 200_000
+        self.assertEqual(places.csv_row(f'a,"{long}"'), ["a", long])
+        with self.refused("a line that can't be read .field larger"):
+            places.csv_row('a,"' + "x" * ((1 << 24) + 1))
 
     def test_field_without_end_is_told(self):
         path = self.write('a,b\nc,"' + "x" * (1 << 24) + "y\n")

@@ -49,6 +49,7 @@ def text_files(folder, keys):
 
 def old_pickle(names):
     """A list of str, as Python 2's protocol 0 has it."""
+    names = [name.replace("\\", r"\\") for name in names]
     rows = "".join(f"S'{name}'\np{i}\na" for i, name in enumerate(names, 1))
     return f"(lp0\n{rows}.".encode()
 
@@ -98,6 +99,7 @@ def options(source, **changes):
         "split": "auto",
         "crop": True,
         "encoding": "utf-8",
+        "follow_links": False,
         "size": 0,
         "min_size": 8,
         "captions": None,

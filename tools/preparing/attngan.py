@@ -8,31 +8,34 @@ images/KEY.jpg
 """
 
 import dataclasses
-import pathlib
+from collections.abc import Iterable
 
+from keras_t2i.data import vocabulary as vocabularies
 from keras_t2i.ops import pickles
 from tools.preparing import places, plan
 
 PARTS = ("train", "test")
+TABLE = "captions.pickle"
 
 
-def is_there(folder: pathlib.Path) -> bool:
+def is_there(tree: places.Tree) -> bool:
     """Tells whether a folder has this layout.
 
     Args:
-        folder: the folder.
+        tree: the folder.
 
     Returns:
         Whether it lists keys as AttnGAN does.
     """
-    return any((folder / p / "filenames.pickle").is_file() for p in PARTS)
+    names = (tree.path / part / "filenames.pickle" for part in PARTS)
+    return any(name.is_file() for name in names)
 
 
-def keys(folder: pathlib.Path, part: str) -> list[str]:
+def keys(tree: places.Tree, part: str) -> list[str]:
     """Reads the keys of a part.
 
     Args:
-        folder: of the layout.
+        tree: of the layout.
         part: "train" or "test".
 
     Returns:
@@ -41,17 +44,19 @@ def keys(folder: pathlib.Path, part: str) -> list[str]:
     Raises:
         plan.Refused: if the pickle is missing, unsafe or something else.
     """
-    value = _pickle(folder / part / "filenames.pickle")
+    value = _pickle(tree, f"{part}/filenames.pickle")
+    if value is None:
+        raise plan.Refused("a missing file")
     if not _is_list(value) or not all(isinstance(k, str) for k in value):
         raise plan.Refused("a pickle that is no list of names")
-    return list(value)
+    return [key.replace("\\", "/") for key in value]
 
 
-def classes(folder: pathlib.Path, part: str, count: int) -> list[int] | None:
+def classes(tree: places.Tree, part: str, count: int) -> list[int] | None:
     """Reads the class numbers of a part's pictures.
 
     Args:
-        folder: of the layout.
+        tree: of the layout.
         part: "train" or "test".
         count: of its pictures.
 
@@ -61,10 +66,9 @@ def classes(folder: pathlib.Path, part: str, count: int) -> list[int] | None:
     Raises:
         plan.Refused: if the pickle is unsafe or something else.
     """
-    path = folder / part / "class_info.pickle"
-    if not path.exists():
+    value = _pickle(tree, f"{part}/class_info.pickle")
+    if value is None:
         return None
-    value = _pickle(path)
     if not _is_list(value) or not all(_is_whole(n) for n in value):
         raise plan.Refused("a pickle that is no list of class numbers")
     if len(value) != count:
@@ -86,16 +90,6 @@ class Table:
 
     captions: dict[str, list]
     words: dict[int, str]
-
-    def vocabulary(self) -> list[str] | None:
-        """Lists the words in the source's order.
-
-        Returns:
-            All but "<end>"; None if numbers are left out.
-        """
-        if sorted(self.words) != list(range(len(self.words))):
-            return None
-        return [self.words[i] for i in range(1, len(self.words))]
 
     def of(self, part: str, row: int, count: int) -> tuple[str, ...]:
         """Spells out a picture's captions.
@@ -129,11 +123,11 @@ class Table:
             ) from None
 
 
-def table(folder: pathlib.Path) -> Table | None:
+def table(tree: places.Tree) -> Table | None:
     """Reads captions.pickle.
 
     Args:
-        folder: of the layout.
+        tree: of the layout.
 
     Returns:
         Its content; None if it is missing.
@@ -141,10 +135,9 @@ def table(folder: pathlib.Path) -> Table | None:
     Raises:
         plan.Refused: if the pickle is unsafe or something else.
     """
-    path = folder / "captions.pickle"
-    if not path.exists():
+    value = _pickle(tree, TABLE)
+    if value is None:
         return None
-    value = _pickle(path)
     if (
         not _is_list(value)
         or len(value) < 4
@@ -162,35 +155,79 @@ def table(folder: pathlib.Path) -> Table | None:
     return Table(dict(zip(PARTS, value[:2], strict=True)), words)
 
 
+def take_vocabulary(found: Table | None, answer: plan.Plan) -> None:
+    """Takes over the source's words in its order, where they can be used.
+
+    Args:
+        found: from `table`.
+        answer: the plan; gets `vocabulary` and a note, or a note why not.
+    """
+    if found is None:
+        return
+    words = [found.words[number] for number in sorted(found.words) if number]
+    try:
+        if sorted(found.words) != list(range(len(found.words))):
+            raise ValueError("Numbers are left out.")
+        vocabularies.Vocabulary(words)  # Checks it.
+    except ValueError as error:
+        answer.notes.append(
+            f"The vocabulary of {TABLE} is not taken, but counted from the "
+            f"captions: {error}"
+        )
+    else:
+        answer.vocabulary = words
+        answer.notes.append(
+            f"The vocabulary is that of {TABLE}, in its order: "
+            f"{len(words):,} words."
+        )
+
+
 def texts(
-    folder: pathlib.Path, key: str, encoding: str = "utf-8"
+    tree: places.Tree | None, key: str, encoding: str = "utf-8"
 ) -> tuple[str, ...]:
     """Reads a picture's captions from its text file.
 
     Args:
-        folder: of the layout.
+        tree: the folder text/, or None where there is none.
         key: of the picture.
         encoding: of text without a byte order mark.
 
     Returns:
-        Its lines that are not empty; none where there is no file.
+        Its captions; none where there is no file.
 
     Raises:
         plan.Refused: if the file's name or text can't be used.
     """
-    if not (folder / "text").is_dir():
+    if tree is None:
         return ()
     try:
-        path = places.inside(folder / "text", f"{key}.txt")
+        path = tree.inside(f"{key}.txt")
     except plan.Refused as error:
         if str(error) == "a missing file":
             return ()
         raise
-    lines = places.lines(path, encoding)
-    return tuple(line for line in lines if line.strip())
+    return captions(places.lines(path, encoding))
 
 
-def _pickle(path: pathlib.Path):
+def captions(lines: Iterable[str]) -> tuple[str, ...]:
+    """Mends the lines of a text file as AttnGAN's code does.
+
+    Args:
+        lines: of the file.
+
+    Returns:
+        Those that are not empty. Pairs of U+FFFD, with which the downloads
+        show what they lost, are spaces.
+    """
+    mended = (line.replace("\ufffd\ufffd", " ").strip() for line in lines)
+    return tuple(line for line in mended if line)
+
+
+def _pickle(tree: places.Tree, name: str):
+    """Reads a pickle; None if it is missing."""
+    path = tree.file(name)
+    if path is None:
+        return None
     try:
         data = path.read_bytes()
     except OSError as error:

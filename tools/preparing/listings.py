@@ -1,7 +1,6 @@
 """Reads listings of captioned pictures: Flickr's, tables, lines of JSON."""
 
 import collections
-import csv
 import dataclasses
 import json
 import os
@@ -53,6 +52,7 @@ COLUMNS = {
 }
 #: Columns whose values are lists, parted by ";" or "|".
 _LISTS = ("labels", "classes", "categories")
+_DIGITS = 18  # of a label that is a number
 _HEAD = 1 << 16  # bytes in which the first line lies
 _DELIMITERS = ("\t", ",", "|", ";")
 _URL = re.compile(r"(https?|ftp|gs|s3)://", re.IGNORECASE)
@@ -101,7 +101,7 @@ def kind(path: pathlib.Path) -> str | None:
 
 
 def fits(path: pathlib.Path, encoding: str) -> bool:
-    """Tells whether a listing's first line names a picture and a caption.
+    """Tells whether a listing's first words name a picture and a caption.
 
     Args:
         path: a file that `kind` knows.
@@ -116,8 +116,9 @@ def fits(path: pathlib.Path, encoding: str) -> bool:
     if len(head) == _HEAD:  # The last line may be cut in a letter.
         head = head[: head.rfind(b"\n") + 1]
     try:
-        first = places.decoded(head, encoding).splitlines()[0]
-    except (plan.Refused, IndexError):
+        lines = places.decoded(head, encoding).splitlines()
+        first = next(filter(str.strip, lines))
+    except (plan.Refused, StopIteration):
         return True
     if kind(path) == "table":
         cells = [_unquoted(c) for c in first.split(_delimiter(path, first))]
@@ -127,7 +128,7 @@ def fits(path: pathlib.Path, encoding: str) -> bool:
     if kind(path) == "jsonl":
         try:
             value = json.loads(first)
-        except ValueError:
+        except (ValueError, RecursionError):
             return True
         keys = _columns(list(value)) if isinstance(value, dict) else {}
         return "image" in keys and "caption" in keys
@@ -135,7 +136,11 @@ def fits(path: pathlib.Path, encoding: str) -> bool:
 
 
 def read(
-    path: pathlib.Path, format: str, encoding: str, refused: list
+    path: pathlib.Path,
+    format: str,
+    encoding: str,
+    refused: list,
+    splits: bool = True,
 ) -> list[Row]:
     """Reads a listing.
 
@@ -144,6 +149,7 @@ def read(
         format: "flickr", "table" or "jsonl".
         encoding: of a file without a byte order mark.
         refused: list to which (file, reason) of unusable lines is added.
+        splits: whether a line with the name of an unknown part is unusable.
 
     Returns:
         What the usable lines say.
@@ -153,7 +159,7 @@ def read(
     try:
         for where, make in readers[format](path, encoding):
             try:
-                rows.append(make())
+                rows.append(_checked(make(), splits))
             except plan.Refused as error:
                 refused.append((where, str(error)))
     except plan.Refused as error:
@@ -161,24 +167,33 @@ def read(
     return rows
 
 
-def part(name: object) -> str:
+def _checked(row: Row, splits: bool) -> Row:
+    """Brings a row's part into one of ours, and refuses endless numbers."""
+    if any(re.fullmatch(rf"\d{{{_DIGITS + 1},}}", x) for x in row.labels or ()):
+        raise plan.Refused(f"a label of more than {_DIGITS} digits")
+    return dataclasses.replace(row, split=part(row.split, splits))
+
+
+def part(name: object, must: bool = True) -> str | None:
     """Brings a part's name into one of ours.
 
     Args:
-        name: such as "validation".
+        name: such as "validation"; None or blank where nothing is said.
+        must: whether it must be one of those known.
 
     Returns:
-        "train", "val" or "test".
+        "train", "val" or "test"; None where nothing is said, or what is said
+        is unknown.
 
     Raises:
-        plan.Refused: if it is none of those known.
+        plan.Refused: if it must be known, and is not.
     """
-    found = PARTS.get(str(name).strip().lower())
-    if found is None:
+    said = "" if name is None else str(name).strip().lower()
+    if must and said and said not in PARTS:
         raise plan.Refused(
             f"a split named {shown(name)!r}; known are {', '.join(PARTS)}"
         )
-    return found
+    return PARTS.get(said)
 
 
 def shown(name: object) -> str:
@@ -193,36 +208,47 @@ def shown(name: object) -> str:
     return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", str(name))
 
 
-class Tree:
+class Tree(places.Tree):
     """The pictures of a folder, by what listings may call them.
 
     Args:
         root: the folder.
         refused: list to which links that are not followed are added.
+        follow: whether links out of the folder are followed.
     """
 
-    def __init__(self, root: pathlib.Path, refused: list):
-        self.root = root
+    def __init__(self, root: pathlib.Path, refused: list, follow: bool = False):
+        super().__init__(root, follow)
         self.files = []
         self.texts = []
         self._found = {}
         self._tails = collections.defaultdict(list)
-        for folder, folders, names in os.walk(root):
-            kept = []
-            for name in sorted(folders):
-                if (pathlib.Path(folder) / name).is_symlink():
-                    inner = os.path.relpath(os.path.join(folder, name), root)
-                    why = "a link to a folder, which is not followed"
-                    refused.append((shown(inner), why))
-                elif not _is_hidden(name):
-                    kept.append(name)
-            folders[:] = kept
+        seen = {os.path.realpath(root)}
+        for folder, folders, names in os.walk(root, followlinks=True):
+            folders[:] = [
+                name
+                for name in sorted(folders)
+                if not _is_hidden(name)
+                and self._is_new(pathlib.Path(folder, name), seen, refused)
+            ]
             for name in sorted(names):
                 if not _is_hidden(name):
                     self._add(pathlib.Path(folder, name))
 
+    def _is_new(self, path, seen, refused):
+        """Tells whether to look into a folder; none is looked into twice."""
+        if not self.holds(path):
+            inner = path.relative_to(self.path).as_posix()
+            refused.append((shown(inner), places.LINK))
+            return False
+        real = os.path.realpath(path)
+        if real in seen or (path.is_symlink() and self._contains(path)):
+            return False
+        seen.add(real)
+        return True
+
     def _add(self, path):
-        inner = path.relative_to(self.root).as_posix()
+        inner = path.relative_to(self.path).as_posix()
         if path.suffix.lower() == ".txt":
             self.texts.append(inner)
         if path.suffix.lower() in ENDINGS:
@@ -256,7 +282,7 @@ class Tree:
             )
         try:
             joined = pathlib.PurePosixPath(folder, name).as_posix()
-            found = places.inside(self.root, joined)
+            found = self.inside(joined)
         except plan.Refused as error:
             fitting = self._fitting(folder, name)
             if not fitting:
@@ -266,13 +292,14 @@ class Tree:
                     "a name that fits several files: "
                     + shown(", ".join(fitting[:3]))
                 ) from None
-            found = places.inside(self.root, fitting[0])
+            found = self.inside(fitting[0])
         if found.is_dir():
             raise plan.Refused("a folder, not a picture")
         return found
 
     def _fitting(self, folder, name):
         """Lists the pictures whose path ends so."""
+        name = name.replace("\\", "/")
         wanted = _composed(pathlib.PurePosixPath("/", name).as_posix())
         start = "" if folder in ("", ".") else folder + "/"
         last = wanted.rpartition("/")[2]
@@ -309,7 +336,7 @@ def _flickr_row(line, where):
     if token:
         return Row(where, token[1].strip(), (token[2],))
     if line.startswith('"'):
-        name, *rest = next(csv.reader([line]))
+        name, *rest = places.csv_row(line)
         return Row(where, name.strip(), (",".join(rest),))
     name, comma, text = line.partition(",")
     if not comma:
@@ -361,7 +388,7 @@ def _table_row(row, columns, width, where):
         row[columns["image"][0]].strip(),
         (row[caption],),
         labels,
-        part(row[columns["split"][0]]) if "split" in columns else None,
+        row[columns["split"][0]] if "split" in columns else None,
         is_list,
     )
 
@@ -373,7 +400,8 @@ def _cells(path, encoding):
     delimiter = _delimiter(path, first)
     if delimiter != "\t":
         rows = places.csv_rows(path, encoding, delimiter)
-        return [[cell.strip() for cell in row] for row in rows]
+        rows = [[cell.strip() for cell in row] for row in rows]
+        return [row for row in rows if any(row)]
     return [
         [_unquoted(cell) for cell in line.split("\t")]
         for line in lines
@@ -457,7 +485,7 @@ def _json_row(line, where):
         name,
         tuple(texts),
         None if labels is None else tuple(map(str, _listed(labels))),
-        None if split is None else part(split),
+        split,
         isinstance(labels, list),
     )
 

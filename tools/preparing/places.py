@@ -11,8 +11,11 @@ import stat
 import unicodedata
 from collections.abc import Callable
 
+from recipes import messages
 from tools.preparing import plan
 
+#: Why what lies outside of a tree is left out.
+LINK = "a link out of the folder, not followed without --follow_links"
 _MARKS = (  # of the longer ones first: UTF-32's begins like UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -23,40 +26,151 @@ _MARKS = (  # of the longer ones first: UTF-32's begins like UTF-16's
 _LONGEST = 1 << 24  # letters in a field of a table
 
 
-def inside(root: str | os.PathLike, name: str) -> pathlib.Path:
-    """Finds a file that a listing names, if it lies in the tree.
+class Tree:
+    """A folder; nothing that lies elsewhere is taken for a part of it.
 
-    Where the name is missing, its other Unicode forms (composed, decomposed)
-    are tried.
+    Links within what a flag names are followed. Those that lead out of it
+    are followed only if the user asks for that.
 
     Args:
-        root: the tree's folder; it may be a link itself.
-        name: relative to it, with "/" between folders.
+        path: the folder; it may be a link itself.
+        follow: whether links out of it are followed.
+    """
+
+    def __init__(self, path: str | os.PathLike, follow: bool = False):
+        self.path = pathlib.Path(path)
+        self.follows = follow
+        self._top = os.path.realpath(path)
+
+    def holds(self, path: str | os.PathLike) -> bool:
+        """Tells whether a file or folder may be used.
+
+        Args:
+            path: as found by looking into the folder.
+
+        Returns:
+            False if it is a link that leads out of what the flag names.
+        """
+        return self.follows or self._contains(path)
+
+    def inside(self, name: str) -> pathlib.Path:
+        """Finds a file that a listing names, if it lies in the tree.
+
+        Where the name is missing, its other Unicode forms (composed,
+        decomposed) are tried, and "/" for each backslash.
+
+        Args:
+            name: relative to the folder, with "/" between folders.
+
+        Returns:
+            The path of a file or folder that is there.
+
+        Raises:
+            plan.Refused: if the name is absolute, has "..", leads out of the
+                tree by a link (which is its `file`), is missing, or is a
+                device or pipe.
+        """
+        _check_name(name)
+        for form in _forms(name):
+            path = self.path / form
+            try:
+                mode = path.stat().st_mode
+            except (OSError, ValueError):  # Missing, or a name no system takes.
+                if os.path.islink(path):  # Says nothing about the rest.
+                    self._check(path)
+                continue
+            self._check(path)
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise plan.Refused("neither a file nor a folder", name)
+            return path
+        raise plan.Refused("a missing file", name)
+
+    def file(self, name: str) -> pathlib.Path | None:
+        """Finds a file that need not be there.
+
+        Args:
+            name: relative to the folder.
+
+        Returns:
+            Its path; None if there is no such file.
+
+        Raises:
+            plan.Refused: if it is a link out of the tree.
+        """
+        path = self.path / name
+        if not path.is_file():
+            return None
+        self._check(path)
+        return path
+
+    def below(self, name: str) -> "Tree | None":
+        """Finds a folder that need not be there.
+
+        Args:
+            name: relative to the folder.
+
+        Returns:
+            The same tree from there on; None if there is no such folder.
+
+        Raises:
+            plan.Refused: if it is a link out of the tree.
+        """
+        path = self.path / name
+        if not path.is_dir():
+            return None
+        self._check(path)
+        found = Tree(path, self.follows)
+        found._top = self._top
+        return found
+
+    def _contains(self, path) -> bool:
+        real = os.path.realpath(path)
+        inner = os.path.join(self._top, "")
+        return real == self._top or real.startswith(inner)
+
+    def _check(self, path: pathlib.Path) -> None:
+        """Names the link by which a path leads out of the tree."""
+        if not self.holds(path):
+            way = [*reversed(path.parents), path]
+            inner = [each for each in way if self.path in each.parents]
+            links = [each for each in inner if not self.holds(each)]
+            raise plan.Refused(LINK, links[0])
+
+
+def existing(flag: str, value: str | os.PathLike) -> pathlib.Path:
+    """Checks that a flag names something.
+
+    Args:
+        flag: its name.
+        value: what it says.
 
     Returns:
-        The path of a file or folder that is there.
+        The file or folder.
 
     Raises:
-        plan.Refused: if the name is absolute, has "..", leads out of the tree
-            by a link, is missing, or is a device or pipe.
+        ValueError: if there is none, with the nearest of its neighbours.
     """
-    _check_name(name)
-    base = os.path.realpath(root)
-    for form in dict.fromkeys(
-        [name, *(unicodedata.normalize(f, name) for f in ("NFC", "NFD"))]
-    ):
-        path = pathlib.Path(root, form)
-        try:
-            mode = path.stat().st_mode
-        except (OSError, ValueError):  # Missing, or a name no system takes.
-            if os.path.islink(path):  # Says nothing about what lies elsewhere.
-                _check_within(base, path, name)
-            continue
-        _check_within(base, path, name)
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise plan.Refused("neither a file nor a folder", name)
-        return path
-    raise plan.Refused("a missing file", name)
+    found = pathlib.Path(value)
+    if found.exists():
+        return found
+    beside = found.absolute().parent
+    others = [p.name for p in beside.iterdir()] if beside.is_dir() else []
+    hint = messages.near(found.name, others)
+    raise ValueError(f"--{flag}={value} is no file or folder.{hint}")
+
+
+def told(name: str, error: plan.Refused) -> tuple[str, str]:
+    """Says what is left out and why; a link stands for all that it leads to.
+
+    Args:
+        name: of what was looked for.
+        error: what came of it.
+
+    Returns:
+        (file, reason).
+    """
+    is_link = str(error) == LINK
+    return str(error.file) if is_link else name, str(error)
 
 
 def text(path: str | os.PathLike, encoding: str = "utf-8") -> str:
@@ -192,8 +306,7 @@ def csv_rows(
         is_tabbed = pathlib.Path(path).suffix.lower() == ".tsv"
         delimiter = "\t" if is_tabbed else ","
     stream = io.StringIO(text(path, encoding), newline="")
-    csv.field_size_limit(_LONGEST)
-    reader = csv.reader(stream, delimiter=delimiter)
+    reader = _reader(stream, delimiter)
     try:
         return [row for row in reader if row]
     except csv.Error as error:
@@ -201,6 +314,29 @@ def csv_rows(
             f"a table whose line {reader.line_num} can't be read ({error})",
             path,
         ) from None
+
+
+def csv_row(line: str) -> list[str]:
+    """Reads a line of values between commas, quoted where needed.
+
+    Args:
+        line: not empty.
+
+    Returns:
+        The values.
+
+    Raises:
+        plan.Refused: if it can't be read.
+    """
+    try:
+        return next(_reader([line], ","))
+    except csv.Error as error:
+        raise plan.Refused(f"a line that can't be read ({error})") from None
+
+
+def _reader(lines, delimiter):
+    csv.field_size_limit(_LONGEST)
+    return csv.reader(lines, delimiter=delimiter)
 
 
 def _check_name(name: str) -> None:
@@ -212,7 +348,12 @@ def _check_name(name: str) -> None:
         raise plan.Refused("a path with '..', which is not followed", name)
 
 
-def _check_within(base: str, path: pathlib.Path, name: str) -> None:
-    real = os.path.realpath(path)
-    if real != base and not real.startswith(os.path.join(base, "")):
-        raise plan.Refused("a link out of the folder, not followed", name)
+def _forms(name: str) -> list[str]:
+    """Lists a name's ways of writing, its own first."""
+    slashed = [name, name.replace("\\", "/")]
+    forms = [
+        unicodedata.normalize(form, each)
+        for each in slashed
+        for form in ("NFC", "NFD")
+    ]
+    return list(dict.fromkeys([name, *forms]))

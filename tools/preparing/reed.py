@@ -6,24 +6,27 @@ trainclasses.txt  valclasses.txt        apart; or their numbers in
 trainids.txt ... with allclasses.txt    (counted from 1)
 """
 
+import dataclasses
 import os
 import pathlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from tools.preparing import attngan, places, plan
+from tools.preparing import attngan, hdf5, places, plan
 
 #: Folders of captions, by the names under which they are spread.
 FOLDERS = ("text_c10", "text")
+SPLITS = ("auto", "reed", "reed_val", "attngan", "official")
 _LISTS = ("train", "val", "trainval", "test")
 
 
-def existing(option: str, value: str | None) -> pathlib.Path:
-    """Checks that a flag names a folder.
+def folder(flag: str, value: str, follow: bool) -> places.Tree:
+    """Opens the folder that a flag names.
 
     Args:
-        option: the flag's name.
+        flag: its name.
         value: what it says.
+        follow: whether links out of the folder are followed.
 
     Returns:
         The folder.
@@ -31,56 +34,77 @@ def existing(option: str, value: str | None) -> pathlib.Path:
     Raises:
         ValueError: if there is none.
     """
-    folder = pathlib.Path(value)
-    if not folder.is_dir():
-        raise ValueError(f"--{option}={value} is no folder.")
-    return folder
+    path = places.existing(flag, value)
+    if not path.is_dir():
+        raise ValueError(f"--{flag}={value} is a file; name a folder.")
+    return places.Tree(path, follow)
 
 
-def around(folder: pathlib.Path, tree: pathlib.Path) -> list[pathlib.Path]:
-    """Lists where captions and lists may lie that came with other downloads.
-
-    Args:
-        folder: what --source names.
-        tree: the pictures' own folder.
-
-    Returns:
-        Both, what lies in and beside them, without repetition.
-    """
-    near = [folder, tree, tree.parent, folder.parent]
-    inner = [
-        each
-        for root in dict.fromkeys([folder, tree.parent])
-        for each in sorted(root.iterdir())
-        if _is_open(each) and not each.is_symlink()
-    ]
-    return list(dict.fromkeys([*near[:3], *inner, *near[3:]]))
-
-
-def beneath(folder: pathlib.Path) -> list[pathlib.Path]:
+def beneath(
+    root: places.Tree, refused: list[tuple[str, str]]
+) -> list[places.Tree]:
     """Lists a folder and those in it.
 
     Args:
-        folder: the folder.
+        root: the folder.
+        refused: takes (link, reason) of links that are not followed.
 
     Returns:
-        Their paths.
+        Both.
     """
-    inner = [each for each in sorted(folder.iterdir()) if _is_open(each)]
-    return [folder, *inner]
+    found = [root]
+    for path in filter(_is_open, sorted(root.path.iterdir())):
+        try:
+            found.append(root.below(path.name))
+        except plan.Refused as error:
+            refused.append((str(error.file), str(error)))
+    return found
+
+
+def around(
+    options, source: places.Tree, tree: places.Tree, refused
+) -> list[places.Tree]:
+    """Lists where captions and lists may lie that came with other downloads.
+
+    Args:
+        options: the parsed flags: captions_from, follow_links.
+        source: what --source names.
+        tree: the pictures' own folder in it.
+        refused: takes (link, reason) of links that are not followed.
+
+    Returns:
+        --captions_from and the folders in it; or else --source, the pictures'
+        folder, what lies in and beside them, without repetition.
+    """
+    if options.captions_from:
+        given = folder(
+            "captions_from", options.captions_from, options.follow_links
+        )
+        return [*beneath(given, refused), tree]
+    beside = places.Tree(_parent(source.path), options.follow_links)
+    near = [source, tree]
+    if source.path == tree.path:
+        near += [*beneath(source, refused)[1:], *beneath(beside, [])]
+    else:
+        upper = source.below(tree.path.parent.relative_to(source.path))
+        near += [upper, *beneath(source, refused)[1:]]
+        near += [*beneath(upper, refused)[1:], beside]
+    found = {}
+    for each in near:
+        found.setdefault(each.path, each)
+    return list(found.values())
 
 
 class Texts:
     """Captions in text files.
 
     Args:
-        folder: of class folders of text files.
+        tree: the folder of class folders of text files.
         encoding: of files without a byte order mark.
     """
 
-    def __init__(self, folder: pathlib.Path, encoding: str):
-        self.folder, self._encoding = folder, encoding
-        self._used = set()
+    def __init__(self, tree: places.Tree, encoding: str):
+        self.tree, self._encoding = tree, encoding
 
     def of(self, key: str) -> tuple[str, ...]:
         """Reads a picture's captions.
@@ -89,25 +113,21 @@ class Texts:
             key: CLASS/NAME.
 
         Returns:
-            Its lines. Pairs of U+FFFD, with which the download shows what it
-            lost, become spaces, as AttnGAN has them.
+            Its captions.
 
         Raises:
             plan.Refused: if there are none, or the file can't be read.
         """
         name = f"{key}.txt"
-        self._used.add(_composed(name))
         try:
-            path = places.inside(self.folder, name)
+            path = self.tree.inside(name)
         except plan.Refused as error:
             if str(error) != "a missing file":
                 raise
             raise plan.Refused(
-                f"a picture without captions in {self.folder.name}/", name
+                f"a picture without captions in {self.tree.path.name}/", name
             ) from None
-        found = places.lines(path, self._encoding)
-        found = [line.replace("\ufffd\ufffd", " ").strip() for line in found]
-        return tuple(line for line in found if line)
+        return attngan.captions(places.lines(path, self._encoding))
 
     def names(self) -> list[str]:
         """Lists all files of captions.
@@ -116,8 +136,8 @@ class Texts:
             CLASS/NAME.txt each, sorted.
         """
         found = []
-        for folder, _, names in os.walk(self.folder):
-            inner = pathlib.Path(folder).relative_to(self.folder)
+        for folder, _, names in os.walk(self.tree.path):
+            inner = pathlib.Path(folder).relative_to(self.tree.path)
             found += [
                 (inner / name).as_posix()
                 for name in names
@@ -125,19 +145,26 @@ class Texts:
             ]
         return sorted(found)
 
-    def unused(self) -> list[str]:
-        """Lists the files of captions whose pictures nobody asked for.
+    def tell_others(
+        self, keys: Iterable[str], refused: list[tuple[str, str]]
+    ) -> None:
+        """Names the files of captions of no picture.
 
-        Returns:
-            CLASS/NAME.txt each, sorted.
+        Args:
+            keys: of all pictures.
+            refused: takes (file, reason).
         """
-        return [
-            name for name in self.names() if _composed(name) not in self._used
+        known = {_composed(f"{key}.txt") for key in keys}
+        reason = "captions of a picture that is not listed"
+        refused += [
+            (f"{self.tree.path.name}/{name}", reason)
+            for name in self.names()
+            if _composed(name) not in known
         ]
 
 
 def texts(
-    roots: Iterable[pathlib.Path], classes: Sequence[str], encoding: str
+    roots: Iterable[places.Tree], classes: Sequence[str], encoding: str
 ) -> Texts | None:
     """Finds the folder of captions.
 
@@ -148,54 +175,251 @@ def texts(
 
     Returns:
         `Texts`, or None.
+
+    Raises:
+        plan.Refused: if it is a link that is not followed.
     """
     roots = list(roots)
-    folders = [root / name for root in roots for name in FOLDERS]
-    for folder in [*roots[:1], *folders]:
-        for name in classes if folder.is_dir() else ():
-            if next((folder / name).glob("*.txt"), None):
-                return Texts(folder, encoding)
+    trees = [root.below(name) for root in roots for name in FOLDERS]
+    for tree in filter(None, [*roots[:1], *trees]):
+        for name in classes:
+            if next((tree.path / name).glob("*.txt"), None):
+                return Texts(tree, encoding)
     return None
 
 
-def lists(
-    roots: Iterable[pathlib.Path], classes: Sequence[str], encoding: str
-) -> pathlib.Path | None:
-    """Finds the folder with Reed's lists of classes.
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """Where the things lie that a set is made of.
+
+    Attributes:
+        tree: the pictures' own folder.
+        classes: names of the class folders, in the source's order.
+        texts: the captions; None if there are none.
+        home: the folder in which captions and lists belong together.
+        lists: the folder with Reed's lists of classes, or None.
+        attngan: the folder that is laid out as AttnGAN's, or None.
+    """
+
+    tree: places.Tree
+    classes: list[str]
+    texts: Texts | None
+    home: pathlib.Path
+    lists: places.Tree | None
+    attngan: places.Tree | None
+
+    @classmethod
+    def of(
+        cls,
+        tree: places.Tree,
+        near: list[places.Tree],
+        classes: Sequence[str],
+        texts: Texts | None,
+        keys: Iterable[str],
+        encoding: str,
+    ) -> "Found":
+        """Looks for lists.
+
+        Args:
+            tree: the pictures' own folder.
+            near: where lists may lie, from `around`; they may also lie beside
+                the folder of captions.
+            classes: names of the class folders.
+            texts: the captions, or None.
+            keys: of the pictures.
+            encoding: of text files without a byte order mark.
+
+        Returns:
+            `Found`.
+
+        Raises:
+            plan.Refused: if a list is a link that is not followed, or is in
+                another encoding.
+        """
+        home = near[0].path
+        if texts:
+            home = _parent(texts.tree.path)
+            if home not in [each.path for each in near]:
+                near = [*near, places.Tree(home, tree.follows)]
+        return cls(
+            tree=tree,
+            classes=list(classes),
+            texts=texts,
+            home=home,
+            lists=_lists(near, classes, encoding),
+            attngan=_attngans(near, keys),
+        )
+
+    def way(self, split: str, official: pathlib.Path | None) -> str:
+        """Chooses the split.
+
+        Args:
+            split: what --split says.
+            official: the file of the official split, if it is there.
+
+        Returns:
+            One of `SPLITS`, but not "auto".
+
+        Raises:
+            ValueError: if "auto" finds several or none.
+        """
+        if split != "auto":
+            return split
+        ways = {"reed": self.lists, "attngan": self.attngan}
+        there = {way: tree.path for way, tree in ways.items() if tree}
+        if len(there) == 1:
+            return next(iter(there))
+        if there:
+            raise ValueError(
+                "--split is needed, for there are lists of several: "
+                + ", ".join(f"{way} (in {at})" for way, at in there.items())
+                + (f"; also official, {official}." if official else ".")
+            )
+        raise ValueError(
+            f"{self.home / 'trainvalclasses.txt'} is missing: it and "
+            "testclasses.txt, which come with Reed's captions, tell the "
+            "classes that are kept for tests; put them there, or choose "
+            "--split=official, whose tests show the classes of training."
+        )
+
+    def by_class(
+        self, way: str, options, refused: list[tuple[str, str]]
+    ) -> Callable[[str], str]:
+        """Parts the classes by Reed's lists.
+
+        Args:
+            way: "reed" or "reed_val".
+            options: the parsed flags: encoding.
+            refused: takes (line, reason) of unusable ones.
+
+        Returns:
+            Function of a class to its split.
+
+        Raises:
+            ValueError: if a list is missing.
+        """
+        if self.lists is None:
+            raise ValueError(
+                f"{self.home / 'trainvalclasses.txt'} is missing; --split="
+                f"{way} needs Reed's lists of classes there (they come with "
+                "his captions)."
+            )
+        splits = class_splits(
+            self.lists,
+            self.classes,
+            options.encoding,
+            way == "reed_val",
+            refused,
+        )
+        return lambda owner: part(splits, owner, "Reed's lists")
+
+    def by_picture(self, refused: list[tuple[str, str]]) -> dict[str, str]:
+        """Reads AttnGAN's lists of pictures.
+
+        Args:
+            refused: takes (name, reason) of unusable ones.
+
+        Returns:
+            "train" or "test" by key.
+
+        Raises:
+            ValueError: if they are missing.
+            plan.Refused: if one is unsafe or something else.
+        """
+        if self.attngan is None:
+            raise ValueError(
+                f"{self.home / 'train/filenames.pickle'} is missing; "
+                "--split=attngan needs AttnGAN's train/ and test/ with "
+                "filenames.pickle there."
+            )
+        answer = {}
+        for part in attngan.PARTS:
+            for key in keys(self.attngan, part):
+                if key in answer:
+                    reason = f"listed twice, in {answer[key]} and {part}"
+                    refused.append((key, reason))
+                answer.setdefault(key, part)
+        return answer
+
+
+def part(splits: dict[str, str], key: str, where: str) -> str:
+    """Looks a split up.
 
     Args:
-        roots: where they may lie.
-        classes: names of the class folders, by which they are known.
-        encoding: of files without a byte order mark.
+        splits: by key.
+        key: of a picture or class.
+        where: the lists' name.
 
     Returns:
-        The folder, or None.
+        The split.
+
+    Raises:
+        plan.Refused: if there is none.
     """
+    if key not in splits:
+        raise plan.Refused(f"in no part of {where}")
+    return splits[key]
+
+
+def add(answer: plan.Plan, name: str, make: Callable[[], plan.Item]) -> None:
+    """Takes a picture into a plan, or the reason why not.
+
+    Args:
+        answer: the plan.
+        name: of the picture, for reports.
+        make: makes the item, or raises `plan.Refused`.
+    """
+    try:
+        item = make()
+        if item.picture.is_dir():
+            raise plan.Refused("a folder in place of a picture")
+    except plan.Refused as error:
+        answer.refused.append((str(error.file or name), str(error)))
+    else:
+        answer.items.append(item)
+
+
+def from_hdf5(options, answer: plan.Plan, shown: Callable, parts: dict) -> None:
+    """Fills a plan from aelnouby's file.
+
+    Args:
+        options: the parsed flags: source, split.
+        answer: the plan.
+        shown: makes a class folder's name readable.
+        parts: known pictures by split, by way of splitting.
+
+    Raises:
+        ValueError: if it is no such file, or has no such split.
+    """
+    path = places.existing("source", options.source)
+    if options.split not in ("auto", "reed", "reed_val"):
+        raise ValueError(
+            f"--split={options.split}: an HDF5 file has its own split, Reed's; "
+            "give auto or reed_val, or reed to join its valid to train."
+        )
+    keeps_val = options.split != "reed"
+    answer.items, folders = hdf5.items(path, keeps_val, answer.refused)
+    answer.class_names = tuple(map(shown, folders))
+    answer.known |= parts["reed_val" if keeps_val else "reed"]
+
+
+def _lists(roots, classes, encoding) -> places.Tree | None:
+    """Finds the folder with Reed's lists, known by names of classes."""
     known = set(classes)
     for root in roots:
         for kind in ("trainval", "train"):
-            named, numbered = root / f"{kind}classes.txt", f"{kind}ids.txt"
-            if named.is_file():
+            named = root.file(f"{kind}classes.txt")
+            if named:
                 rows = places.lines(named, encoding)
                 if known.intersection(row.strip() for row in rows):
                     return root
-            elif (root / numbered).is_file():
+            elif root.file(f"{kind}ids.txt"):
                 return root
     return None
 
 
-def attngans(
-    roots: Iterable[pathlib.Path], keys: Iterable[str]
-) -> pathlib.Path | None:
-    """Finds the folder that is laid out as AttnGAN's for the same pictures.
-
-    Args:
-        roots: where it may lie.
-        keys: of the pictures, by which it is known.
-
-    Returns:
-        The folder, or None.
-    """
+def _attngans(roots, keys) -> places.Tree | None:
+    """Finds the folder laid out as AttnGAN's, known by names of pictures."""
     known = {key.rpartition("/")[2] for key in keys}
     for root in filter(attngan.is_there, roots):
         try:
@@ -208,7 +432,7 @@ def attngans(
 
 
 def class_splits(
-    folder: pathlib.Path,
+    folder: places.Tree,
     classes: Sequence[str],
     encoding: str,
     keeps_val: bool,
@@ -217,7 +441,7 @@ def class_splits(
     """Reads Reed's lists.
 
     Args:
-        folder: from `lists`.
+        folder: in which the lists lie.
         classes: names of the class folders, in the source's order.
         encoding: of files without a byte order mark.
         keeps_val: whether his classes for validation are a split of their
@@ -256,7 +480,7 @@ def class_splits(
     return answer
 
 
-def keys(folder: pathlib.Path, part: str) -> list[str]:
+def keys(folder: places.Tree, part: str) -> list[str]:
     """Reads one of AttnGAN's lists of pictures.
 
     Args:
@@ -272,37 +496,12 @@ def keys(folder: pathlib.Path, part: str) -> list[str]:
     try:
         return attngan.keys(folder, part)
     except plan.Refused as error:
-        path = folder / part / "filenames.pickle"
+        path = error.file or folder.path / part / "filenames.pickle"
         raise plan.Refused(str(error), path) from None
 
 
-def picture_splits(
-    folder: pathlib.Path, refused: list[tuple[str, str]]
-) -> dict[str, str]:
-    """Reads AttnGAN's lists of pictures.
-
-    Args:
-        folder: with train/filenames.pickle and test/filenames.pickle.
-        refused: takes (name, reason) of unusable ones.
-
-    Returns:
-        "train" or "test" by key.
-
-    Raises:
-        plan.Refused: if a pickle is missing, unsafe or something else.
-    """
-    answer = {}
-    for part in attngan.PARTS:
-        for key in keys(folder, part):
-            if key in answer:
-                reason = f"listed twice, in {answer[key]} and {part}"
-                refused.append((key, reason))
-            answer.setdefault(key, part)
-    return answer
-
-
 def vocabulary(
-    root: pathlib.Path | None, answer: plan.Plan
+    root: places.Tree | None, answer: plan.Plan
 ) -> attngan.Table | None:
     """Reads captions.pickle and takes its vocabulary into a plan.
 
@@ -318,26 +517,21 @@ def vocabulary(
     try:
         table = attngan.table(root)
     except plan.Refused as error:
-        answer.refused.append((root / "captions.pickle", str(error)))
+        path = root.path / attngan.TABLE
+        answer.refused.append((str(error.file or path), str(error)))
         return None
-    if table is not None:
-        answer.vocabulary = table.vocabulary()
-    if answer.vocabulary:
-        answer.notes.append(
-            "The vocabulary is that of captions.pickle, in its order: "
-            f"{len(answer.vocabulary):,} words."
-        )
+    attngan.take_vocabulary(table, answer)
     return table
 
 
 def _listed(folder, kind, classes, encoding, refused):
     """Reads the classes of one list by name or by number; None if missing."""
-    path = folder / f"{kind}classes.txt"
-    if path.is_file():
+    path = folder.file(f"{kind}classes.txt")
+    if path:
         rows = places.lines(path, encoding)
     else:
-        path = folder / f"{kind}ids.txt"
-        if not path.is_file():
+        path = folder.file(f"{kind}ids.txt")
+        if path is None:
             return None
         rows = _named(folder, path, classes, encoding)
     known, found = set(classes), []
@@ -353,8 +547,8 @@ def _listed(folder, kind, classes, encoding, refused):
 
 def _named(folder, path, classes, encoding):
     """Turns the numbers of a list into names, counted from 1."""
-    every = folder / "allclasses.txt"
-    if every.is_file():
+    every = folder.file("allclasses.txt")
+    if every:
         classes = [row.strip() for row in places.lines(every, encoding)]
     names = {str(n): name for n, name in enumerate(classes, 1)}
     rows = [row.strip() for row in places.lines(path, encoding)]
@@ -365,7 +559,7 @@ def _require(folder, found):
     for kind, names in found.items():
         if names is None:
             raise ValueError(
-                f"{folder / kind}classes.txt is missing; Reed's lists are "
+                f"{folder.path / kind}classes.txt is missing; Reed's lists are "
                 "trainvalclasses.txt (or trainclasses.txt and valclasses.txt) "
                 "and testclasses.txt."
             )
@@ -374,6 +568,13 @@ def _require(folder, found):
 def _composed(name):
     """The form of a name in which file systems may differ."""
     return unicodedata.normalize("NFC", name)
+
+
+def _parent(path):
+    """The folder in which one lies, also of "." and ".."."""
+    if path.name in ("", ".."):
+        path = pathlib.Path(os.path.abspath(path))
+    return path.parent
 
 
 def _is_open(folder):

@@ -5,8 +5,11 @@ import collections
 import dataclasses
 import hashlib
 import os
+import pathlib
 from collections.abc import Sequence
 from concurrent import futures
+
+from tools.preparing import pictures, plan
 
 
 def by_content(items: list, options, refused: list) -> list:
@@ -29,8 +32,10 @@ def by_content(items: list, options, refused: list) -> list:
 
     def place(item):
         try:
-            return drawn(item.picture.read_bytes(), options.seed)
+            return _drawn_file(item.picture, options.seed)
         except OSError as error:
+            return plan.Refused(f"a file that can't be read ({error.strerror})")
+        except plan.Refused as error:
             return error
 
     workers = options.workers or os.cpu_count() or 1
@@ -38,9 +43,8 @@ def by_content(items: list, options, refused: list) -> list:
         places = list(pool.map(place, items))
     kept = []
     for item, found in zip(items, places, strict=True):
-        if isinstance(found, OSError):
-            reason = f"a file that can't be read ({found.strerror})"
-            refused.append((item.key, reason))
+        if isinstance(found, plan.Refused):
+            refused.append((item.key, str(found)))
         else:
             kept.append((item, found))
     different = sorted({found for _, found in kept})
@@ -101,7 +105,7 @@ def by_lists(items: list, lists: dict, refused: list) -> list:
     named = collections.defaultdict(set)
     for part, names in lists.items():
         for name in names:
-            named[name.removeprefix("./")].add(part)
+            named[name.replace("\\", "/").removeprefix("./")].add(part)
     kept, found = [], set()
     for item in items:
         if item.split:
@@ -131,8 +135,26 @@ def drawn(data: bytes, seed: int = 0) -> float:
     Returns:
         In [0, 1).
     """
-    hashed = hashlib.sha256(f"part, seed {seed}: ".encode() + data).digest()
-    return int.from_bytes(hashed[:8], "big") / 2**64
+    hashed = _begun(seed)
+    hashed.update(data)
+    return _share(hashed)
+
+
+def _drawn_file(picture, seed):
+    """Draws by a picture's bytes, of which few are held at a time."""
+    if not isinstance(picture, pathlib.Path):
+        return drawn(picture.read_bytes(), seed)
+    pictures.check_bytes(picture.stat().st_size)
+    with picture.open("rb") as file:
+        return _share(hashlib.file_digest(file, lambda: _begun(seed)))
+
+
+def _begun(seed):
+    return hashlib.sha256(f"part, seed {seed}: ".encode())
+
+
+def _share(hashed):
+    return int.from_bytes(hashed.digest()[:8], "big") / 2**64
 
 
 def check_shares(options) -> None:
