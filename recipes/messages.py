@@ -130,10 +130,33 @@ def folder(flag: str, path: str) -> pathlib.Path:
     found = pathlib.Path(path)
     if found.is_dir():
         return found
-    beside = found.absolute().parent
-    others = [p.name for p in beside.iterdir()] if beside.is_dir() else []
-    hint = near(found.name, others)
-    raise ValueError(f"--{flag}={path} is no folder.{hint}")
+    raise ValueError(f"--{flag}={path} is no folder.{_beside(found)}")
+
+
+def existing(flag: str, path: str) -> pathlib.Path:
+    """Checks that a file or folder is there before anything slow starts.
+
+    Args:
+        flag: the flag that named it.
+        path: the file or folder.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: if there is none, with the nearest of its neighbours.
+    """
+    found = pathlib.Path(path)
+    if found.exists():
+        return found
+    raise ValueError(f"--{flag}={path} is no file or folder.{_beside(found)}")
+
+
+def _beside(path) -> str:
+    """Finds the neighbour that may have been meant."""
+    folder = path.absolute().parent
+    others = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+    return near(path.name, others)
 
 
 def config(default: str, about: str) -> flags.FlagHolder:

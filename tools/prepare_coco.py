@@ -29,6 +29,7 @@ from collections.abc import Iterable
 
 from absl import flags
 
+from recipes import messages
 from tools.preparing import attngan, places, tfds, verb
 from tools.preparing import plan as plans
 
@@ -111,7 +112,7 @@ def plan(options) -> plans.Plan:
     """
     if options.source.startswith(tfds.PREFIX):
         return _from_tfds(options)
-    path = places.existing("source", options.source)
+    path = messages.existing("source", options.source)
     if not path.is_dir():
         raise ValueError(
             f"--source={options.source} is no folder; name the one that holds "

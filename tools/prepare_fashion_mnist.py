@@ -17,6 +17,7 @@ import numpy as np
 from absl import flags
 
 from keras_t2i.data import fashion_mnist
+from recipes import messages
 from tools.preparing import plan as plans
 from tools.preparing import verb
 
@@ -41,6 +42,7 @@ def plan(options) -> plans.Plan:
             f"--template={options.template!r} needs {{}} once, where the name "
             "of the class goes, as in 'a photo of a {}'."
         )
+    _check(options.source)
     captions = [
         (options.template.replace("{}", name),)
         for name in fashion_mnist.CLASSES
@@ -78,6 +80,24 @@ def plan(options) -> plans.Plan:
         ],
         config=("--config.data.image_size=32", "--config.data.crop=35"),
     )
+
+
+def _check(source):
+    """Names the flag where a file is missing; the loader knows none."""
+    if source == fashion_mnist.KERAS:
+        return
+    folder = messages.existing("source", source)
+    for part in ("train", "t10k"):
+        for kind in ("images-idx3", "labels-idx1"):
+            name = f"{part}-{kind}-ubyte"
+            paths = (folder / f"{name}.gz", folder / name)
+            if not any(path.is_file() for path in paths):
+                raise ValueError(
+                    f"--source={source} has no {name}.gz and no {name}; name a "
+                    "folder that has the four files, as Debian's package "
+                    "dataset-fashion-mnist brings them, or "
+                    f"{fashion_mnist.KERAS} to have Keras download them."
+                )
 
 
 def _file(source, split):

@@ -44,6 +44,7 @@ import unicodedata
 from absl import flags
 
 from keras_t2i.data import captions
+from recipes import messages
 from tools.preparing import listings, places, splitting, tfds, verb
 from tools.preparing import plan as plans
 
@@ -130,7 +131,7 @@ def plan(options) -> plans.Plan:
 
 def _source(options) -> tuple[places.Tree, pathlib.Path | None]:
     """Tells the folder, and the listing if one is named."""
-    path, listed = places.existing("source", options.source), None
+    path, listed = messages.existing("source", options.source), None
     if not path.is_dir():
         if not listings.kind(path) and path.suffix.lower() != ".txt":
             raise ValueError(

@@ -32,6 +32,7 @@ from collections.abc import Iterator
 
 from absl import flags
 
+from recipes import messages
 from tools.preparing import places, verb
 from tools.preparing import plan as plans
 
@@ -138,7 +139,7 @@ def plan(options) -> plans.Plan:
     """
     refused, counts = [], collections.Counter()
     flag = "pictures" if options.pictures else "source"
-    root = places.existing(flag, getattr(options, flag))
+    root = messages.existing(flag, getattr(options, flag))
     trees = Trees(places.Tree(root, options.follow_links))
     kept, lost = [], {}
     for told in _narratives(options, refused):
@@ -302,7 +303,7 @@ def _places(told: Narrative) -> tuple[list[str], str]:
 
 
 def _files(options, refused) -> list[pathlib.Path]:
-    source = places.existing("source", options.source)
+    source = messages.existing("source", options.source)
     if source.is_file():
         return [source]
     tree = places.Tree(source, options.follow_links)

@@ -125,6 +125,21 @@ class FlagsTest(parameterized.TestCase, tf.test.TestCase):
             ):
                 messages.folder("workdir", f"{here}/opnmoji")
 
+    def test_source_may_be_a_file_or_a_folder_but_must_be_there(self):
+        with tempfile.TemporaryDirectory() as here:
+            path = pathlib.Path(here, "birds.hdf5")
+            path.write_bytes(b"")
+            for name in (path, here):
+                found = messages.existing("source", str(name))
+                self.assertEqual(found, pathlib.Path(name))
+            with self.assertRaises(ValueError) as caught:
+                messages.existing("source", f"{here}/bird.hdf5")
+            self.assertEqual(
+                str(caught.exception),
+                f"--source={here}/bird.hdf5 is no file or folder. Did you mean "
+                "'birds.hdf5'?",
+            )
+
 
 if __name__ == "__main__":
     tf.test.main()

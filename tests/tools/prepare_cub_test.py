@@ -5,7 +5,6 @@ import io
 import os
 import pathlib
 import pickle
-import tempfile
 
 import h5py
 import numpy as np
@@ -60,13 +59,8 @@ def captions(folder="text_c10", keys=KEYS):
     return cases.text_files(folder, keys)
 
 
-class CubTest(parameterized.TestCase, tf.test.TestCase):
+class CubTest(cases.Case):
     """What a plan holds."""
-
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.enterContext(contextlib.chdir(folder))
 
     def lay(self, *files):
         for each in files:
@@ -454,13 +448,8 @@ def rows_of_hdf5():
     ]
 
 
-class Hdf5Test(parameterized.TestCase, tf.test.TestCase):
+class Hdf5Test(cases.Case):
     """What a plan of aelnouby's file holds."""
-
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.enterContext(contextlib.chdir(folder))
 
     def plan(self, **changes):
         return tool.plan(cases.options("birds.hdf5", **changes))
@@ -577,13 +566,8 @@ class Hdf5Test(parameterized.TestCase, tf.test.TestCase):
             self.plan(split="official")
 
 
-class WholeWayTest(tf.test.TestCase):
+class WholeWayTest(cases.Case):
     """From the trees to prepared sets."""
-
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.enterContext(contextlib.chdir(folder))
 
     def test_tree_becomes_a_set(self):
         cases.write("birds", official() | captions() | LISTS)

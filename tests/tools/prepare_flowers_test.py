@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-import tempfile
 
 import numpy as np
 import scipy.io
@@ -38,13 +37,8 @@ def pictures():
     return {f"jpg/{name}.jpg": cases.jpeg(n) for n, name in enumerate(NAMES, 1)}
 
 
-class FlowersTest(parameterized.TestCase, tf.test.TestCase):
+class FlowersTest(cases.Case):
     """What a plan holds."""
-
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.enterContext(contextlib.chdir(folder))
 
     def lay(self, *files, labels=LABELS):
         if labels:
@@ -240,13 +234,8 @@ class FlowersTest(parameterized.TestCase, tf.test.TestCase):
                 )
 
 
-class WholeWayTest(tf.test.TestCase):
+class WholeWayTest(cases.Case):
     """From the files to prepared sets."""
-
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.enterContext(contextlib.chdir(folder))
 
     def test_tree_becomes_a_set(self):
         mat("imagelabels.mat", labels=LABELS)

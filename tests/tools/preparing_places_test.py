@@ -121,16 +121,6 @@ class PlacesTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(tree.inside("deep\\a.jpg").read_text(), "x")
         self.assertEqual(tree.inside("b\\c.jpg").read_text(), "y")
 
-    def test_flag_that_names_nothing_gets_a_hint(self):
-        self.assertEqual(places.existing("source", self.root), self.root)
-        with self.assertRaises(ValueError) as caught:
-            places.existing("source", self.folder / "three")
-        self.assertEqual(
-            str(caught.exception),
-            f"--source={self.folder}/three is no file or folder. Did you mean "
-            "'tree'?",
-        )
-
     def test_pipe_is_refused(self):
         os.mkfifo(self.root / "pipe.jpg")
         with self.refused("neither a file nor a folder"):

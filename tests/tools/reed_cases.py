@@ -4,28 +4,31 @@ import contextlib
 import io
 import pathlib
 import pickle
-import types
+import tempfile
 
 import h5py
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+from absl.testing import parameterized
 
 from keras_t2i.data import prepared
+from tests.tools import preparing_cases
 from tools.preparing import verb
 
 CAPTIONS = 10
+#: Draws a photo.
+jpeg = preparing_cases.jpeg
 #: A pickle that would make a file if it were run.
 HOSTILE = b"cposix\nsystem\n(S'touch executed'\ntR."
 
 
-def jpeg(seed, width=48, height=36):
-    """Draws a picture."""
-    pixels = np.random.default_rng(seed).integers(0, 255, (5, 5, 3))
-    picture = Image.fromarray(pixels.astype(np.uint8))
-    stream = io.BytesIO()
-    picture.resize((width, height)).save(stream, "JPEG", quality=90)
-    return stream.getvalue()
+class Case(parameterized.TestCase, tf.test.TestCase):
+    """Each test works in a folder of its own."""
+
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.enterContext(contextlib.chdir(folder))
 
 
 def write(folder, files):
@@ -93,24 +96,15 @@ def hdf5(path, pictures):
 
 def options(source, **changes):
     """Flags with their usual values."""
-    usual = {
-        "source": str(source),
-        "captions_from": None,
-        "split": "auto",
-        "crop": True,
-        "encoding": "utf-8",
-        "follow_links": False,
-        "size": 0,
-        "min_size": 8,
-        "captions": None,
-        "limit": None,
-        "workers": 2,
-        "shard_size": 1000,
-        "seed": 0,
-        "dry_run": False,
-        "out": None,
-    }
-    return types.SimpleNamespace(**(usual | changes))
+    usual = dict(
+        source=str(source),
+        captions_from=None,
+        split="auto",
+        crop=True,
+        min_size=8,
+        workers=2,
+    )
+    return preparing_cases.options(**usual | changes)
 
 
 def prepare(tool, out, source, **changes):

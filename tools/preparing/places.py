@@ -11,7 +11,6 @@ import stat
 import unicodedata
 from collections.abc import Callable
 
-from recipes import messages
 from tools.preparing import plan
 
 #: Why what lies outside of a tree is left out.
@@ -77,12 +76,12 @@ class Tree:
                 mode = path.stat().st_mode
             except (OSError, ValueError):  # Missing, or a name no system takes.
                 if os.path.islink(path):  # Says nothing about the rest.
-                    self._check(path)
+                    self._checked(path)
                 continue
-            self._check(path)
+            found = self._checked(path)
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 raise plan.Refused("neither a file nor a folder", name)
-            return path
+            return found
         raise plan.Refused("a missing file", name)
 
     def file(self, name: str) -> pathlib.Path | None:
@@ -98,10 +97,7 @@ class Tree:
             plan.Refused: if it is a link out of the tree.
         """
         path = self.path / name
-        if not path.is_file():
-            return None
-        self._check(path)
-        return path
+        return self._checked(path) if path.is_file() else None
 
     def below(self, name: str) -> "Tree | None":
         """Finds a folder that need not be there.
@@ -118,8 +114,7 @@ class Tree:
         path = self.path / name
         if not path.is_dir():
             return None
-        self._check(path)
-        found = Tree(path, self.follows)
+        found = Tree(self._checked(path), self.follows)
         found._top = self._top
         return found
 
@@ -128,35 +123,14 @@ class Tree:
         inner = os.path.join(self._top, "")
         return real == self._top or real.startswith(inner)
 
-    def _check(self, path: pathlib.Path) -> None:
+    def _checked(self, path: pathlib.Path) -> pathlib.Path:
         """Names the link by which a path leads out of the tree."""
         if not self.holds(path):
             way = [*reversed(path.parents), path]
             inner = [each for each in way if self.path in each.parents]
             links = [each for each in inner if not self.holds(each)]
             raise plan.Refused(LINK, links[0])
-
-
-def existing(flag: str, value: str | os.PathLike) -> pathlib.Path:
-    """Checks that a flag names something.
-
-    Args:
-        flag: its name.
-        value: what it says.
-
-    Returns:
-        The file or folder.
-
-    Raises:
-        ValueError: if there is none, with the nearest of its neighbours.
-    """
-    found = pathlib.Path(value)
-    if found.exists():
-        return found
-    beside = found.absolute().parent
-    others = [p.name for p in beside.iterdir()] if beside.is_dir() else []
-    hint = messages.near(found.name, others)
-    raise ValueError(f"--{flag}={value} is no file or folder.{hint}")
+        return path
 
 
 def told(name: str, error: plan.Refused) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import pathlib
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
+from recipes import messages
 from tools.preparing import attngan, hdf5, places, plan
 
 #: Folders of captions, by the names under which they are spread.
@@ -34,7 +35,7 @@ def folder(flag: str, value: str, follow: bool) -> places.Tree:
     Raises:
         ValueError: if there is none.
     """
-    path = places.existing(flag, value)
+    path = messages.existing(flag, value)
     if not path.is_dir():
         raise ValueError(f"--{flag}={value} is a file; name a folder.")
     return places.Tree(path, follow)
@@ -391,7 +392,7 @@ def from_hdf5(options, answer: plan.Plan, shown: Callable, parts: dict) -> None:
     Raises:
         ValueError: if it is no such file, or has no such split.
     """
-    path = places.existing("source", options.source)
+    path = messages.existing("source", options.source)
     if options.split not in ("auto", "reed", "reed_val"):
         raise ValueError(
             f"--split={options.split}: an HDF5 file has its own split, Reed's; "
