@@ -81,57 +81,43 @@ class Frame:
                 "leads there."
             )
 
-    def pictures(self, draws, move, found, prefix: str) -> dict:
-        """Makes pictures and their smaller likes.
+    def chances(self, draws, move, prefix: str) -> dict[str, tf.Tensor]:
+        """Draws what happens to each picture.
 
         Args:
             draws: `draws.Draws`.
             move: () integer.
-            found: (b, h, w, D) uint8, or (b,) strings of encoded pictures.
-            prefix: stands before the keys.
+            prefix: what stands before "image" in the batch.
 
         Returns:
-            (b, H, W, D) float32 in [-1, 1] each, by key.
+            With `crop` "corner", (b, 2): pixels, or shares of the room where
+            that differs from picture to picture; with `flip` "mirrored",
+            (b, 1) bool.
         """
-        salt = f"{prefix}image".replace("_", " ")
-        corners = self._corners(draws, move, salt)
-        mirrored = None
+        salt, drawn = f"{prefix}image".replace("_", " "), {}
+        if self.crop is not None and self.fit == "keep":
+            drawn["corner"] = draws.shares(move, f"{salt} crop", 2)
+        elif self.crop is not None:
+            room = self.crop - self.image_size + 1
+            drawn["corner"] = draws.integers(move, f"{salt} crop", room, 2)
         if self.flip:
-            mirrored = draws.integers(move, f"{salt} flip", 2, 1) == 1
-        if found.dtype == tf.string:
-            pixels = self._encoded(found, corners, mirrored)
-        else:
-            pixels = self._held(found, corners, mirrored)
-        largest = images.to_float(pixels)
-        made = {f"{prefix}image": largest}
-        for size in self.sizes:
-            made[f"{prefix}image_{size}"] = images.shrink(largest, size)
-        return made
+            drawn["mirrored"] = draws.integers(move, f"{salt} flip", 2, 1) == 1
+        return drawn
 
-    def plain(self, found):
-        """Makes pictures without chance: the middle, never mirrored.
+    def with_smaller(self, prefix: str, pixels) -> dict[str, tf.Tensor]:
+        """Adds the smaller sizes.
 
         Args:
-            found: as in `pictures`; `crop` and `flip` count for nothing.
+            prefix: stands before the keys.
+            pixels: (b, H, W, D) floats.
 
         Returns:
-            (b, H, W, D) uint8 where nothing had to be scaled, else float32 in
-            [0, 255].
+            Pictures by key.
         """
-        still = dataclasses.replace(self, crop=None, flip=False)
-        if found.dtype == tf.string:
-            return still._encoded(found, None, None)
-        return still._held(found, None, None)
-
-    def _corners(self, draws, move, salt):
-        """(b, 2) draws: pixels of a square's corner, or shares of the room
-        for it where that differs from picture to picture; None for middles."""
-        if self.crop is None:
-            return None
-        if self.fit == "keep":
-            return draws.shares(move, f"{salt} crop", 2)
-        room = self.crop - self.image_size + 1
-        return draws.integers(move, f"{salt} crop", room, 2)
+        made = {f"{prefix}image": pixels}
+        for size in self.sizes:
+            made[f"{prefix}image_{size}"] = images.shrink(pixels, size)
+        return made
 
     def _corner(self, drawn, scaled):
         """Top and left of the square in a picture of `scaled` (2,) pixels."""
@@ -150,8 +136,18 @@ class Frame:
         shorter = size.min() if held else tf.reduce_min(size)
         return self.scale * size // shorter  # as int() in everybody's code
 
-    def _held(self, pixels, drawn, mirrored):
-        """Pictures of one size, all in one tensor."""
+    def held(self, pixels, corner=None, mirrored=None):
+        """Makes pictures of one size, all in one tensor.
+
+        Args:
+            pixels: (b, h, w, D) uint8.
+            corner: from `chances`; None for the middle.
+            mirrored: from `chances`, or None.
+
+        Returns:
+            (b, H, W, D): uint8 where nothing had to be scaled, else float32
+            in [0, 255].
+        """
         size = self.image_size
         stored = max(pixels.shape[1:3])
         if self.fit == "cut":
@@ -164,7 +160,7 @@ class Frame:
             pixels = tf.image.resize(pixels, scaled, antialias=not grows)
         if (scaled == size).all() and mirrored is None:
             return pixels
-        corner = self._corner(drawn, scaled)
+        corner = self._corner(corner, scaled)
         corner = tf.broadcast_to(
             tf.cast(corner, tf.int64), (tf.shape(pixels)[0], 2)
         )
@@ -177,21 +173,21 @@ class Frame:
         columns = steps + corner[:, 1:]
         return tf.gather(pixels, columns, axis=2, batch_dims=1)
 
-    def _encoded(self, found, drawn, mirrored):
-        """Pictures of any sizes, one by one."""
-        shape = (self.image_size, self.image_size, 3)
-        parts = {"data": found, "drawn": drawn, "mirrored": mirrored}
-        parts = {key: x for key, x in parts.items() if x is not None}
-        return tf.map_fn(
-            lambda part: self._one(**part),
-            parts,
-            fn_output_signature=tf.TensorSpec(shape, tf.float32),
-        )
+    def encoded(self, data, corner=None, mirrored=None):
+        """Makes one picture; no more of it is decoded than is seen.
 
-    def _one(self, data, drawn=None, mirrored=None):
+        Args:
+            data: () string, bytes of a JPEG, PNG, GIF or BMP.
+            corner: from `chances`, (2,); None for the middle.
+            mirrored: from `chances`, (1,), or None.
+
+        Returns:
+            (H, W, 3) float32 in [0, 255].
+        """
+
         def of_jpeg():
             size = tf.image.extract_jpeg_shape(data)[:2]
-            window = self._window(size, drawn)
+            window = self._window(size, corner)
             pixels = tf.image.decode_and_crop_jpeg(
                 data,
                 tf.concat([window.first, window.last - window.first], 0),
@@ -202,7 +198,7 @@ class Frame:
 
         def of_other():
             pixels = tf.io.decode_image(data, 3, expand_animations=False)
-            window = self._window(tf.shape(pixels)[:2], drawn)
+            window = self._window(tf.shape(pixels)[:2], corner)
             (top, left), (bottom, right) = (
                 tf.unstack(window.first),
                 tf.unstack(window.last),

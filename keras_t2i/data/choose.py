@@ -125,7 +125,8 @@ class Partners:
         self._circle = _Circle(rows, np.where(labels < 0, alone, labels))
 
     def __call__(self, draws, move, rows):
-        return self._circle.next(rows, draws.shares(move, "partners"))
+        """Gives (b,) partners, and None for the classes they share."""
+        return self._circle.next(rows, draws.shares(move, "partners")), None
 
 
 class SetPartners:

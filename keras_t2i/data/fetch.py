@@ -1,101 +1,112 @@
 """Fetches rows of a set in the graph, wherever they lie."""
 
-import numpy as np
 import tensorflow as tf
 
 from keras_t2i.data import records, source, texts
+from keras_t2i.ops import record_files
 
 
-def pictures(stored):
-    """Makes a function that fetches pictures.
+class Table:
+    """A set that graphs can gather from.
 
-    Args:
-        stored: `source.Pictures.images`.
-
-    Returns:
-        Function from (b,) rows to (b, H, W, D) uint8 or to (b,) strings of
-        encoded pictures.
-    """
-    if isinstance(stored, source.Shards):
-        read = strings_of(stored.read)
-        return lambda rows: records.encoded_images(read(rows))
-    held = tf.constant(_plain(stored))
-    if stored.dtype.kind == "U":
-        return lambda rows: tf.map_fn(tf.io.read_file, tf.gather(held, rows))
-    return lambda rows: tf.gather(held, rows)
-
-
-def strings(table):
-    """Makes a function that fetches strings.
+    Pictures in memory are tensors, those in files are read when asked for.
+    Captions and keys of record files come out of the records themselves, so
+    that memory does not grow with them.
 
     Args:
-        table: array of str, or `texts.Texts`.
+        pictures: the set.
 
-    Returns:
-        Function from (b,) places in the flat table to (b,) strings.
-    """
-    if isinstance(table, texts.Texts):
-        return strings_of(table.encoded)
-    held = tf.constant(np.ravel(table).tolist())
-    return lambda places: tf.gather(held, places)
+    Attributes:
+        has_pixels: pictures are held as pixels, all of one size.
 
-
-def vectors(table):
-    """Makes a function that fetches vectors.
-
-    Args:
-        table: (..., C) floats; one that is mapped from a file stays there.
-
-    Returns:
-        Function from (b, k) places in the flat table to (b, k, C) float32.
-    """
-    flat = table.reshape(-1, table.shape[-1])
-    if not isinstance(table, np.memmap):
-        held = tf.constant(flat)
-        return lambda places: tf.cast(tf.gather(held, places), tf.float32)
-
-    def read(places):
-        return flat[places].astype(np.float32)
-
-    def fetched(places):
-        found = outside(read, places, tf.float32)
-        return tf.ensure_shape(found, (*places.shape, flat.shape[1]))
-
-    return fetched
-
-
-def strings_of(read):
-    """Makes a graph's function of Python's.
-
-    Args:
-        read: function from (b,) integers to b bytes.
-
-    Returns:
-        Function from (b,) int64 tensors to (b,) string tensors.
+    Raises:
+        ValueError: if record files have become shorter.
     """
 
-    def fetched(places):
-        found = outside(
-            lambda places: np.array(read(places), object), places, tf.string
-        )
-        return tf.ensure_shape(found, places.shape)
+    def __init__(self, pictures: source.Pictures):
+        stored = pictures.images
+        self._in_records = isinstance(stored, source.Shards)
+        self.has_pixels = pictures.size is not None
+        if self._in_records:
+            self._records = _Records(stored)
+        else:
+            self._stored = tf.constant(_plain(stored))
+            self._in_files = stored.dtype.kind == "U"
+        self._per_picture = pictures.captions.shape[1]
+        tables = {"captions": pictures.captions, "key": pictures.keys}
+        self._strings = {
+            part: tf.constant(table.tolist())
+            for part, table in tables.items()
+            if not (self._in_records and isinstance(table, texts.Texts))
+        }
 
-    return fetched
+    def pixels(self, rows):
+        """Fetches pictures held as pixels.
+
+        Args:
+            rows: (b,) int64.
+
+        Returns:
+            (b, H, W, D) uint8.
+        """
+        return tf.gather(self._stored, rows)
+
+    def one(self, row) -> dict[str, tf.Tensor]:
+        """Fetches one encoded picture, and the strings that lie beside it.
+
+        Args:
+            row: () int64.
+
+        Returns:
+            "image", () string; from records also "captions", (K,) string, and
+            "key", () string, unless they are held.
+        """
+        if self._in_records:
+            return self._parsed(self._records.read(row), "image")
+        found = tf.gather(self._stored, row)
+        return {"image": tf.io.read_file(found) if self._in_files else found}
+
+    def strings(self, rows, known: dict | None = None):
+        """Fetches captions and keys.
+
+        Args:
+            rows: (b,) int64.
+            known: what is fetched already.
+
+        Returns:
+            "captions", (b, K), and "key", (b,).
+        """
+        known = known or {}
+        found = {
+            part: tf.gather(table, rows)
+            for part, table in self._strings.items()
+        }
+        missing = {"captions", "key"} - set(found) - set(known)
+        if missing:
+            serialized = tf.map_fn(
+                self._records.read, rows, fn_output_signature=tf.string
+            )
+            found |= self._parsed(serialized)
+        return known | found
+
+    def _parsed(self, serialized, *more):
+        wanted = {*more, "captions", "key"} - set(self._strings)
+        return records.parsed(serialized, wanted, self._per_picture)
 
 
-def outside(read, places, dtypes):
-    """Lets Python read; its errors keep their sentence.
+class _Records:
+    """Reads records of files."""
 
-    Args:
-        read: function from an array to an array, or several.
-        places: integer tensor.
-        dtypes: type of the answer, or of each.
+    def __init__(self, stored: source.Shards):
+        places = stored.shard, stored.offset, stored.length
+        record_files.check(stored.paths, *places)
+        self._paths = tf.constant(stored.paths)
+        self._places = [tf.constant(part) for part in places]
 
-    Returns:
-        Tensor of no known shape, or several.
-    """
-    # Reading changes nothing: streams with it may be copied and optimized.
-    return tf.numpy_function(read, [places], dtypes, stateful=False)
+    def read(self, row):
+        shard, offset, length = (tf.gather(x, row) for x in self._places)
+        path = tf.gather(self._paths, shard)
+        return record_files.read(path, offset, length)
 
 
 def _plain(array):

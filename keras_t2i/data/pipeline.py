@@ -9,12 +9,13 @@ No shuffle buffer exists, hence no state: a stream that starts at move m is the
 tail of the stream that starts at move 0, and what is skipped is not decoded.
 """
 
+import pathlib
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from keras_t2i.data import augment, choose, fetch, source, tell
+from keras_t2i.data import augment, choose, fetch, records, source, tell
 from keras_t2i.data import draws as drawing
 from keras_t2i.data import vocabulary as vocabularies
 from keras_t2i.ops import feature_store, images, noise
@@ -30,7 +31,7 @@ def batches(
     image_size: int,
     seed: int,
     base_size: int | None = None,
-    sentences: np.ndarray | None = None,
+    sentences: np.ndarray | feature_store.Store | None = None,
     vocabulary: vocabularies.Vocabulary | None = None,
     max_words: int | None = None,
     word_rule: str = "subset",
@@ -56,8 +57,8 @@ def batches(
         seed: int. Other seeds give other orders and draws.
         base_size: also scale every picture down to `image_size` / 2,
             / 4 ... until this size: keys `image_64`, `image_128` ...
-        sentences: (N, K, C) floats, the vectors of the captions, or None. A
-            `np.memmap` is read row by row and not held.
+        sentences: (N, K, C) floats, the vectors of the captions, or None; for
+            large sets a `Store` of them, of which `encoders.text.embed` tells.
         vocabulary: gives the captions' words as ids, or None.
         max_words: T, the words of a caption with `vocabulary`.
         word_rule: longer captions lose words: "subset" leaves T of them,
@@ -127,10 +128,10 @@ def batches(
         others=choose.others(pictures, mismatch, other_label),
         partners=choose.partners(pictures, partners),
     )
-    stream = _order(len(pictures), draws, start_move)
+    order = _order(len(pictures), draws, start_move)
     if moves is not None:
-        stream = stream.take(moves)
-    stream = stream.apply(
+        order = order.take(moves)
+    stream = maker.stream(order).apply(
         tf.data.experimental.assert_cardinality(
             tf.data.INFINITE_CARDINALITY if moves is None else moves
         )
@@ -140,11 +141,7 @@ def batches(
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.OFF
     )
-    return (
-        stream.map(maker.batch, num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(tf.data.AUTOTUNE)
-        .with_options(options)
-    )
+    return stream.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 def crop_for(image_size: int) -> int:
@@ -187,11 +184,8 @@ def in_order(
     """
     frame = augment.Frame(image_size, fit=fit)
     frame.check(pictures)
-    prepare = tf.function(frame.plain, reduce_retracing=True)
-    for start in range(0, len(pictures), _CHUNK):
-        rows = np.arange(start, min(start + _CHUNK, len(pictures)))
-        found = fetch.pictures(pictures.images[rows])
-        scaled = prepare(found(tf.range(len(rows), dtype=tf.int64)))
+    for found in _chunks(pictures):
+        scaled = _plain(frame, found)
         if scaled.dtype != tf.uint8:
             scaled = images.to_uint8(scaled / 127.5 - 1.0)
         yield scaled.numpy()
@@ -233,8 +227,7 @@ class _Maker:
         others,
         partners,
     ):
-        self._fetch = fetch.pictures(pictures.images)
-        self._keys = fetch.strings(pictures.keys)
+        self._table = fetch.Table(pictures)
         self._labels = tf.constant(pictures.labels, tf.int32)
         self._sets = None
         if pictures.label_sets is not None:
@@ -246,36 +239,107 @@ class _Maker:
         self._mismatch, self._others = mismatch, others
         self._partners = partners
 
-    def batch(self, move, rows):
-        rows = self._draws.mine(rows)
-        chosen = self._choice(move, "captions", 0)
-        made = self._shown("", move, rows) | self._named("", rows)
-        made |= self._teller.tell("", move, rows, chosen)
-        if self._twins:
-            twin = self._choice(move, "twins", 1, chosen)
-            made |= self._teller.tell("twin_", move, rows, twin)
-        if self._mismatch == "text":
-            wrong = self._others(self._draws, move, rows)
-            told = self._choice(move, "wrong captions", 0)
-            made |= self._teller.tell("wrong_", move, wrong, told)
+    def stream(self, order):
+        """Makes batches of (move, rows).
+
+        Pictures in files are read and decoded one by one, side by side.
+        """
+        many = tf.data.AUTOTUNE
+        if self._table.has_pixels:
+            return order.map(
+                lambda move, rows: self._batch(move, rows, None), many
+            )
+        chances = order.map(self._chances, many)
+        rows = chances.element_spec["row"].shape[0]
+        shown = chances.unbatch().map(self._one, many)
+        shown = shown.batch(rows, drop_remainder=True)
+        return tf.data.Dataset.zip(order, shown).map(
+            lambda order, shown: self._batch(*order, shown), many
+        )
+
+    def _rows(self, move, rows):
+        """The pictures that the batch shows, by prefix."""
+        shown = {"": self._draws.mine(rows)}
         if self._mismatch == "image":
-            wrong = self._others(self._draws, move, rows)
-            made |= self._shown("wrong_", move, wrong)
+            shown["wrong_"] = self._others(self._draws, move, shown[""])
         if self._partners is not None:
-            made |= self._partner(move, rows, chosen)
+            partner, _ = self._partners(self._draws, move, shown[""])
+            shown["partner_"] = partner
+        return shown
+
+    def _chances(self, move, rows):
+        """All that is needed to show each picture of a batch."""
+        parts = [
+            {"row": some} | self._frame.chances(self._draws, move, prefix)
+            for prefix, some in self._rows(move, rows).items()
+        ]
+        return {
+            key: tf.concat([part[key] for part in parts], 0) for key in parts[0]
+        }
+
+    def _one(self, chances):
+        found = self._table.one(chances.pop("row"))
+        pixels = self._frame.encoded(found.pop("image"), **chances)
+        return found | {"pixels": images.to_float(pixels)}
+
+    def _batch(self, move, rows, found):
+        shown, made, told = self._rows(move, rows), {}, {}
+        for place, (prefix, some) in enumerate(shown.items()):
+            start = place * self._draws.rows
+            mine = {
+                key: value[start : start + self._draws.rows]
+                for key, value in (found or {}).items()
+            }
+            if found is None:
+                chances = self._frame.chances(self._draws, move, prefix)
+                pixels = self._table.pixels(some)
+                pixels = self._frame.held(pixels, **chances)
+                mine["pixels"] = images.to_float(pixels)
+            pixels = mine.pop("pixels")
+            made |= self._frame.with_smaller(prefix, pixels)
+            if prefix != "wrong_":
+                told[prefix] = self._table.strings(some, mine)
+                made |= self._named(prefix, some, told[prefix])
+        return made | self._told(move, shown, told)
+
+    def _named(self, prefix, rows, strings):
+        made = {
+            f"{prefix}label": tf.gather(self._labels, rows),
+            f"{prefix}key": strings["key"],
+        }
+        if self._sets is not None:
+            made[f"{prefix}labels"] = self._sets.hot(rows)
         return made
 
-    def _partner(self, move, rows, chosen):
-        found, made = self._partners(self._draws, move, rows), {}
-        if isinstance(found, tuple):
-            found, made["shared_label"] = found
-        made |= self._shown("partner_", move, found)
-        made |= self._named("partner_", found)
+    def _told(self, move, shown, strings):
+        """What the captions tell, and how partners were found."""
+        rows, captions = shown[""], strings[""]["captions"]
+        tell, made = self._teller.tell, {}
+        chosen = self._choice(move, "captions", 0)
+        made |= tell("", move, rows, captions, chosen)
+        if self._twins:
+            twin = self._choice(move, "twins", 1, chosen)
+            made |= tell("twin_", move, rows, captions, twin)
+        if self._mismatch == "text":
+            wrong = self._others(self._draws, move, rows)
+            theirs = self._table.strings(wrong)["captions"]
+            told = self._choice(move, "wrong captions", 0)
+            made |= tell("wrong_", move, wrong, theirs, told)
+        if self._partners is not None:
+            _, shared = self._partners(self._draws, move, rows)
+            made |= {} if shared is None else {"shared_label": shared}
+            theirs = strings["partner_"]["captions"]
+            told = self._partner_choice(move, shown, chosen)
+            made |= tell("partner_", move, shown["partner_"], theirs, told)
+        return made
+
+    def _partner_choice(self, move, shown, chosen):
         told = self._choice(move, "partner captions", 0)
-        if self._teller.per_picture > 1:
-            other = self._choice(move, "own partner captions", 1, chosen)
-            told = tf.where((found == rows)[:, None], other, told)
-        return made | self._teller.tell("partner_", move, found, told)
+        if self._teller.per_picture == 1:
+            return told
+        other = self._choice(move, "own partner captions", 1, chosen)
+        alone = shown["partner_"] == shown[""]
+        return tf.where(alone[:, None], other, told)
 
     def _choice(self, move, salt, least, chosen=0):
         """(b, k) captions, at least so many steps after those chosen."""
@@ -283,18 +347,30 @@ class _Maker:
         step = self._draws.integers(move, salt, count - least, self._captions)
         return (chosen + least + step) % count
 
-    def _shown(self, prefix, move, rows):
-        found = self._fetch(rows)
-        return self._frame.pictures(self._draws, move, found, prefix)
 
-    def _named(self, prefix, rows):
-        made = {
-            f"{prefix}label": tf.gather(self._labels, rows),
-            f"{prefix}key": self._keys(rows),
-        }
-        if self._sets is not None:
-            made[f"{prefix}labels"] = self._sets.hot(rows)
-        return made
+def _chunks(pictures):
+    """Yields pixels or encoded pictures of the whole set, in order."""
+    stored = pictures.images
+    for start in range(0, len(stored), _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, len(stored)))
+        if isinstance(stored, source.Shards):
+            data = tf.constant(stored.read(rows))
+            yield records.parsed(data, ["image"], 0)["image"]
+        elif stored.dtype.kind == "U":
+            yield tf.constant(
+                [pathlib.Path(name).read_bytes() for name in stored[rows]]
+            )
+        else:
+            held = stored[rows]
+            yield tf.constant(held.tolist() if held.ndim == 1 else held)
+
+
+@tf.function(reduce_retracing=True)
+def _plain(frame, found):
+    """Pictures without chance."""
+    if found.dtype != tf.string:
+        return frame.held(found)
+    return tf.map_fn(frame.encoded, found, fn_output_signature=tf.float32)
 
 
 def _order(count, draws, start_move):

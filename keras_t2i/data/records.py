@@ -224,17 +224,23 @@ def indexed(
     )
 
 
-def encoded_images(serialized: tf.Tensor) -> tf.Tensor:
-    """Takes the encoded pictures out of records, in a graph.
+def parsed(serialized, parts: Iterable[str], captions_per_picture: int):
+    """Takes parts out of records, in a graph.
 
     Args:
-        serialized: (B,) string, records as they lie in the file.
+        serialized: () or (B,) string, records as they lie in the file.
+        parts: of "image", "captions" and "key".
+        captions_per_picture: K.
 
     Returns:
-        (B,) string: PNG or JPEG bytes.
+        dict of string tensors: "image", PNG or JPEG bytes, and "key" of the
+        shape of `serialized`; "captions" with one more axis, K.
     """
-    wanted = {"image": tf.io.FixedLenFeature([], tf.string)}
-    return tf.io.parse_example(serialized, wanted)["image"]
+    shapes = {"image": [], "captions": [captions_per_picture], "key": []}
+    wanted = {
+        part: tf.io.FixedLenFeature(shapes[part], tf.string) for part in parts
+    }
+    return tf.io.parse_example(serialized, wanted)
 
 
 def png(image: np.ndarray) -> bytes:

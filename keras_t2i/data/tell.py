@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_t2i.data import draws as drawing
-from keras_t2i.data import fetch, source
+from keras_t2i.data import source
 from keras_t2i.data import vocabulary as vocabularies
 from keras_t2i.ops import feature_store
 
@@ -15,7 +15,7 @@ class Teller:
     Args:
         pictures: the set.
         draws: those of the stream.
-        sentences: (N, K, C) floats or None.
+        sentences: (N, K, C) floats, stored or held, or None.
         vocabulary: for word ids, or None.
         max_words: T of the ids.
         word_rule: "subset" or "truncate", for longer captions.
@@ -31,23 +31,28 @@ class Teller:
         pictures: source.Pictures,
         draws: drawing.Draws,
         *,
-        sentences: np.ndarray | None = None,
+        sentences: np.ndarray | feature_store.Store | None = None,
         vocabulary: vocabularies.Vocabulary | None = None,
         max_words: int | None = None,
         word_rule: str = "subset",
         words: feature_store.Store | None = None,
         twins: bool = False,
     ):
+        held = not isinstance(sentences, feature_store.Store)
+        if sentences is not None and held:
+            sentences = np.asarray(sentences)
         _check_captions(pictures, sentences, words, twins)
         _check_words(vocabulary, max_words, word_rule, words)
         self.per_picture = pictures.captions.shape[1]
         self._draws = draws
-        self._strings = fetch.strings(pictures.captions)
-        self._vectors = None if sentences is None else fetch.vectors(sentences)
+        self._sentences = sentences
+        if sentences is not None and held:
+            flat = sentences.reshape(-1, sentences.shape[-1])
+            self._sentences = tf.constant(flat)
         self._vocabulary, self._words = vocabulary, words
         self._max_words, self._word_rule = max_words, word_rule
 
-    def tell(self, prefix: str, move, rows, chosen) -> dict[str, tf.Tensor]:
+    def tell(self, prefix: str, move, rows, captions, chosen) -> dict:
         """Tells the chosen captions of some pictures.
 
         Text and words are those of the first one, the sentence is the mean of
@@ -57,21 +62,31 @@ class Teller:
             prefix: stands before the keys.
             move: () integer.
             rows: (b,) int64, the pictures.
-            chosen: (b, k) int64, which of their captions.
+            captions: (b, K) string, all of theirs.
+            chosen: (b, k) int64, which of them.
 
         Returns:
             Tensors by key.
         """
         places = rows[:, None] * self.per_picture + chosen
-        made = {"text": self._strings(places[:, 0])}
-        if self._vectors is not None:
-            made["sentence"] = tf.reduce_mean(self._vectors(places), axis=1)
+        made = {"text": tf.gather(captions, chosen[:, 0], batch_dims=1)}
+        if self._sentences is not None:
+            made["sentence"] = self._mean(self._sentences, places)
         if self._vocabulary is not None:
             ids = self._ids(prefix, move, made["text"])
             made["caption"], made["mask"] = ids
         if self._words is not None:
-            made |= self._stored(places)
+            made |= self._words.rows(places[:, 0])
+            if chosen.shape[1] > 1:
+                made["sentence"] = self._mean(self._words, places)
         return {f"{prefix}{key}": value for key, value in made.items()}
+
+    def _mean(self, sentences, places):
+        if isinstance(sentences, feature_store.Store):
+            found = sentences.sentences(places)
+        else:
+            found = tf.cast(tf.gather(sentences, places), tf.float32)
+        return tf.reduce_mean(found, axis=1)
 
     def _ids(self, prefix, move, text):
         ids = self._vocabulary(text)
@@ -86,34 +101,22 @@ class Teller:
             for part in vocabularies.padded(ids, self._max_words)
         ]
 
-    def _stored(self, places):
-        def read(places):
-            words, mask, _ = self._words.rows(places[:, 0])
-            sentences = self._words.sentences(places)
-            return words, mask, sentences.mean(1, dtype=np.float32)
-
-        types = tf.float32, tf.bool, tf.float32
-        words, mask, sentence = fetch.outside(read, places, types)
-        length, dim = self._words.max_words, self._words.dim
-        rows = self._draws.rows
-        return {
-            "words": tf.ensure_shape(words, (rows, length, dim)),
-            "mask": tf.ensure_shape(mask, (rows, length)),
-            "sentence": tf.ensure_shape(sentence, (rows, dim)),
-        }
-
 
 def _check_captions(pictures, sentences, words, twins):
     expected = pictures.captions.shape
-    if sentences is not None and np.shape(sentences)[:2] != expected:
+    if sentences is not None and tuple(sentences.shape[:2]) != expected:
         raise ValueError(
-            f"sentences has shape {np.shape(sentences)}; set "
+            f"sentences has shape {tuple(sentences.shape)}; set "
             f"{pictures.name!r} needs {(*expected, 'C')}."
         )
     if words is not None and words.shape != expected:
         raise ValueError(
             f"words are stored for captions of {words.shape}; set "
             f"{pictures.name!r} has {expected}."
+        )
+    if words is not None and not words.max_words:
+        raise ValueError(
+            f"{words.folder} holds no words; give it as sentences."
         )
     if words is not None and sentences is not None:
         raise ValueError("words hold sentences too; give one of the two.")

@@ -2,8 +2,6 @@
 
 import io
 import os
-import pathlib
-import uuid
 
 import keras
 import numpy as np
@@ -180,12 +178,13 @@ def embed(
             foreign file there is written anew.
         batch_size: int. Captions read at a time.
         progress: bool. Show a bar.
-        dtype: "float32", held in memory; or "float16" for large sets, which
-            stay in the file of `cache_dir`: memory holds the rows in use.
+        dtype: "float32", held in memory; or "float16" for large sets of
+            (N, K) captions, which stay on the disk.
 
     Returns:
-        Array of the shape of `captions` with one more axis (C), of that type;
-        a `np.memmap` for "float16".
+        float32 array of the shape of `captions` with one more axis (C); for
+        "float16" a `ops.feature_store.Store`, which `data.pipeline` and NumPy
+        take for such an array.
 
     Raises:
         ValueError: if a caption is empty, too long or not UTF-8, or "float16"
@@ -198,9 +197,11 @@ def embed(
     if dtype == "float16":
         if cache_dir is None:
             raise ValueError(
-                "Vectors of float16 stay in a file; name its cache_dir."
+                "Vectors of float16 stay in files; name their cache_dir."
             )
-        return _mapped(encoder, captions, cache_dir, batch_size, progress)
+        return _stored(
+            encoder, captions, cache_dir, dtype, 0, batch_size, progress
+        )
     captions = np.asarray(captions, dtype=np.str_)
     if cache_dir is None:
         return _embed(encoder, captions, batch_size, progress)
@@ -258,28 +259,39 @@ def embed_words(
             is another one.
     """
     length = encoder.max_words if max_words is None else max_words
+    return _stored(
+        encoder, captions, cache_dir, dtype, length, batch_size, progress
+    )
+
+
+def _stored(encoder, captions, cache_dir, dtype, length, batch_size, progress):
+    """A store with so many words a caption; with 0, of sentences only."""
     texts = _encoded(captions)
     digest = files.digest(
-        "words 1",
+        "vectors 1",
         repr(tuple(captions.shape)),
         files.digest(*texts),
         encoder.digest,
-        f"{dtype} {length} {batch_size}",
+        f"{dtype} {length}",
     )
-    bar = keras.utils.Progbar(None, verbose=1) if progress else None
+    kind = "words" if length else "sentences"
+    parts = ("words", "mask", "sentence") if length else ("sentence",)
     graph = tf.function(
-        encoder, input_signature=[tf.TensorSpec((None,), tf.string)]
+        lambda batch: [encoder(batch)[part] for part in parts],
+        input_signature=[tf.TensorSpec((None,), tf.string)],
     )
 
     def read(some):
-        made = graph(tf.constant(some))
-        words, mask, sentence = (
-            made[key].numpy() for key in ("words", "mask", "sentence")
-        )
-        return words[:, :length], mask[:, :length], sentence
+        made = [part.numpy() for part in graph(tf.constant(some))]
+        sentence = made[-1]
+        if not length:
+            none = np.zeros((len(some), 0))
+            return none[..., None], none.astype(bool), sentence
+        return made[0][:, :length], made[1][:, :length], sentence
 
+    bar = keras.utils.Progbar(None, verbose=1) if progress else None
     return feature_store.write(
-        os.path.join(os.fspath(cache_dir), f"words_{digest[:24]}"),
+        os.path.join(os.fspath(cache_dir), f"{kind}_{digest[:24]}"),
         texts,
         captions.shape,
         read,
@@ -309,75 +321,32 @@ def _check(encoder, texts):
 def _embed(encoder, captions, batch_size, progress):
     distinct, places = np.unique(captions.ravel(), return_inverse=True)
     encoder.check(captions.ravel().tolist())
-    distinct = distinct.tolist()
-    vectors = np.empty((len(distinct), encoder.dim), np.float32)
-    for rows, some in _sentences(encoder, distinct, batch_size, progress):
-        vectors[rows] = some
-    return vectors[places].reshape(captions.shape + (encoder.dim,))
-
-
-def _mapped(encoder, captions, cache_dir, batch_size, progress):
-    """The vectors as a file, of which no more than a batch is ever held."""
-    texts = _encoded(captions)
-    digest = files.digest(
-        "float16", repr(captions.shape), files.digest(*texts), encoder.digest
-    )
-    path = os.path.join(os.fspath(cache_dir), f"sentences_{digest[:24]}.npy")
-    shape = (*captions.shape, encoder.dim)
-    if _cached(path, shape, np.float16) is None:
-        os.makedirs(cache_dir, exist_ok=True)
-        beside = f"{path}.{uuid.uuid4().hex[:8]}.part"
-        try:
-            _write_mapped(encoder, texts, beside, shape, batch_size, progress)
-            os.replace(beside, path)
-        finally:
-            pathlib.Path(beside).unlink(missing_ok=True)
-    return _cached(path, shape, np.float16)
-
-
-def _write_mapped(encoder, texts, path, shape, batch_size, progress):
-    places = {}
-    for place, text in enumerate(texts):
-        places.setdefault(text, []).append(place)
-    vectors = np.lib.format.open_memmap(path, "w+", np.float16, shape)
-    flat = vectors.reshape(-1, shape[-1])
-    where = list(places.values())
-    _check(encoder, list(places))
-    distinct = [text.decode() for text in places]
-    for rows, some in _sentences(encoder, distinct, batch_size, progress):
-        for row, vector in zip(rows, some, strict=True):
-            flat[where[row]] = vector
-    vectors.flush()
-
-
-def _sentences(encoder, captions, batch_size, progress):
-    """Yields numbers of captions and their vectors, batch by batch."""
     # Rows of like length together: little padding is read.
-    order = np.argsort([len(c) for c in captions], kind="stable")
+    order = np.argsort([len(c) for c in distinct], kind="stable")
     read = tf.function(
         lambda batch: encoder(batch)["sentence"],
         input_signature=[tf.TensorSpec((None,), tf.string)],
     )
-    bar = keras.utils.Progbar(len(order), verbose=1) if progress else None
+    vectors = np.empty((len(distinct), encoder.dim), np.float32)
+    bar = keras.utils.Progbar(len(distinct), verbose=1) if progress else None
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        yield rows, read(tf.constant([captions[row] for row in rows])).numpy()
+        vectors[rows] = read(tf.constant(distinct[rows].tolist())).numpy()
         if bar:
             bar.add(len(rows))
+    return vectors[places].reshape(captions.shape + (encoder.dim,))
 
 
 def _shapes(outputs):
     return {key: tuple(value.shape) for key, value in outputs.items()}
 
 
-def _cached(path, shape, dtype=np.float32):
-    """A float16 file is mapped, others are read."""
-    mapped = "r" if dtype == np.float16 else None
+def _cached(path, shape):
     try:
-        vectors = np.load(path, mapped, allow_pickle=False)
+        vectors = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    fits = vectors.shape == shape and vectors.dtype == dtype
+    fits = vectors.shape == shape and vectors.dtype == np.float32
     return vectors if fits else None
 
 

@@ -9,6 +9,7 @@ from keras_t2i.ops import (
     palette,
     pickle_machine,
     pickles,
+    record_files,
     replicas,
     sheets,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "palette",
     "pickle_machine",
     "pickles",
+    "record_files",
     "replicas",
     "sheets",
 ]

@@ -16,6 +16,7 @@ _MARKS = re.compile(
     r"\b[A-Z]\w*Error: (\[Errno \d+\] )?|"
     r"\[Op:.*?\]( name:)?|[^\n{}]+\.(tempstate|tmp)[0-9a-f]+; "
 )
+_ASSERTED = re.compile(r"^assertion failed: \[(.*)\]$")
 
 
 def atomic_write(path: str | os.PathLike, data: bytes) -> None:
@@ -156,7 +157,8 @@ def reason(error: Exception) -> str:
         if error.filename is not None:
             text = f"{text}: {error.filename}"
     text = _MARKS.sub("", text).strip()
-    return text.splitlines()[0] if text else repr(error)
+    first = text.splitlines()[0] if text else repr(error)
+    return _ASSERTED.sub(r"\1", first)
 
 
 def _plain(part) -> tuple[str, bytes]:

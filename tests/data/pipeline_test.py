@@ -152,25 +152,28 @@ class OrderTest(Harness):
         self.assertAllEqual(first, again)
 
     def test_streamed_start_reads_no_record_before(self):
-        pictures, read_rows = self.kind("shards"), []
-        read_them = pictures.images.read
-
-        def spy(rows):
-            read_rows.extend(rows.tolist())
-            return read_them(rows)
-
-        object.__setattr__(pictures.images, "read", spy)
+        pictures = self.kind("shards")
+        start = {"start_move": 4_000_000, "mismatch": "text"}
+        first = read(pictures, 1, **start)[0]
+        wrong = first["wrong_sentence"][:, 0].astype(int)
+        used = {pictures.keys[row].encode() for row in wrong}
+        used |= set(first["key"].tolist())
+        places = pictures.images
+        for row, key in enumerate(pictures.keys.tolist()):
+            if key.encode() not in used:  # Others are damaged.
+                with open(places.paths[places.shard[row]], "r+b") as file:
+                    file.seek(places.offset[row])
+                    file.write(bytes(places.length[row]))
         stream = pipeline.batches(
             pictures,
             batch_size=4,
             image_size=SIZE,
             seed=7,
-            start_move=4_000_000,
+            sentences=vectors(),
             moves=1,
+            **start,
         )
-        (last,) = stream.as_numpy_iterator()
-        seen = [pictures.keys[row].encode() for row in read_rows]
-        self.assertEqual(seen, last["key"].tolist())
+        self.assert_same([first], list(stream.as_numpy_iterator()))
 
     def test_streamed_pictures_come_in_the_order_of_held_ones(self):
         streamed = self.kind("shards")
@@ -184,20 +187,29 @@ class OrderTest(Harness):
     def test_shortened_shard_is_named(self):
         pictures = self.kind("shards")
         path = pictures.images.paths[0]
+        stream = pipeline.batches(pictures, batch_size=4, image_size=8, seed=0)
         records.write(path, records.examples(toy(1)))
-        with self.assertRaises(tf.errors.OpError) as caught:
+        with self.assertRaisesRegex(ValueError, f"{path} has .* bytes; it had"):
             read(pictures, 5)
-        self.assertStartsWith(
-            files.reason(caught.exception), f"{path} has fewer records than"
+        with self.assertRaises(tf.errors.OpError) as caught:  # in mid-stream
+            list(stream.take(5))
+        self.assertEqual(
+            files.reason(caught.exception),
+            f"{path} has changed since it was indexed.",
         )
 
     def test_vanished_shard_is_named(self):
         pictures = self.kind("shards")
         path = pictures.images.paths[0]
+        stream = pipeline.batches(pictures, batch_size=4, image_size=8, seed=0)
         pathlib.Path(path).unlink()
-        with self.assertRaises(tf.errors.OpError) as caught:
+        with self.assertRaisesRegex(ValueError, f"no record file {path}"):
             read(pictures, 5)
-        self.assertIn(path, files.reason(caught.exception))
+        with self.assertRaises(tf.errors.OpError) as caught:
+            list(stream.take(5))
+        self.assertEqual(
+            files.reason(caught.exception), f"{path}; No such file or directory"
+        )
 
     def test_moves_bounds_the_stream(self):
         stream = pipeline.batches(

@@ -221,22 +221,37 @@ class StoredTest(parameterized.TestCase, tf.test.TestCase):
             read(toy(), 1, words=store, vocabulary=words_of(toy()), max_words=3)
 
 
-class MappedTest(tf.test.TestCase):
-    """Sentences of large sets stay in their file."""
+class SentencesTest(tf.test.TestCase):
+    """Sentences of large sets stay on the disk."""
 
-    def test_mapped_vectors_come_like_held_ones(self):
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        path = pathlib.Path(folder) / "sentences.npy"
+    def test_stored_vectors_come_like_held_ones(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        pictures = toy()
+        flat = [t.encode() for t in np.ravel(pictures.captions).tolist()]
         held = np.random.RandomState(0).randn(COUNT, 3, 5).astype(np.float16)
-        np.save(path, held)
-        mapped = np.load(path, "r")
+        by_text = dict(zip(flat, held.reshape(-1, 5), strict=True))
+        nothing = np.zeros((1, 0, 5))
+        store = feature_store.write(
+            folder / "sentences",
+            flat,
+            pictures.captions.shape,
+            lambda some: (
+                nothing.repeat(len(some), 0),
+                nothing[..., 0].repeat(len(some), 0).astype(bool),
+                np.stack([by_text[text] for text in some]),
+            ),
+            dim=5,
+            max_words=0,
+        )
         options = dict(captions_per_image=2, twins=True, mismatch="text")
-        ours = read(toy(), 6, sentences=held, **options)
-        theirs = read(toy(), 6, sentences=mapped, **options)
+        ours = read(pictures, 6, sentences=held, **options)
+        theirs = read(pictures, 6, sentences=store, **options)
         for one, two in zip(ours, theirs, strict=True):
             self.assertEqual(sorted(one), sorted(two))
             for key in one:
                 self.assertAllEqual(one[key], two[key])
+        with self.assertRaisesRegex(ValueError, "holds no words"):
+            read(pictures, 1, words=store)
 
 
 class SourceTest(tf.test.TestCase):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -52,7 +53,10 @@ class Harness(parameterized.TestCase, tf.test.TestCase):
 
     def assert_reads(self, store, texts=TEXTS, atol=2e-3):
         places = np.random.RandomState(0).permutation(len(texts))
-        words, mask, sentence = store.rows(places)
+        made = tf.function(store.rows)(tf.constant(places, tf.int64))
+        words, mask, sentence = (
+            made[key].numpy() for key in ("words", "mask", "sentence")
+        )
         told = [texts[place].encode() for place in places]
         theirs, real, whole = read(told)
         length = theirs.shape[1]
@@ -62,8 +66,11 @@ class Harness(parameterized.TestCase, tf.test.TestCase):
         self.assertAllClose(words[mask], theirs[real], atol, atol)
         self.assertAllEqual(words[~mask], np.zeros_like(words[~mask]))
         self.assertAllClose(sentence, whole, 2e-3, 2e-3)
-        pairs = store.sentences(places.reshape(-1, 2))
+        pairs = store.sentences(places.reshape(-1, 2)).numpy()
         self.assertAllEqual(pairs.reshape(-1, DIM), sentence)
+        table = np.asarray(store)
+        self.assertEqual(table.shape, (*store.shape, DIM))
+        self.assertAllEqual(table.reshape(-1, DIM)[places], sentence)
 
 
 class RowsTest(Harness):
@@ -78,13 +85,12 @@ class RowsTest(Harness):
 
     def test_bytes_are_those_of_real_words_of_distinct_captions(self):
         count = 3 + 1 + 5 + 0 + 2  # "bird" comes twice, seven words are cut
-        store = write(self.folder, dtype="float16")
-        size = (self.folder / "words.bin").stat().st_size
-        self.assertEqual(size, count * DIM * 2)
-        self.assertGreater(store.nbytes, size)
-        write(self.home / "words_1", dtype="int8")
-        size = (self.home / "words_1" / "words.bin").stat().st_size
-        self.assertEqual(size, count * DIM)
+        for dtype, size in (("float16", 2 * DIM), ("int8", DIM + 4)):
+            folder = self.home / dtype
+            store = write(folder, dtype=dtype)
+            found = (folder / "vectors-00000.tfrecord").stat().st_size
+            self.assertEqual(found, count * size + 5 * (2 * DIM + 16))
+            self.assertGreater(store.nbytes, found)
 
     def test_whole_store_is_not_read_again(self):
         write(self.folder)
@@ -105,13 +111,16 @@ class RowsTest(Harness):
 
     def test_store_without_words(self):
         store = write(self.folder, ["", ""])
-        words, mask, _ = store.rows([0, 1])
-        self.assertFalse(mask.any())
-        self.assertFalse(words.any())
+        made = store.rows([0, 1])
+        self.assertFalse(made["mask"].numpy().any())
+        self.assertAllEqual(made["words"], np.zeros((2, LENGTH, DIM)))
 
-    def test_nothing_is_held_open_by_the_whole_file(self):
-        store = write(self.folder)
-        self.assertIsInstance(store._words, np.memmap)
+    def test_large_sets_fill_several_files(self):
+        texts = [f"caption number {i} {'x ' * (i % 4)}" for i in range(60)]
+        with mock.patch.object(feature_store, "_ROWS", 16):
+            store = write(self.folder, texts)
+            self.assertLen(list(self.folder.glob("*.tfrecord")), 4)
+            self.assert_reads(store, texts)
 
     def test_other_types_are_refused(self):
         with self.assertRaisesRegex(ValueError, "'float16' or 'int8'"):
@@ -137,30 +146,30 @@ class PackedTest(Harness):
 class KillTest(Harness):
     """A store is whole or goes on where it was."""
 
-    def test_interrupted_store_goes_on_behind_the_last_chunk(self):
+    def test_interrupted_store_goes_on_behind_the_last_file(self):
         seen = []
 
         def stops(some):
-            if len(seen) == 2:
+            if len(seen) == 3:
                 raise KeyboardInterrupt
             seen.append(some)
             return read(some)
 
-        with self.assertRaises(KeyboardInterrupt):
-            write(self.folder, reader=stops)
-        self.assertFalse(self.folder.exists())
-        # What a kill in mid-write leaves behind the last whole chunk.
-        part = self.home / f".{self.folder.name}.part"
-        for name in ("words", "sentences", "lengths"):
-            with open(part / f"{name}.bin", "ab") as file:
-                file.write(b"half a chunk")
-        rest = []
-        store = write(
-            self.folder, reader=lambda some: rest.append(some) or read(some)
-        )
-        self.assertEqual(rest, [[b"a b c d e f g"]])
-        self.assert_reads(store)
-        self.assertFalse(part.exists())
+        with mock.patch.object(feature_store, "_ROWS", 2):
+            with self.assertRaises(KeyboardInterrupt):
+                write(self.folder, reader=stops, chunk=1)
+            self.assertFalse(self.folder.exists())
+            rest = []
+            store = write(
+                self.folder, reader=lambda some: rest.append(some) or read(some)
+            )
+            self.assertEqual(
+                rest, [[b"two words", b"a red bird"], [b"a b c d e f g"]]
+            )
+            self.assert_reads(store)
+        names = sorted(path.name for path in self.folder.iterdir())
+        self.assertLen(names, 6)  # three files, counts, places, the card
+        self.assertFalse((self.home / f".{self.folder.name}.part").exists())
 
     def test_killed_program_leaves_nothing_half(self):
         texts = [f"caption number {i} {'x ' * (i % 4)}" for i in range(60)]
@@ -169,6 +178,7 @@ class KillTest(Harness):
             "from tests.ops import feature_store_test as t;"
             "texts = [f\"caption number {i} {'x ' * (i % 4)}\""
             " for i in range(60)];\n"
+            "t.feature_store._ROWS = 8\n"
             "def slow(some):\n"
             "    print(flush=True); time.sleep(0.01); return t.read(some)\n"
             "t.write(sys.argv[2], texts, slow, dtype='int8')"
@@ -179,23 +189,34 @@ class KillTest(Harness):
             stdout=subprocess.PIPE,
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
-        for _ in range(8):  # chunks
+        for _ in range(14):  # chunks, four a file
             child.stdout.readline()
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()
         self.assertFalse(self.folder.exists())
         seen = []
-        store = write(
-            self.folder,
-            texts,
-            lambda some: seen.append(some) or read(some),
-            dtype="int8",
-        )
-        self.assertBetween(len(seen), 20, 24)
-        self.assert_reads(store, texts, 2e-2)
+        with mock.patch.object(feature_store, "_ROWS", 8):
+            store = write(
+                self.folder,
+                texts,
+                lambda some: seen.append(some) or read(some),
+                dtype="int8",
+            )
+            self.assertBetween(len(seen), 10, 18)  # of 30
+            self.assert_reads(store, texts, 2e-2)
 
-    @parameterized.parameters("store.json", "words.bin", "places.npy")
+    def test_full_disk_is_told_and_whole_files_stay(self):
+        def full(some):
+            raise OSError(28, "No space left on device")
+
+        with self.assertRaisesRegex(OSError, "unchanged: No space left on"):
+            write(self.folder, reader=full)
+        self.assert_reads(write(self.folder))
+
+    @parameterized.parameters(
+        "store.json", "vectors-00000.tfrecord", "counts.npy"
+    )
     def test_damaged_store_is_named(self, name):
         write(self.folder)
         (self.folder / name).write_bytes(b"?")
