@@ -428,7 +428,7 @@ def _tfds_item(
     name = value["image/filename"].decode()
     stem = pathlib.PurePosixPath(name).stem
     part = "train2014" if "train" in name else "val2014"
-    picture = plans.Bytes(name, lambda: pictures.read(row))
+    picture = pictures.picture(row, name)
     key = f"{part}/{stem}"
     return plans.Item(key, picture, captions, split, label, labels)
 

@@ -376,7 +376,7 @@ def _of_tfds(options):
             found.append(
                 Found(
                     key,
-                    plans.Bytes(key, lambda p=pictures, r=row: p.read(r)),
+                    pictures.picture(row, key),
                     [_decoded(text) for text in _several(texts)],
                     [names[each] for each in labels],
                     listings.part(split, options.split_by in (None, "file")),
