@@ -6,7 +6,7 @@ weighed 1 each, feature matching 100, pixels 50, batches of 64, Adam 2e-4 with
 beta1 0.5, 200 epochs. `small` has networks of half the width and a tenth of
 the moves. `smoke` runs in seconds on drawn shapes.
 
-    python -m tools.prepare_cub --source=CUB_200_2011 --captions_from=text_c10 \
+    python -m tools.prepare_cub --source=CUB_200_2011 --captions_from=cub_icml \
         --nocrop --out=data/cub
     python -m recipes.train --workdir=runs/birds \
         --config=recipes/configs/gan_cls_cub.py:small \
