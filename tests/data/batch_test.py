@@ -13,6 +13,8 @@ def toy(**changes):
         "sentence": tf.zeros((2, 5)),
         "label": tf.zeros((2,), tf.int32),
         "key": tf.constant(["a", "b"]),
+        "image_1": tf.zeros((2, 1, 1, 3)),
+        "caption": tf.zeros((2, 7), tf.int32),
     }
     return made | changes
 
@@ -31,6 +33,10 @@ class CheckTest(parameterized.TestCase, tf.test.TestCase):
         ("rows", {"label": tf.zeros((3,), tf.int32)}, "3 along axis B"),
         ("channels", {"image": tf.zeros((2, 4, 4, 2))}, "2 along axis D"),
         ("colours", {"wrong_image": tf.zeros((2, 4, 4, 1))}, "1 along axis D"),
+        ("smaller", {"image_2": tf.zeros((2, 4, 4, 3))}, "its name has 2"),
+        ("of text", {"text_64": tf.constant(["a", "b"])}, "no key 'text_64'"),
+        ("grey", {"partner_image_2": tf.zeros((2, 2, 2, 1))}, "along axis D"),
+        ("words", {"mask": tf.zeros((2, 3), tf.bool)}, "3 along axis T"),
         ("width", {"wrong_sentence": tf.zeros((2, 6))}, "6 along axis C"),
     )
     def test_bad_batch_gets_a_sentence(self, changes, sentence):
@@ -52,6 +58,15 @@ class SpecTest(parameterized.TestCase, tf.test.TestCase):
         )
         for key in ("sentence", "wrong_sentence", "twin_sentence"):
             self.assertEqual(spec[key].shape, (8, 5))
+
+    def test_every_key_says_what_it_is(self):
+        for key, entry in batch.GLOSSARY.items():
+            self.assertIs(batch.entry(key), entry)
+            self.assertNotEmpty(entry.meaning)
+        smaller = batch.entry("partner_image_64")
+        self.assertEqual(smaller.axes, ("B", "64", "64", "D"))
+        self.assertEndsWith(smaller.meaning, "64 x 64")
+        self.assertIsNone(batch.entry("sentence_64"))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,16 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from keras_t2i.data import batch, pipeline, records, shapes, source
-from keras_t2i.ops import files
+from keras_t2i.data import (
+    batch,
+    pipeline,
+    records,
+    shapes,
+    source,
+    texts,
+    vocabulary,
+)
+from keras_t2i.ops import feature_store, files
 
 COUNT, SIZE = 23, 8
 EVERYTHING = dict(
@@ -66,6 +74,21 @@ class Harness(parameterized.TestCase, tf.test.TestCase):
             paths.append(str(folder / f"{key}.png"))
             pathlib.Path(paths[-1]).write_bytes(records.png(image))
         return dataclasses.replace(whole, images=np.array(paths))
+
+    def prepared(self, count):
+        """Record files of pictures that have one to three classes each."""
+        whole = toy(count)
+        rows = [{n, n // 2, n // 4} for n in range(count)]
+        sets = source.LabelSets(
+            np.array([x for row in rows for x in sorted(row)], np.int32),
+            np.cumsum([len(row) for row in rows]),
+        )
+        folder = tempfile.mkdtemp(dir=self.get_temp_dir())
+        paths = records.write_shards(
+            folder, dataclasses.replace(whole, label_sets=sets), 3
+        )
+        streamed = records.read(paths, stream=True)
+        return dataclasses.replace(streamed, captions=streamed.captions[...])
 
     def assert_same(self, first, second):
         self.assertEqual(len(first), len(second))
@@ -246,6 +269,36 @@ class ShareTest(Harness):
             for a, b in zip(*parts, strict=True)
         ]
         self.assert_same(whole, joined)
+
+    @parameterized.parameters("text", "image")
+    def test_workers_see_each_example_once_with_all_that_is_beside(
+        self, mismatch
+    ):
+        pictures = self.prepared(24)
+        options = EVERYTHING | {
+            "sentences": None,
+            "image_size": 8,
+            "base_size": 2,
+            "fit": "keep",
+            "partners": "labels",
+            "mismatch": mismatch,
+            "vocabulary": vocabulary.Vocabulary.of(pictures.captions.ravel()),
+            "max_words": 3,
+        }
+        pictures = dataclasses.replace(
+            pictures, captions=texts.Texts.of(pictures.captions.tolist())
+        )
+        whole = read(pictures, 12, **options)
+        parts = [read(pictures, 12, shard=(i, 2), **options) for i in (0, 1)]
+        joined = [
+            {key: np.concatenate([a[key], b[key]]) for key in a}
+            for a, b in zip(*parts, strict=True)
+        ]
+        self.assert_same(whole, joined)
+        every = sorted(key.encode() for key in pictures.keys.tolist())
+        for epoch in (joined[:6], joined[6:]):
+            keys = [key for one in epoch for key in one["key"].tolist()]
+            self.assertEqual(sorted(keys), every)
 
     @parameterized.parameters(((0, 3),), ((2, 2),), ((-1, 2),))
     def test_uneven_or_unknown_part_is_refused(self, shard):
@@ -470,6 +523,69 @@ class SpecTest(Harness):
         )
         self.assertEqual(stream.element_spec, expected)
         batch.check(next(iter(stream)))
+
+    @parameterized.product(
+        streamed=[False, True],
+        mismatch=["text", "image"],
+        partners=[None, "label", "labels"],
+        words=["ids", "vectors"],
+    )
+    def test_every_key_is_in_the_glossary(
+        self, streamed, mismatch, partners, words
+    ):
+        pictures = self.prepared(12)
+        options, dim = {}, None
+        if words == "ids":
+            known = vocabulary.Vocabulary.of(pictures.captions.ravel())
+            options = {"vocabulary": known, "max_words": 6}
+        else:
+            options, dim = {"words": self.store(pictures)}, 2
+        if not streamed:
+            held = records.read(pictures.images.paths)
+            pictures = dataclasses.replace(pictures, images=held.images)
+        stream = pipeline.batches(
+            pictures,
+            batch_size=4,
+            image_size=SIZE,
+            base_size=SIZE // 4,
+            seed=0,
+            mismatch=mismatch,
+            twins=True,
+            partners=partners,
+            **options,
+        )
+        expected = batch.element_spec(
+            batch_size=4,
+            image_size=SIZE,
+            sizes=(SIZE // 4, SIZE // 2),
+            text_dim=dim,
+            mismatch=mismatch,
+            twins=True,
+            partners=partners,
+            max_words=6,
+            words=words,
+            classes=12,
+        )
+        self.assertEqual(stream.element_spec, expected)
+        batch.check(next(iter(stream)))
+
+    def store(self, pictures):
+        """Vectors of two numbers for each word."""
+        flat = [text.encode() for text in pictures.captions.ravel().tolist()]
+
+        def read_them(some):
+            counts = np.array([min(len(text.split()), 6) for text in some])
+            mask = np.arange(6) < counts[:, None]
+            return np.ones((len(some), 6, 2)), mask, np.ones((len(some), 2))
+
+        return feature_store.write(
+            pathlib.Path(tempfile.mkdtemp(dir=self.get_temp_dir())) / "words",
+            flat,
+            pictures.captions.shape,
+            read_them,
+            dim=2,
+            max_words=6,
+        )
 
 
 class BadArgumentTest(Harness):
