@@ -232,11 +232,19 @@ def embed_words(
 ):
     """Reads every caption once and keeps the vectors of its words.
 
-    Word vectors of a large set do not fit into memory, and not on many disks
-    when they are kept as usual: padded, as float32. COCO's 414,113 training
-    captions as 17 words of BERT-base fill 21.6 GB. Here only real words are
-    kept, as half floats or as bytes with one scale a word; training reads
-    them from the disk, row by row.
+    Word vectors of a large set don't fit into memory, nor on many disks when
+    they are kept as usual, padded and as float32: COCO's 414,113 training
+    captions take 21.6 GB as 17 words of 768 numbers. Only real words are kept
+    here, as half floats or as bytes with one scale a word. For COCO's captions
+    of 14.2 word pieces that is, by `tools.measure_features`,
+
+        numbers a word   float16   int8
+        384 (MiniLM)      4.8 GB   2.6 GB    11.7 and 6.3 kB a caption
+        768 (BERT-base)   9.7 GB   5.2 GB
+
+    and MiniLM's numbers, of mean size 0.32, are wrong by 0.00006 on average
+    and 0.002 at most as float16, by 0.003 and 0.023 as int8, whose words have
+    a cosine of 0.9999 with the exact ones, 0.9993 at least.
 
     Args:
         encoder: `TextEncoder` or its like: a call gives "words", "mask" and
