@@ -251,8 +251,9 @@ class _Maker:
             )
         chances = order.map(self._chances, many)
         rows = chances.element_spec["row"].shape[0]
-        shown = chances.unbatch().map(self._one, many)
-        shown = shown.batch(rows, drop_remainder=True)
+        # What comes after a read in one function waits for other reads.
+        found = chances.unbatch().map(self._found, many)
+        shown = found.map(self._one, many).batch(rows, drop_remainder=True)
         return tf.data.Dataset.zip(order, shown).map(
             lambda order, shown: self._batch(*order, shown), many
         )
@@ -277,8 +278,10 @@ class _Maker:
             key: tf.concat([part[key] for part in parts], 0) for key in parts[0]
         }
 
-    def _one(self, chances):
-        found = self._table.one(chances.pop("row"))
+    def _found(self, chances):
+        return self._table.one(chances.pop("row")), chances
+
+    def _one(self, found, chances):
         pixels = self._frame.encoded(found.pop("image"), **chances)
         return found | {"pixels": images.to_float(pixels)}
 

@@ -12,7 +12,7 @@ import numpy as np
 # What TensorFlow adds to a reason: stacks, nodes, its temporary files.
 _MARKS = re.compile(
     r"(?s:^Graph execution error:.*\n\n)|\[*{{.*?}}\]*|"
-    r"Error in user-defined function passed to .*? with iterator: [\w:]*: |"
+    r"Error in user-defined function passed to .*? with iterator: [\w:\[\]]*: |"
     r"\b[A-Z]\w*Error: (\[Errno \d+\] )?|"
     r"\[Op:.*?\]( name:)?|[^\n{}]+\.(tempstate|tmp)[0-9a-f]+; "
 )
