@@ -1,10 +1,12 @@
-"""Draws numbers that depend on seed and move alone, for part of a batch."""
+"""Draws orders and numbers that depend on seed and move alone."""
 
 import dataclasses
 
 import tensorflow as tf
 
 from keras_t2i.ops import noise
+
+_FOREVER = 1 << 62  # epochs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,3 +115,54 @@ def scaled(shares, high):
         int64 in 0 ... high - 1.
     """
     return tf.cast(shares * tf.cast(high, tf.float64), tf.int64)
+
+
+def part(seed: int, batch_size: int, shard: tuple[int, int]) -> Draws:
+    """Makes the draws of one part of each batch.
+
+    Args:
+        seed: the stream's.
+        batch_size: B, over all parts.
+        shard: (i, n): part i of n.
+
+    Returns:
+        `Draws`.
+
+    Raises:
+        ValueError: if there is no such part of even length.
+    """
+    index, count = shard
+    if batch_size % count or not 0 <= index < count:
+        raise ValueError(
+            f"A batch of {batch_size} has no part {index} of {count}; "
+            "parts count from 0 and are of equal length."
+        )
+    rows = batch_size // count
+    return Draws(seed, batch_size, index * rows, (index + 1) * rows)
+
+
+def order(count: int, draws: Draws, start_move: int) -> tf.data.Dataset:
+    """Orders the pictures of a set anew for each epoch, for ever.
+
+    Args:
+        count: N, how many there are.
+        draws: of the stream.
+        start_move: with which batch it begins.
+
+    Returns:
+        Dataset of moves, () int64, and all B rows of each batch, (B,) int64.
+    """
+    per_epoch = count // draws.batch_size
+    first_epoch, skipped = divmod(start_move, per_epoch)
+
+    def epoch_of(epoch):
+        skip = tf.where(epoch == first_epoch, skipped, 0)
+        skip = tf.cast(skip, tf.int64)
+        moves = tf.range(skip, per_epoch, dtype=tf.int64) + epoch * per_epoch
+        rows = noise.permutation(draws.key(epoch, "order"), count)
+        rows = rows[: per_epoch * draws.batch_size]
+        rows = tf.reshape(rows, [per_epoch, draws.batch_size])
+        return tf.data.Dataset.from_tensor_slices((moves, rows[skip:]))
+
+    epochs = tf.data.Dataset.range(first_epoch, _FOREVER)
+    return epochs.flat_map(epoch_of)

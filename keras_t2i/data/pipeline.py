@@ -18,9 +18,8 @@ import tensorflow as tf
 from keras_t2i.data import augment, choose, fetch, records, source, tell
 from keras_t2i.data import draws as drawing
 from keras_t2i.data import vocabulary as vocabularies
-from keras_t2i.ops import feature_store, images, noise
+from keras_t2i.ops import feature_store, images
 
-_FOREVER = 1 << 62  # epochs
 _CHUNK = 256  # pictures decoded at once where order does not matter
 
 
@@ -107,7 +106,7 @@ def batches(
     frame = augment.Frame(image_size, crop, flip, fit, base_size)
     frame.check(pictures)
     _check(pictures, batch_size, captions_per_image, start_move, moves)
-    draws = _share(seed, batch_size, shard)
+    draws = drawing.part(seed, batch_size, shard)
     maker = _Maker(
         pictures=pictures,
         frame=frame,
@@ -128,7 +127,7 @@ def batches(
         others=choose.others(pictures, mismatch, other_label),
         partners=choose.partners(pictures, partners),
     )
-    order = _order(len(pictures), draws, start_move)
+    order = drawing.order(len(pictures), draws, start_move)
     if moves is not None:
         order = order.take(moves)
     stream = maker.stream(order).apply(
@@ -244,18 +243,16 @@ class _Maker:
 
         Pictures in files are read and decoded one by one, side by side.
         """
-        many = tf.data.AUTOTUNE
         if self._table.has_pixels:
-            return order.map(
-                lambda move, rows: self._batch(move, rows, None), many
-            )
-        chances = order.map(self._chances, many)
+            return _map(order, lambda move, rows: self._batch(move, rows, None))
+        chances = _map(order, self._chances)
         rows = chances.element_spec["row"].shape[0]
         # What comes after a read in one function waits for other reads.
-        found = chances.unbatch().map(self._found, many)
-        shown = found.map(self._one, many).batch(rows, drop_remainder=True)
-        return tf.data.Dataset.zip(order, shown).map(
-            lambda order, shown: self._batch(*order, shown), many
+        found = _map(chances.unbatch(), self._found)
+        shown = _map(found, self._one).batch(rows, drop_remainder=True)
+        return _map(
+            tf.data.Dataset.zip(order, shown),
+            lambda order, shown: self._batch(*order, shown),
         )
 
     def _rows(self, move, rows):
@@ -376,33 +373,11 @@ def _plain(frame, found):
     return tf.map_fn(frame.encoded, found, fn_output_signature=tf.float32)
 
 
-def _order(count, draws, start_move):
-    """Yields (move, (B,) rows)."""
-    per_epoch = count // draws.batch_size
-    first_epoch, skipped = divmod(start_move, per_epoch)
-
-    def epoch_of(epoch):
-        skip = tf.where(epoch == first_epoch, skipped, 0)
-        skip = tf.cast(skip, tf.int64)
-        moves = tf.range(skip, per_epoch, dtype=tf.int64) + epoch * per_epoch
-        rows = noise.permutation(draws.key(epoch, "order"), count)
-        rows = rows[: per_epoch * draws.batch_size]
-        rows = tf.reshape(rows, [per_epoch, draws.batch_size])
-        return tf.data.Dataset.from_tensor_slices((moves, rows[skip:]))
-
-    epochs = tf.data.Dataset.range(first_epoch, _FOREVER)
-    return epochs.flat_map(epoch_of)
-
-
-def _share(seed, batch_size, shard):
-    index, count = shard
-    if batch_size % count or not 0 <= index < count:
-        raise ValueError(
-            f"A batch of {batch_size} has no part {index} of {count}; "
-            "parts count from 0 and are of equal length."
-        )
-    rows = batch_size // count
-    return drawing.Draws(seed, batch_size, index * rows, (index + 1) * rows)
+def _map(stream, function):
+    """Maps side by side; Python stays as it is, which saves a second of
+    rewriting it."""
+    plain = tf.autograph.experimental.do_not_convert(function)
+    return stream.map(plain, tf.data.AUTOTUNE)
 
 
 def _check(pictures, batch_size, captions_per_image, start_move, moves):
