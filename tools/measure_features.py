@@ -84,7 +84,9 @@ def run(options) -> None:
     places = np.linspace(0, told.size - 1, min(options.captions, told.size))
     found = told.encoded(places.astype(np.int64))
     captions = sorted({caption.decode() for caption in found})
-    encoder = pretrained.minilm(options.source, max_words=options.max_words)
+    encoder = pretrained.minilm(
+        options.source, max_words=options.max_words, truncate=True
+    )
     mask = encoder(tf.constant(captions))["mask"].numpy()
     words = float(mask.sum(1).mean())
     made = {"captions": len(captions), "words": words}
@@ -115,5 +117,7 @@ if __name__ == "__main__":
     flags.DEFINE_string("split", "train", "Part of the set.")
     flags.DEFINE_string("source", None, "The reader; the installed MiniLM.")
     flags.DEFINE_integer("captions", 5000, "How many are read.", lower_bound=1)
-    flags.DEFINE_integer("max_words", 32, "Word pieces of the longest caption.")
+    flags.DEFINE_integer(
+        "max_words", 32, "Word pieces of a caption; longer ones are cut off."
+    )
     messages.run(main)

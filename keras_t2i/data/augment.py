@@ -207,7 +207,7 @@ class Frame:
             return pixels, window.step, window.shift
 
         pixels, step, shift = tf.cond(tf.io.is_jpeg(data), of_jpeg, of_other)
-        return _resampled(pixels, step, shift, self.image_size, mirrored)
+        return _shown(pixels, step, shift, self.image_size, mirrored)
 
     def _window(self, size, drawn):
         """Finds the square in the source, so that no more is decoded."""
@@ -244,6 +244,24 @@ class _Window:
     last: tf.Tensor
     step: tf.Tensor
     shift: tf.Tensor
+
+
+def _shown(pixels, step, shift, size, mirrored):
+    """Brings the part of a picture, (h, w, 3), to (size, size, 3) float32."""
+
+    def as_it_is():
+        top, left = tf.unstack(tf.cast(-shift, tf.int32))
+        cut = tf.cast(pixels[top : top + size, left : left + size], tf.float32)
+        if mirrored is not None:
+            dims = tf.stack([False, mirrored[0], False])
+            cut = tf.raw_ops.Reverse(tensor=cut, dims=dims)
+        return tf.ensure_shape(cut, (size, size, 3))
+
+    return tf.cond(
+        tf.reduce_all(step == 1.0),
+        as_it_is,
+        lambda: _resampled(pixels, step, shift, size, mirrored),
+    )
 
 
 def _resampled(pixels, step, shift, size, mirrored):
