@@ -209,11 +209,11 @@ def dataset(
         batch_size=config.train.batch_size * batches_per_move,
         image_size=config.data.image_size,
         seed=config.train.seed,
-        sentences=sentences(pictures, encoder),
         start_move=start_move,
         shard=shard,
         **_choices(config.data),
-        **_words(config.data, pictures, encoder),
+        **_ids(config.data, pictures),
+        **_vectors(config.data, pictures, encoder),
     )
 
 
@@ -226,26 +226,45 @@ def _choices(section) -> dict:
     return {name: section[name] for name in names if name in section}
 
 
-def _words(section, pictures, encoder) -> dict:
-    """Readies what a batch tells of single words."""
+def _ids(section, pictures) -> dict:
     kind = section.get("words")
-    if kind is None:
+    if kind is not None:
+        choose("config.data.words", kind, dict.fromkeys(_WORDS))
+    if kind != "ids":
         return {}
-    choose("config.data.words", kind, dict.fromkeys(_WORDS))
-    if kind == "ids":
-        return {
-            "vocabulary": vocabulary(section, pictures),
-            "max_words": section.max_words,
-            "word_rule": section.word_rule,
-        }
+    return {
+        "vocabulary": vocabulary(section, pictures),
+        "max_words": section.max_words,
+        "word_rule": section.word_rule,
+    }
+
+
+def _vectors(section, pictures, encoder) -> dict:
+    """Readies what the encoder says of captions, and of their words."""
+    kind = section.get("words")
+    has_words = kind not in (None, "ids")
     if encoder.dim is None:
-        raise ValueError(
-            f"config.data.words is {kind!r}, but config.text.encoder is 'none'."
+        if has_words:
+            raise ValueError(
+                f"config.data.words is {kind!r}, but config.text.encoder is "
+                "'none'."
+            )
+        return {}
+    if has_words:
+        stored = text_room.embed_words(
+            encoder, pictures.captions, cache_dir(), kind, progress=True
         )
-    stored = text_room.embed_words(
-        encoder, pictures.captions, cache_dir(), kind, progress=True
+        return {"words": stored}
+    if not isinstance(pictures.images, data.source.Shards):
+        return {"sentences": sentences(pictures, encoder)}
+    stored = text_room.embed(  # Sets in files may be of any size.
+        encoder,
+        pictures.captions,
+        cache_dir(),
+        progress=True,
+        dtype="float16",
     )
-    return {"words": stored}
+    return {"sentences": stored}
 
 
 def vocabulary(section, pictures):

@@ -11,6 +11,19 @@ from recipes.configs import gan_cls_openmoji
 from tests.recipes import runs
 
 
+class Reader(wiring.Letters):
+    """Reads words too: each is its place in the caption, four times."""
+
+    max_words = 6
+
+    def __call__(self, captions):
+        lengths = tf.strings.split(captions).row_lengths()
+        mask = tf.sequence_mask(tf.minimum(lengths, 6), 6)
+        words = tf.range(6.0)[:, None] * tf.ones((self.dim,))
+        words = tf.where(mask[..., None], words, 0.0)
+        return super().__call__(captions) | {"words": words, "mask": mask}
+
+
 class DataTest(parameterized.TestCase, tf.test.TestCase):
     """Keys of the data section choose what batches hold."""
 
@@ -19,10 +32,10 @@ class DataTest(parameterized.TestCase, tf.test.TestCase):
         self.folder = runs.folder(self)
         self.config = gan_cls_openmoji.get_config("smoke")
 
-    def batch(self, **section):
+    def batch(self, reader=None, **section):
         self.config.data.update(**section)
         pictures = wiring.source(self.config, "train")
-        reader = wiring.text_encoder(self.config)
+        reader = reader or wiring.text_encoder(self.config)
         return next(iter(wiring.dataset(self.config, pictures, reader)))
 
     def records(self):
@@ -70,6 +83,25 @@ class DataTest(parameterized.TestCase, tf.test.TestCase):
         self.assertAllEqual(
             tf.reduce_sum(tf.cast(made["mask"], tf.int64), 1), lengths
         )
+
+    @parameterized.product(kind=["float16", "int8"], is_file=[False, True])
+    def test_words_have_stored_vectors(self, kind, is_file):
+        place = {"name": "records", "path": self.records()} if is_file else {}
+        made = self.batch(Reader(4), words=kind, twins=True, **place)
+        for key in ("", "twin_", "wrong_"):
+            mask = made[f"{key}mask"].numpy()
+            lengths = tf.strings.split(made[f"{key}text"]).row_lengths()
+            self.assertAllEqual(mask.sum(1), np.minimum(lengths, 6))
+            expected = (mask * np.arange(6))[..., None] * np.ones(4)
+            self.assertAllClose(made[f"{key}words"], expected, atol=0.01)
+            self.assertEqual(made[f"{key}sentence"].shape, (8, 4))
+
+    def test_sentences_of_files_are_those_of_memory_in_half_floats(self):
+        path = self.records()
+        made = self.batch(name="records", path=path)
+        exact = wiring.Letters(16)(made["text"])["sentence"]
+        self.assertAllClose(made["sentence"], exact, rtol=1e-3)
+        self.assertNotAllEqual(made["sentence"], exact)
 
     @parameterized.parameters(
         (dict(words="bytes"), "config.data.words is 'bytes'; known: float16"),
