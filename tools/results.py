@@ -13,10 +13,10 @@ With --workdir the rows of its scores.jsonl go to recipes/results/NAME.jsonl,
 each with the command, the config, the seed, the minutes of training and the
 commit. Where a preset of that name was made of the run, the scores on its card,
 measured from the rounded weights, take the place of the run's. With --health a
-row with the run's health joins those that are there; with --times the lines of
-tools/time_step.py do. Then the tables
-between <!-- table NAME --> and <!-- end --> in README.md are made anew from the
-committed rows.
+row with the run's health joins those that are there; with --times the last
+lines of tools/time_step.py, or of another tool that ends with JSON, do. Then
+the tables between <!-- table NAME --> and <!-- end --> in README.md are made
+anew from the committed rows.
 """
 
 import json
@@ -38,7 +38,7 @@ _NAME = flags.DEFINE_string("name", None, "What its results are called.")
 _COMMAND = flags.DEFINE_string("command", None, "What was typed to make it.")
 _HEALTH = flags.DEFINE_bool("health", False, "Keep the health, not the scores.")
 _TIMES = flags.DEFINE_string(
-    "times", None, "File of the last lines of tools/time_step.py."
+    "times", None, "File of the lines of JSON that a tool printed last."
 )
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -104,7 +104,7 @@ def keep_times(path: pathlib.Path, name: str | None, command: str | None):
     """Adds rows of times to recipes/results.
 
     Args:
-        path: lines of JSON as tools/time_step.py prints them last.
+        path: lines of JSON as the tool printed them last.
         name: what the results are called.
         command: what was typed.
 
@@ -193,7 +193,10 @@ def _key(row):
 def _laid_out(rows) -> str:
     if "health" in rows[0]:
         return tables.health(rows)
-    return tables.times(rows) if "ms_per_move" in rows[0] else _with_run(rows)
+    if "candidate" in rows[0]:
+        return _with_run(rows)
+    is_time = "ms_per_move" in rows[0]
+    return tables.times(rows) if is_time else tables.figures(rows)
 
 
 def _with_run(rows) -> str:

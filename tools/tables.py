@@ -92,12 +92,44 @@ def times(rows) -> str:
     return f"{_markdown(lines)}\n\n{_commands(rows)}"
 
 
-def _cell(value) -> str:
+def figures(rows) -> str:
+    """Lays out what a tool printed as JSON: a line a run, or a figure.
+
+    Args:
+        rows: each such an object, and "run"; all with the same names.
+
+    Returns:
+        Markdown: a column a name; of a single row, a line a name.
+    """
+    flat = [
+        dict(_flat({k: v for k, v in r.items() if k != "run"})) for r in rows
+    ]
+    if len(flat) == 1:
+        lines = [["figure", ""]]
+        lines += [[name, _cell(x, 5)] for name, x in flat[0].items()]
+    else:
+        lines = [list(flat[0])]
+        lines += [[_cell(row[name], 5) for name in lines[0]] for row in flat]
+    return f"{_markdown(lines)}\n\n{_commands(rows)}"
+
+
+def _flat(found, before=""):
+    for name, value in found.items():
+        name = f"{before}{name}".replace("_", " ")
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}, ")
+        else:
+            yield name, value
+
+
+def _cell(value, digits: int = 3) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, int):
+        return f"{value:,}"
     if not isinstance(value, float):
         return f"{value}"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
 
 
 def _range(pair) -> str:

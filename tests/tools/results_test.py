@@ -123,8 +123,25 @@ class TablesTest(tf.test.TestCase):
         results.keep_times(times, "some", "typed")
         text = results.rendered("<!-- table some -->\n<!-- end -->")
         head = "| openmoji | float32 |"
-        tail = "| 2 | 16 | 1,366 | 47 | 5.9 | 1.1 |"
+        tail = "| 2 | 16 | 1,366 | 46.9 | 5.94 | 1.08 |"
         self.assertIn(f"{head} on {tail}\n{head} off {tail}", text)
+
+    def test_figures_of_one_run_are_lines_and_of_several_columns(self):
+        told = self.root / "told.json"
+        told.write_text('{"ratio": 1.872, "a_b": {"ours": 706.6, "s": "x"}}')
+        results.keep_times(told, "some", "typed")
+        asked = "<!-- table some -->\n<!-- end -->"
+        self.assertIn(
+            "| figure |  |\n| --- | --- |\n| ratio | 1.872 |\n"
+            "| a b, ours | 707 |\n| a b, s | x |\n\n`typed` (commit abc1234)",
+            results.rendered(asked),
+        )
+        results.keep_times(told, "some", "typed")
+        self.assertIn(
+            "| ratio | a b, ours | a b, s |\n| --- | --- | --- |\n"
+            "| 1.872 | 707 | x |\n| 1.872 | 707 | x |",
+            results.rendered(asked),
+        )
 
     def test_rows_without_a_name_are_refused(self):
         with self.assertRaisesRegex(ValueError, "need a --name and the --com"):
