@@ -10,14 +10,14 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tools.preparing import engine, hdf5, plan, tfds
+from tools.preparing import asked, hdf5, plan, rows, tfds
 
 
 def digest(picture):
     """Names a set of one picture."""
     item = plan.Item("a", picture, ("a thing",), "train")
     found = plan.Plan("set", "of a test", [item])
-    return engine._digest(found, engine.Settings(out="out"))
+    return rows.digest(found, asked.Settings(out="out"))
 
 
 class SourcesTest(parameterized.TestCase, tf.test.TestCase):

@@ -9,98 +9,24 @@ What is written depends on plan and settings alone, not on workers or time.
 
 import collections
 import contextlib
-import dataclasses
 import fcntl
 import functools
 import hashlib
 import itertools
 import json
-import operator
 import os
 import pathlib
 import queue
-import re
 import shutil
 import threading
-import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent import futures
 
-from keras_t2i.data import captions, index, prepared, records, vocabulary
+from keras_t2i.data import index, prepared, records, vocabulary
 from keras_t2i.ops import files
-from tools.preparing import pictures, plan, report, target
+from tools.preparing import asked, pictures, plan, report, rows, summing, target
 
-_VERSION = 1  # of what is done to pictures; another begins all sets anew
-_LEAST_ROWS = 64  # a shard, where shards are made smaller to fill all cores
-_USUAL_SHARDS = 8
 _PLAN, _WORK = ".plan", ".work"  # in the folder; the first one stays
-_HALVES = re.compile("[\ud800-\udfff]")  # of letters, or bytes in hiding
-_NO_TEXT = "a name that is no text"
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """What the flags that all tools share ask for.
-
-    Attributes:
-        out: the folder to make.
-        source: what was prepared; reports name files as seen from there.
-        size: pixels of the shorter side; 0 keeps pictures as they are.
-        min_size: pictures with a shorter side are refused.
-        captions: a picture; None is what the plan says.
-        limit: about so many pictures at most, of every split its share.
-        workers: threads; None is one a core.
-        shard_size: pictures a file at most.
-        seed: of the sheet's choice.
-        dry_run: do all but write.
-    """
-
-    out: str
-    source: str = ""
-    size: int = 0
-    min_size: int = 16
-    captions: int | None = None
-    limit: int | None = None
-    workers: int | None = None
-    shard_size: int = 1000
-    seed: int = 0
-    dry_run: bool = False
-
-    @classmethod
-    def of(cls, options) -> "Settings":
-        """Reads them from flags, or anything with such attributes.
-
-        Args:
-            options: those it lacks have their usual value.
-
-        Returns:
-            `Settings`.
-        """
-        names = {field.name for field in dataclasses.fields(cls)}
-        found = {n: getattr(options, n) for n in names if hasattr(options, n)}
-        return cls(**found)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Row:
-    """An item whose words are ready; its picture is not opened yet."""
-
-    item: plan.Item
-    key: str
-    captions: tuple[str, ...]
-    own: int  # captions that it came with
-
-
-@dataclasses.dataclass(frozen=True)
-class _Shard:
-    split: str
-    number: int
-    of: int
-    rows: list[_Row]
-
-    @property
-    def file(self) -> str:
-        return _file(self.split, self.number, self.of)
 
 
 class _Stopped(Exception):
@@ -112,7 +38,7 @@ def run(found: plan.Plan, options, bar: Callable = iter) -> dict:
 
     Args:
         found: the plan.
-        options: the flags; see `Settings`.
+        options: the flags; see `asked.Settings`.
         bar: wraps a list of as many things as pictures, to show progress.
 
     Returns:
@@ -123,15 +49,17 @@ def run(found: plan.Plan, options, bar: Callable = iter) -> dict:
             else, is damaged or can't be made.
         OSError: if it can't be written; whole shards are kept.
     """
-    settings = Settings.of(options)
+    settings = asked.Settings.of(options)
     if settings.out:
         target.check(settings.out, settings.source)
     if found.vocabulary is not None:
         vocabulary.Vocabulary(found.vocabulary)  # Checks it.
-    found = _limited(_named(found), settings.limit)
-    rows, refused, dropped = _rows(found, settings)
-    shards = _shards(rows, settings.shard_size)
-    finish = functools.partial(_manifest, found, settings, refused, dropped)
+    found = rows.settled(found, settings.limit)
+    every, refused, dropped = rows.cleaned(found, settings)
+    shards = rows.shards(every, settings.shard_size)
+    finish = functools.partial(
+        summing.manifest, found, settings, refused, dropped
+    )
     if settings.dry_run:
         done = _each(
             shards,
@@ -141,7 +69,7 @@ def run(found: plan.Plan, options, bar: Callable = iter) -> dict:
         )
         return finish(list(zip(shards, done, strict=True)))[0]
     out = pathlib.Path(settings.out).absolute()
-    name = _digest(found, settings)
+    name = rows.digest(found, settings)
     if _is_there(out, name, settings.out):
         print(f"{settings.out} is prepared already, with these settings.")
         return prepared.manifest(out)
@@ -168,139 +96,6 @@ def _going_on():
             f"{files.reason(error)}. Whole files are kept; the same command "
             "goes on from there."
         ) from error
-
-
-def _named(found: plan.Plan) -> plan.Plan:
-    """Cleans names of classes that are no text."""
-    names = tuple(_HALVES.sub("\ufffd", each) for each in found.class_names)
-    pairs = list(zip(found.class_names, names, strict=True))
-    bad = [name for name, clean in pairs if name != clean]
-    if not bad:
-        return found
-    twice = [c for n, c in pairs if n in bad and names.count(c) > 1]
-    if twice:
-        raise ValueError(
-            f"Several classes are named {twice[0]!r} but for what is no text "
-            f"in it ({bad[0]!a}); rename them."
-        )
-    shown = ", ".join(clean for name, clean in pairs if name != clean)
-    note = f"{len(bad):,} names of classes are no text: {shown}."
-    return dataclasses.replace(
-        found, class_names=names, notes=[*found.notes, note]
-    )
-
-
-def _limited(found: plan.Plan, limit: int | None) -> plan.Plan:
-    """Keeps the first pictures of every split, in proportion."""
-    count = len(found.items)
-    if limit is None or limit >= count:
-        return found
-    items, before = [], 0
-    for split in plan.SPLITS:
-        own = [item for item in found.items if item.split == split]
-        after = before + len(own)
-        share = after * limit // count - before * limit // count
-        items += own[: max(1, share)]
-        before = after
-    note = (
-        f"--limit={limit} took {len(items):,} of {count:,} pictures; counts "
-        "are not compared with the known ones."
-    )
-    return dataclasses.replace(
-        found, items=items, known={}, notes=[*found.notes, note]
-    )
-
-
-def _rows(found: plan.Plan, settings: Settings):
-    """Cleans keys and captions.
-
-    Returns:
-        Rows of as many captions each, (file, reason) of the refused, and how
-        often captions were dropped for which reason.
-    """
-    dropped, refused, kept = collections.Counter(), [], {}
-    refused += [(_shown(f, settings.source), r) for f, r in found.refused]
-    for item in found.items:
-        words = [_words(text, dropped) for text in item.captions]
-        words = tuple(text for text in words if text)
-        key = _key(item)
-        reason = _fault(item, key, words, kept, found)
-        if reason:
-            refused.append((_shown(item.picture, settings.source), reason))
-        else:
-            kept[key] = _Row(item, key, words, len(words))
-    most = max((row.own for row in kept.values()), default=1)
-    count = settings.captions or found.captions_per_picture or most
-    rows = [
-        dataclasses.replace(row, captions=_in_turn(row.captions, count))
-        for row in kept.values()
-    ]
-    return rows, refused, dict(dropped)
-
-
-def _key(item: plan.Item) -> str:
-    """Cleans a picture's name; nothing if it, or its file's, is no text."""
-    try:
-        if isinstance(item.picture, os.PathLike):
-            os.fsencode(item.picture)
-        return captions.clean(item.key)
-    except ValueError:
-        return ""
-
-
-def _words(text, dropped) -> str:
-    try:
-        text = captions.clean(text)
-    except ValueError as error:
-        is_empty = "empty" in str(error)
-        dropped["empty" if is_empty else "not text"] += 1
-        return ""
-    if any(c.isalnum() or unicodedata.category(c) == "So" for c in text):
-        return text
-    dropped["only punctuation"] += 1
-    return ""
-
-
-def _fault(item, key, words, kept, found) -> str:
-    """Says why an item can't be taken, or nothing."""
-    if not key:
-        return _NO_TEXT
-    if item.split not in plan.SPLITS:
-        return f"a split {item.split!r}"
-    if key in kept:
-        return "a name that was there before"
-    if not words:
-        return "no caption" if not item.captions else "no usable caption"
-    names = len(found.class_names)
-    labels = (item.label, *item.labels)
-    if names and not all(-1 <= label < names for label in labels):
-        return f"a class beyond the {names} known ones"
-    return ""
-
-
-def _in_turn(words: tuple[str, ...], count: int) -> tuple[str, ...]:
-    return tuple(words[i % len(words)] for i in range(count))
-
-
-def _shards(rows: list[_Row], shard_size: int) -> list[_Shard]:
-    """Parts each split's rows, in order, into even shards."""
-    shards = []
-    for split in plan.SPLITS:
-        own = [row for row in rows if row.item.split == split]
-        if not own:
-            continue
-        even = max(_LEAST_ROWS, -(-len(own) // _USUAL_SHARDS))
-        count = -(-len(own) // min(shard_size, even))
-        edges = [len(own) * i // count for i in range(count + 1)]
-        shards += [
-            _Shard(split, i, count, own[start:end])
-            for i, (start, end) in enumerate(itertools.pairwise(edges))
-        ]
-    return shards
-
-
-def _file(split: str, number: int, of: int) -> str:
-    return f"{split}-{number:05d}-of-{of:05d}.tfrecord"
 
 
 def _each(shards, work: Callable, workers: int | None, bar: Callable) -> list:
@@ -375,7 +170,7 @@ def _examples(shard, found, settings, tick, told) -> Iterator[dict]:
         yield example
 
 
-def _ready(item: plan.Item, settings: Settings) -> pictures.Ready:
+def _ready(item: plan.Item, settings: asked.Settings) -> pictures.Ready:
     try:
         data = _data(item.picture)
         return pictures.prepared(
@@ -444,11 +239,11 @@ def _written(shards, found, settings, partial, bar) -> list[dict]:
 
 def _write(found, settings, partial, shard, tick) -> dict:
     told = _empty()
-    rows = _examples(shard, found, settings, tick, told)
-    first = next(rows, None)
+    examples = _examples(shard, found, settings, tick, told)
+    first = next(examples, None)
     path = partial / shard.file
     if first is not None:
-        made = records.write(path, itertools.chain([first], rows))
+        made = records.write(path, itertools.chain([first], examples))
         files.sync(path)
         made.save(_beside(partial, shard, ".npz"))
         told |= {"bytes": path.stat().st_size, "sha256": _sha256(path)}
@@ -456,7 +251,7 @@ def _write(found, settings, partial, shard, tick) -> dict:
     return told
 
 
-def _kept(partial: pathlib.Path, shard: _Shard) -> dict | None:
+def _kept(partial: pathlib.Path, shard: rows.Shard) -> dict | None:
     """Finds a shard that an earlier run has finished."""
     try:
         told = json.loads(_beside(partial, shard, ".json").read_bytes())
@@ -539,45 +334,6 @@ def _begin(partial: pathlib.Path, name: str, shown: str) -> None:
         path.unlink()
 
 
-def _digest(found: plan.Plan, settings: Settings) -> str:
-    """Names a plan, its settings and the state of its picture files."""
-    total = hashlib.sha256()
-
-    def add(*values):
-        total.update(f"{values!r}\n".encode())
-
-    asked = dataclasses.asdict(settings)
-    for name in ("out", "workers", "dry_run"):
-        del asked[name]
-    add(_VERSION, prepared.FORMAT, asked)
-    rest = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
-    items = rest.pop("items")
-    add(rest)
-    names = [field.name for field in dataclasses.fields(plan.Item)]
-    names.remove("picture")
-    values = operator.attrgetter(*names)
-    state = functools.lru_cache(_state)  # One file may hold all pictures.
-    for item in items:
-        picture = item.picture
-        add(values(item), str(picture), state(_file_of(picture)))
-    return total.hexdigest()
-
-
-def _file_of(picture) -> str | None:
-    """Names the file whose change changes a picture."""
-    if not isinstance(picture, os.PathLike):
-        picture = getattr(picture, "source", None)
-    return None if picture is None else os.fspath(picture)
-
-
-def _state(file: str | None) -> tuple[int, ...]:
-    try:
-        found = os.stat(file) if file else None
-    except (OSError, ValueError):  # Missing, or a name no system takes.
-        return (-1,)
-    return (found.st_size, found.st_mtime_ns) if found else ()
-
-
 def _sha256(path: pathlib.Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -627,117 +383,3 @@ def _json(value) -> bytes:
 def _text(path: pathlib.Path, lines: list[str]) -> None:
     data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
     files.atomic_write(path, data)
-
-
-def _manifest(found, settings, refused, dropped, done):
-    """Sums up a set.
-
-    Returns:
-        The manifest (without hashes of indices), the vocabulary, and (file,
-        reason) of all that was refused.
-    """
-    refused, kept, mended = list(refused), [], collections.Counter()
-    splits = {}
-    for shard, told in done:
-        bad = dict(told["refused"])
-        for place, row in enumerate(shard.rows):
-            if place in bad:
-                name = _shown(row.item.picture, settings.source)
-                refused.append((name, bad[place]))
-            else:
-                kept.append(row)
-        mended.update(told["mended"])
-        if told["records"]:
-            splits.setdefault(shard.split, []).append(told)
-    if not kept:
-        raise ValueError(_nothing(refused, settings))
-    counts, lengths, words = report.counts(
-        [(row.item.split, row.captions, row.own) for row in kept],
-        found.vocabulary,
-    )
-    present = {c for row in kept for c in (row.item.label, *row.item.labels)}
-    counts |= {
-        "classes": len(present - {-1}),
-        "several_classes": sum(len(row.item.labels) > 1 for row in kept),
-    }
-    per_picture = len(kept[0].captions)
-    hashes = [told["sha256"] for part in splits.values() for told in part]
-    manifest = {
-        "format": prepared.FORMAT,
-        "name": found.name,
-        "about": found.about,
-        "settings": {
-            "source": pathlib.PurePath(settings.source).name,
-            "size": settings.size,
-            "min_size": settings.min_size,
-            "limit": settings.limit,
-            "seed": settings.seed,
-        },
-        "captions_per_picture": per_picture,
-        "multi_label": found.multi_label,
-        "class_names": list(found.class_names),
-        "vocabulary": len(words),
-        "counts": counts,
-        "known": found.known,
-        "caption_words": lengths,
-        "captions_dropped": dropped,
-        "mended": dict(mended.most_common()),
-        "refused": _reasons(refused),
-        "refused_first": [list(pair) for pair in refused[: report.LISTED]],
-        "notes": found.notes,
-        "config": list(found.config),
-        "splits": {
-            split: _part(split, part, per_picture)
-            for split, part in splits.items()
-        },
-        "samples": _samples(kept),
-        "digest": hashlib.sha256("".join(hashes).encode()).hexdigest(),
-    }
-    return manifest, words, refused
-
-
-def _part(split: str, part: list[dict], per_picture: int) -> dict:
-    pictures_ = sum(told["records"] for told in part)
-    return {
-        "pictures": pictures_,
-        "captions": pictures_ * per_picture,
-        "shards": [
-            {
-                "file": _file(split, number, len(part)),
-                **{n: told[n] for n in ("records", "bytes", "sha256")},
-            }
-            for number, told in enumerate(part)
-        ],
-        "index": {"file": f"{split}.index.npz"},
-    }
-
-
-def _samples(kept: list[_Row]) -> list[str]:
-    """Picks captions for the sample film, of tests where there are any."""
-    last = max(plan.SPLITS.index(row.item.split) for row in kept)
-    own = [row for row in kept if row.item.split == plan.SPLITS[last]]
-    step = max(1, len(own) // report.SHOWN)
-    texts = [row.captions[0] for row in own[::step]]
-    return list(dict.fromkeys(texts))[: report.SHOWN]
-
-
-def _reasons(refused) -> dict[str, int]:
-    found = collections.Counter(reason for _, reason in refused)
-    return dict(found.most_common())
-
-
-def _nothing(refused, settings) -> str:
-    if not refused:
-        return f"--source={settings.source} holds no picture."
-    file, reason = refused[0]
-    return (
-        f"--source={settings.source} holds no usable picture; the first, "
-        f"{file}: {reason}."
-    )
-
-
-def _shown(picture, source: str) -> str:
-    """Names a file as seen from the source, in letters that can be written."""
-    name = str(picture)
-    root = os.path.join(source, "") if source else ""
-    return _HALVES.sub("\ufffd", name.removeprefix(root))

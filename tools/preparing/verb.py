@@ -10,7 +10,7 @@ from collections.abc import Callable
 from absl import flags
 
 from recipes import messages
-from tools.preparing import engine, plan, report, target
+from tools.preparing import asked, engine, plan, report, target
 
 _STOPPED = 130  # 128 and SIGINT
 
@@ -143,7 +143,7 @@ def prepare(planned: Callable, options, bar: Callable = iter) -> dict:
         ValueError: if the source or the folder is not usable.
         OSError: if the set can't be written; another try goes on from there.
     """
-    settings = engine.Settings.of(options)
+    settings = asked.Settings.of(options)
     if not settings.out and not settings.dry_run:
         raise ValueError("--out is missing; name the folder to make.")
     if settings.out:
