@@ -21,81 +21,20 @@ objects' categories, its `label` is the one that covers the largest area
 -1 if it has no object. Without instances_*.json there are no labels.
 """
 
-import dataclasses
-import itertools
 import pathlib
 import re
-from collections.abc import Iterable
 
 from absl import flags
 
 from recipes import messages
-from tools.preparing import attngan, places, tfds, verb
+from tools.preparing import attngan, coco_json, coco_plan, places, tfds, verb
 from tools.preparing import plan as plans
 
 PARTS = ("train", "val")
 YEARS = (2014, 2017)
-CAPTIONS = 5
-#: Pictures of train and val, captions of both (with sixth and seventh ones).
-KNOWN = {2014: (82_783, 40_504, 616_767), 2017: (118_287, 5_000, 616_767)}
 #: Pictures that AttnGAN's list of tests has of val2014.
 ATTNGAN_TEST = 40_470
-_ABOUT = (
-    "MS-COCO {} (Lin et al. 2014, and Chen et al. 2015 for the captions); "
-    "annotations CC BY 4.0, pictures from Flickr under their owners' licences"
-)
-_LARGEST = 1e15  # pixels; larger areas are mistakes
 _NUMBERED = re.compile(r"COCO_(train|val)2014_([0-9]{12})")
-_USED = {
-    *("images", "id", "file_name"),
-    *("annotations", "image_id", "caption", "category_id", "area"),
-    *("categories", "name", "supercategory"),
-}
-
-
-@dataclasses.dataclass
-class Picture:
-    """Holds what a listing tells of one picture.
-
-    Attributes:
-        name: its file's, in the folder of its part.
-        captions: in the order of the listing.
-        areas: covered by its objects, by their category's number.
-    """
-
-    name: str
-    captions: list[str] = dataclasses.field(default_factory=list)
-    areas: dict[int, float] = dataclasses.field(default_factory=dict)
-
-
-class Classes:
-    """Numbers the classes of objects.
-
-    Args:
-        categories: (name, supercategory) by the source's number.
-        by: "category" or "supercategory".
-    """
-
-    def __init__(self, categories: dict[int, tuple[str, str]], by: str):
-        place = ("category", "supercategory").index(by)
-        ordered = {n: categories[n][place] for n in sorted(categories)}
-        self.names = tuple(dict.fromkeys(ordered.values()))
-        self._labels = {n: self.names.index(s) for n, s in ordered.items()}
-
-    def of(self, areas: dict[int, float]) -> tuple[int, tuple[int, ...]]:
-        """Names a picture's classes.
-
-        Args:
-            areas: covered by its objects, by their category's number.
-
-        Returns:
-            The class of the largest area (the first of equals; -1 if there is
-            none), and all classes in order.
-        """
-        sums = dict.fromkeys(sorted(self._labels[n] for n in areas), 0.0)
-        for number in sorted(areas):
-            sums[self._labels[number]] += areas[number]
-        return max(sums, key=sums.get, default=-1), tuple(sums)
 
 
 def plan(options) -> plans.Plan:
@@ -124,119 +63,30 @@ def plan(options) -> plans.Plan:
     return _from_downloads(options, source)
 
 
-def listed(
-    path: pathlib.Path, encoding: str, refused: list[tuple[str, str]]
-) -> dict[int, Picture]:
-    """Reads captions_*.json.
-
-    Args:
-        path: the file.
-        encoding: of a file without a byte order mark.
-        refused: takes (place, reason) of what is left out.
-
-    Returns:
-        The pictures by their number, in the file's order.
-
-    Raises:
-        ValueError: if the file is no such listing.
-    """
-    value = _json(path, encoding, ("images", "annotations"))
-    pictures, names = {}, set()
-    for place, entry in _entries(path, value, "images"):
-        number, name = entry.get("id"), entry.get("file_name")
-        if not _is_number(number) or not isinstance(name, str):
-            refused.append((place, "a picture without id or file_name"))
-        elif number in pictures:
-            refused.append((place, "a picture's id that comes twice"))
-        elif name in names:
-            refused.append((place, "a picture that is listed twice"))
-        else:
-            pictures[number] = Picture(name)
-            names.add(name)
-    seen = set()
-    for place, entry in _entries(path, value, "annotations"):
-        number, text = entry.get("image_id"), entry.get("caption")
-        if not _is_number(number) or not isinstance(text, str):
-            refused.append((place, "an entry without image_id or caption"))
-        elif number not in pictures:
-            refused.append((place, "a caption of a picture that isn't listed"))
-        elif "id" in entry and entry["id"] in seen:
-            refused.append((place, "a caption's id that comes twice"))
-        else:
-            pictures[number].captions.append(text)
-            seen.add(entry.get("id"))
-    return pictures
-
-
-def add_objects(
-    path: pathlib.Path,
-    encoding: str,
-    pictures: dict[int, Picture],
-    categories: dict[int, tuple[str, str]],
-    refused: list[tuple[str, str]],
-    has_all: bool = True,
-):
-    """Reads instances_*.json.
-
-    Args:
-        path: the file.
-        encoding: of a file without a byte order mark.
-        pictures: from `listed`; their areas are filled.
-        categories: take each category's names by its number.
-        refused: takes (place, reason) of what is left out.
-        has_all: whether the file should name no other pictures.
-
-    Raises:
-        ValueError: if the file is no such listing, or gives a number that
-            another category has.
-    """
-    value = _json(path, encoding, ("annotations", "categories"))
-    for place, entry in _entries(path, value, "categories"):
-        number, name = entry.get("id"), entry.get("name")
-        names = (name, entry.get("supercategory", name))
-        if not _is_number(number) or not all(isinstance(n, str) for n in names):
-            refused.append((place, "a category without id or name"))
-        elif categories.setdefault(number, names) != names:
-            raise ValueError(
-                f"{place} gives the id {number} to {name!r}, which "
-                f"{categories[number][0]!r} has already."
-            )
-    for place, entry in _entries(path, value, "annotations"):
-        number, category = entry.get("image_id"), entry.get("category_id")
-        if not _is_number(number) or number not in pictures:
-            reason = "an object of a picture that isn't listed"
-            refused += [(place, reason)] * has_all
-        elif not _is_number(category) or category not in categories:
-            refused.append((place, "an object of an unknown category"))
-        elif not _is_area(entry.get("area")):
-            refused.append((place, "an object without a usable area"))
-        else:
-            areas = pictures[number].areas
-            areas[category] = areas.get(category, 0.0) + entry["area"]
-
-
 def _from_downloads(options, source: places.Tree) -> plans.Plan:
     year = _year(options, source)
-    answer = _empty(options, year)
+    answer = coco_plan.empty(options, year)
     found, categories = {}, {}
     for part in PARTS:
-        path = _listing(source, f"captions_{part}{year}.json")
+        path = coco_plan.listing(source, f"captions_{part}{year}.json")
         if path is None:
             answer.notes.append(
                 f"captions_{part}{year}.json is missing: the set is without "
                 f"the pictures of {part}{year}."
             )
             continue
-        found[part] = listed(path, options.encoding, answer.refused)
+        found[part] = coco_json.listed(path, options.encoding, answer.refused)
         name = f"{part}{year}"
-        _add_labels(options, source, name, found[part], categories, answer)
-    classes = Classes(categories, options.labels)
-    _label_set(answer, classes.names)
+        coco_plan.add_objects(
+            options, source, name, found[part], categories, answer
+        )
+    classes = coco_json.Classes(categories, options.labels)
+    coco_plan.set_classes(answer, classes.names)
     splits = {"train": "train", "val": options.val_as}
     keys, trees = set(), []
     for part, pictures in found.items():
         name = f"{part}{year}"
-        tree = next(_trees(source, [name], answer), None)
+        tree = next(coco_plan.trees(source, [name], answer), None)
         if tree is None:
             answer.notes.append(
                 f"{name}/ is missing: its {len(pictures):,} pictures are left "
@@ -246,30 +96,20 @@ def _from_downloads(options, source: places.Tree) -> plans.Plan:
         trees.append(tree)
         for picture in pictures.values():
             item = _item(name, tree, picture, classes, splits[part])
-            _add(answer, keys, f"{name}/{picture.name}", item)
+            coco_plan.add(answer, keys, f"{name}/{picture.name}", item)
     if not trees:
-        raise _no_pictures(options, f"train{year}/ nor val{year}/", answer)
-    _finish(answer, options)
-    return answer
-
-
-def _add_labels(options, source, name, pictures, categories, answer, **more):
-    path = _listing(source, f"instances_{name}.json")
-    if path is None:
-        answer.notes.append(
-            f"instances_{name}.json is missing: the pictures of {name} have "
-            "no labels."
+        raise coco_plan.no_pictures(
+            options, f"train{year}/ nor val{year}/", answer
         )
-        return
-    refused = answer.refused
-    add_objects(path, options.encoding, pictures, categories, refused, **more)
+    coco_plan.finish(answer, options)
+    return answer
 
 
 def _item(name, tree, picture, classes, split) -> plans.Item | plans.Refused:
     if not picture.captions:
         return plans.Refused("a picture without a caption")
     try:
-        path = _picture([tree], picture.name)
+        path = coco_plan.picture([tree], picture.name)
     except plans.Refused as error:
         return error
     stem = pathlib.PurePosixPath(picture.name).with_suffix("")
@@ -279,7 +119,7 @@ def _item(name, tree, picture, classes, split) -> plans.Item | plans.Refused:
 
 
 def _from_attngan(options, source: places.Tree) -> plans.Plan:
-    answer = _empty(options, 2014)
+    answer = coco_plan.empty(options, 2014)
     answer.notes.append("The layout is AttnGAN's; its splits are kept.")
     del answer.known["captions"]  # Other ones than in the downloads.
     answer.known[options.val_as] = ATTNGAN_TEST
@@ -288,21 +128,21 @@ def _from_attngan(options, source: places.Tree) -> plans.Plan:
     try:
         table = attngan.table(source)
     except plans.Refused as error:
-        _refuse(answer, attngan.TABLE, error)
+        coco_plan.refuse(answer, attngan.TABLE, error)
     try:
         texts = source.below("text")
     except plans.Refused as error:
-        _refuse(answer, "text", error)
+        coco_plan.refuse(answer, "text", error)
     attngan.take_vocabulary(table, answer)
     for part in attngan.PARTS:
         try:
             rows[part] = attngan.keys(source, part)
         except plans.Refused as error:
-            _refuse(answer, f"{part}/filenames.pickle", error)
+            coco_plan.refuse(answer, f"{part}/filenames.pickle", error)
     labels = _labels(options, source, rows, answer)
-    trees = list(_trees(source, ["train2014", "val2014"], answer))
+    trees = list(coco_plan.trees(source, ["train2014", "val2014"], answer))
     if not trees:
-        raise _no_pictures(options, "train2014/ nor val2014/", answer)
+        raise coco_plan.no_pictures(options, "train2014/ nor val2014/", answer)
     splits = {"train": "train", "test": options.val_as}
     seen = set()
     for part, listed_keys in rows.items():
@@ -311,7 +151,7 @@ def _from_attngan(options, source: places.Tree) -> plans.Plan:
                 said = attngan.texts(texts, key, options.encoding)
                 if not said and table:
                     said = table.of(part, row, len(listed_keys))
-                path = _picture(trees, f"{key}.jpg")
+                path = coco_plan.picture(trees, f"{key}.jpg")
             except plans.Refused as error:
                 item = error
             else:
@@ -319,42 +159,30 @@ def _from_attngan(options, source: places.Tree) -> plans.Plan:
                 item = plans.Item(key, path, said, splits[part], *label)
                 if not said:
                     item = plans.Refused("a picture without a caption")
-            _add(answer, seen, f"images/{key}.jpg", item)
-    _finish(answer, options)
+            coco_plan.add(answer, seen, f"images/{key}.jpg", item)
+    coco_plan.finish(answer, options)
     return answer
 
 
 def _labels(options, source, rows, answer) -> dict[str, tuple]:
     """Finds each picture's label and labels, by its key."""
     there = [f"{part}2014" for part in PARTS]
-    if not any(_listing(source, f"instances_{name}.json") for name in there):
+    if not any(
+        coco_plan.listing(source, f"instances_{name}.json") for name in there
+    ):
         return _class_numbers(source, rows, answer)
     found, categories = {}, {}
     for key in (key for keys in rows.values() for key in keys):
         number = _NUMBERED.fullmatch(key.rpartition("/")[2])
         if number:
-            found[int(number[2])] = Picture(key)
+            found[int(number[2])] = coco_json.Picture(key)
     for name in there:
-        _add_labels(
+        coco_plan.add_objects(
             options, source, name, found, categories, answer, has_all=False
         )
-    classes = Classes(categories, options.labels)
-    _label_set(answer, classes.names)
+    classes = coco_json.Classes(categories, options.labels)
+    coco_plan.set_classes(answer, classes.names)
     return {each.name: classes.of(each.areas) for each in found.values()}
-
-
-def _picture(trees: list[places.Tree], name: str) -> pathlib.Path:
-    """Finds a picture in the first folder that has it."""
-    for tree in trees:
-        try:
-            path = tree.inside(name)
-            break
-        except plans.Refused as error:
-            if str(error) != "a missing file" or tree is trees[-1]:
-                raise
-    if path.is_dir():
-        raise plans.Refused("a folder in place of a picture")
-    return path
 
 
 def _class_numbers(source, rows, answer) -> dict[str, tuple]:
@@ -364,7 +192,7 @@ def _class_numbers(source, rows, answer) -> dict[str, tuple]:
         try:
             found = attngan.classes(source, part, len(keys))
         except plans.Refused as error:
-            _refuse(answer, f"{part}/class_info.pickle", error)
+            coco_plan.refuse(answer, f"{part}/class_info.pickle", error)
             found = None
         numbers |= zip(keys, found or (), strict=bool(found))
     pictures = len({key for keys in rows.values() for key in keys})
@@ -387,14 +215,16 @@ def _from_tfds(options) -> plans.Plan:
             "TFDS's coco_captions has categories only."
         )
     found = tfds.builder(options.source)
-    answer = _empty(options, 2014)
+    answer = coco_plan.empty(options, 2014)
     answer.notes.append(
         f"Read by TFDS {found.info.full_name}; its restval, val and test are "
         "COCO's val2014."
     )
     names = found.info.features["objects"]["label"].names
-    classes = Classes({i: (n, n) for i, n in enumerate(names)}, "category")
-    _label_set(answer, classes.names)
+    classes = coco_json.Classes(
+        {i: (n, n) for i, n in enumerate(names)}, "category"
+    )
+    coco_plan.set_classes(answer, classes.names)
     features = {
         "captions": {"text"},
         "objects": {"area", "label"},
@@ -409,8 +239,8 @@ def _from_tfds(options) -> plans.Plan:
         kept = "train" if split == "train" else options.val_as
         for row, value in enumerate(tfds.rows(found, split, features)):
             item = _tfds_item(row, value, pictures, classes, kept)
-            _add(answer, keys, f"{split}[{row}]", item)
-    _finish(answer, options)
+            coco_plan.add(answer, keys, f"{split}[{row}]", item)
+    coco_plan.finish(answer, options)
     return answer
 
 
@@ -433,73 +263,13 @@ def _tfds_item(
     return plans.Item(key, picture, captions, split, label, labels)
 
 
-def _empty(options, year: int) -> plans.Plan:
-    train, val, captions = KNOWN[year]
-    return plans.Plan(
-        name=f"coco_{year}",
-        about=_ABOUT.format(year),
-        items=[],
-        known={
-            "pictures": train + val,
-            "train": train,
-            options.val_as: val,
-            "captions": captions,
-            "classes": 80 if options.labels == "category" else 12,
-            "captions_per_picture": CAPTIONS,
-        },
-        notes=[
-            f"COCO's val{year} is the split {options.val_as!r}"
-            + (
-                ": papers judge with it, since COCO's own test pictures have "
-                "no public captions; --val_as=val calls it 'val'."
-                if options.val_as == "test"
-                else "."
-            )
-        ],
-        captions_per_picture=CAPTIONS,
-    )
-
-
-def _label_set(answer: plans.Plan, names: tuple[str, ...]):
-    answer.class_names = names
-    answer.multi_label = bool(names)
-    if not names:
-        del answer.known["classes"]
-
-
-def _add(
-    answer: plans.Plan, keys: set, name: str, item: plans.Item | plans.Refused
-):
-    """Takes an item, or the reason why there is none."""
-    if isinstance(item, plans.Item) and item.key in keys:
-        item = plans.Refused("a name that comes twice (but for its ending)")
-    if isinstance(item, plans.Refused):
-        _refuse(answer, name, item)
-        return
-    keys.add(item.key)
-    answer.items.append(item)
-
-
-def _refuse(answer: plans.Plan, name: str, error: plans.Refused):
-    """Names a file that is left out, or the link that leads to it."""
-    answer.refused.append(places.told(name, error))
-
-
-def _finish(answer: plans.Plan, options):
-    answer.refused = list(dict.fromkeys(answer.refused))
-    if answer.multi_label:
-        bare = sum(item.label < 0 for item in answer.items)
-        answer.notes.append(
-            f"label is the {options.labels} that covers the largest area of a "
-            f"picture; {bare:,} pictures without objects have -1."
-        )
-
-
 def _year(options, source: places.Tree) -> int:
     found = [
         year
         for year in YEARS
-        if any(_listing(source, f"captions_{p}{year}.json") for p in PARTS)
+        if any(
+            coco_plan.listing(source, f"captions_{p}{year}.json") for p in PARTS
+        )
     ]
     if options.year:
         found = [year for year in found if year == int(options.year)]
@@ -517,65 +287,6 @@ def _year(options, source: places.Tree) -> int:
         "(AttnGAN's layout); name the folder in which the downloads were "
         "unpacked."
     )
-
-
-def _listing(source: places.Tree, name: str) -> pathlib.Path | None:
-    beneath = source.below("annotations")
-    return (beneath and beneath.file(name)) or source.file(name)
-
-
-def _trees(
-    source: places.Tree, names: Iterable[str], answer: plans.Plan
-) -> Iterable[places.Tree]:
-    """Yields the folders that may hold pictures."""
-    for name in [*names, *(f"images/{n}" for n in names), "images"]:
-        try:
-            if tree := source.below(name):
-                yield tree
-        except plans.Refused as error:
-            _refuse(answer, name, error)
-
-
-def _no_pictures(options, names: str, answer: plans.Plan) -> ValueError:
-    links = [file for file, why in answer.refused if why == places.LINK]
-    hint = f" {links[0]} is {places.LINK}." if links else ""
-    return ValueError(
-        f"--source={options.source} has neither {names} nor images/; unpack "
-        f"the pictures there.{hint}"
-    )
-
-
-def _json(path: pathlib.Path, encoding: str, lists: Iterable[str]) -> dict:
-    try:
-        value = places.json_value(path, encoding, _thinned)
-    except plans.Refused as error:
-        raise ValueError(f"{path} is {error}.") from None
-    for name in lists:
-        if not isinstance(value, dict) or not isinstance(value.get(name), list):
-            raise ValueError(
-                f"{path} has no list {name!r}, so it is none of COCO's files."
-            )
-    return value
-
-
-def _thinned(value: dict) -> dict:
-    """Lets go of outlines, boxes and addresses: nine tenths of the file."""
-    return {name: value[name] for name in value if name in _USED}
-
-
-def _entries(path, value: dict, name: str) -> Iterable[tuple[str, dict]]:
-    for place, entry in zip(itertools.count(), value.pop(name)):
-        where = f"{path.name}: {name}[{place}]"
-        yield where, entry if isinstance(entry, dict) else {}
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_area(value) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and 0 <= value <= _LARGEST
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from absl.testing import parameterized
 from keras_t2i.data import prepared
 from tests.tools import preparing_cases
 from tools import prepare_coco as tool
+from tools.preparing import coco_json, tfds
 from tools.preparing import plan as plans
-from tools.preparing import tfds
 
 CATEGORIES = [
     {"supercategory": "person", "id": 1, "name": "person"},
@@ -486,7 +486,7 @@ class DownloadsTest(Case):
     def test_outlines_are_let_go_while_a_listing_is_read(self):
         self.tree()
         path = self.source / "annotations/instances_train2014.json"
-        value = tool._json(path, "utf-8", ("annotations",))
+        value = coco_json._json(path, "utf-8", ("annotations",))
         self.assertEqual(
             set(value["annotations"][0]),
             {"id", "image_id", "category_id", "area"},
