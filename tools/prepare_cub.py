@@ -28,7 +28,15 @@ import math
 
 from absl import flags
 
-from tools.preparing import attngan, hdf5, places, reed, verb
+from tools.preparing import (
+    attngan,
+    hdf5,
+    places,
+    reed,
+    reed_lists,
+    reed_texts,
+    verb,
+)
 from tools.preparing import plan as plans
 
 KNOWN = {"pictures": 11_788, "classes": 200}
@@ -85,7 +93,7 @@ def plan(options) -> plans.Plan:
         tree,
         near,
         classes,
-        reed.texts(near, classes, options.encoding),
+        reed_texts.find(near, classes, options.encoding),
         map(_key, names.values()),
         options.encoding,
     )
@@ -255,7 +263,7 @@ def _captions(found: reed.Found, table, answer):
     )
     rows = {}
     for part in attngan.PARTS:
-        keys = reed.keys(found.attngan, part)
+        keys = reed_lists.keys(found.attngan, part)
         rows |= {key: (part, i, len(keys)) for i, key in enumerate(keys)}
 
     def of(key):

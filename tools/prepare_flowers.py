@@ -24,7 +24,7 @@ import re
 
 from absl import flags
 
-from tools.preparing import hdf5, places, reed, verb
+from tools.preparing import hdf5, places, reed, reed_texts, verb
 from tools.preparing import plan as plans
 
 KNOWN = {"pictures": 8_189, "classes": 102}
@@ -68,7 +68,7 @@ def plan(options) -> plans.Plan:
     tree = _tree(source)
     near = reed.around(options, source, tree, answer.refused)
     every = [f"class_{number:05d}" for number in range(1, 103)]
-    texts = reed.texts(near, every, options.encoding)
+    texts = reed_texts.find(near, every, options.encoding)
     if texts is None:
         raise ValueError(
             f"{near[0].path / 'text_c10'} is missing: no captions were found; "

@@ -9,16 +9,19 @@ trainids.txt ... with allclasses.txt    (counted from 1)
 import dataclasses
 import os
 import pathlib
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
 from recipes import messages
-from tools.preparing import attngan, hdf5, places, plan
+from tools.preparing import (
+    attngan,
+    hdf5,
+    places,
+    plan,
+    reed_lists,
+    reed_texts,
+)
 
-#: Folders of captions, by the names under which they are spread.
-FOLDERS = ("text_c10", "text")
 SPLITS = ("auto", "reed", "reed_val", "attngan", "official")
-_LISTS = ("train", "val", "trainval", "test")
 
 
 def folder(flag: str, value: str, follow: bool) -> places.Tree:
@@ -96,99 +99,6 @@ def around(
     return list(found.values())
 
 
-class Texts:
-    """Captions in text files.
-
-    Args:
-        tree: the folder of class folders of text files.
-        encoding: of files without a byte order mark.
-    """
-
-    def __init__(self, tree: places.Tree, encoding: str):
-        self.tree, self._encoding = tree, encoding
-
-    def of(self, key: str) -> tuple[str, ...]:
-        """Reads a picture's captions.
-
-        Args:
-            key: CLASS/NAME.
-
-        Returns:
-            Its captions.
-
-        Raises:
-            plan.Refused: if there are none, or the file can't be read.
-        """
-        name = f"{key}.txt"
-        try:
-            path = self.tree.inside(name)
-        except plan.Refused as error:
-            if str(error) != "a missing file":
-                raise
-            raise plan.Refused(
-                f"a picture without captions in {self.tree.path.name}/", name
-            ) from None
-        return attngan.captions(places.lines(path, self._encoding))
-
-    def names(self) -> list[str]:
-        """Lists all files of captions.
-
-        Returns:
-            CLASS/NAME.txt each, sorted.
-        """
-        found = []
-        for folder, _, names in os.walk(self.tree.path):
-            inner = pathlib.Path(folder).relative_to(self.tree.path)
-            found += [
-                (inner / name).as_posix()
-                for name in names
-                if name.endswith(".txt") and inner.parts
-            ]
-        return sorted(found)
-
-    def tell_others(
-        self, keys: Iterable[str], refused: list[tuple[str, str]]
-    ) -> None:
-        """Names the files of captions of no picture.
-
-        Args:
-            keys: of all pictures.
-            refused: takes (file, reason).
-        """
-        known = {_composed(f"{key}.txt") for key in keys}
-        reason = "captions of a picture that is not listed"
-        refused += [
-            (f"{self.tree.path.name}/{name}", reason)
-            for name in self.names()
-            if _composed(name) not in known
-        ]
-
-
-def texts(
-    roots: Iterable[places.Tree], classes: Sequence[str], encoding: str
-) -> Texts | None:
-    """Finds the folder of captions.
-
-    Args:
-        roots: where it may lie; the first may be the folder itself.
-        classes: names of the class folders, by which it is known.
-        encoding: of files without a byte order mark.
-
-    Returns:
-        `Texts`, or None.
-
-    Raises:
-        plan.Refused: if it is a link that is not followed.
-    """
-    roots = list(roots)
-    trees = [root.below(name) for root in roots for name in FOLDERS]
-    for tree in filter(None, [*roots[:1], *trees]):
-        for name in classes:
-            if next((tree.path / name).glob("*.txt"), None):
-                return Texts(tree, encoding)
-    return None
-
-
 @dataclasses.dataclass(frozen=True)
 class Found:
     """Where the things lie that a set is made of.
@@ -204,7 +114,7 @@ class Found:
 
     tree: places.Tree
     classes: list[str]
-    texts: Texts | None
+    texts: reed_texts.Texts | None
     home: pathlib.Path
     lists: places.Tree | None
     attngan: places.Tree | None
@@ -215,7 +125,7 @@ class Found:
         tree: places.Tree,
         near: list[places.Tree],
         classes: Sequence[str],
-        texts: Texts | None,
+        texts: reed_texts.Texts | None,
         keys: Iterable[str],
         encoding: str,
     ) -> "Found":
@@ -247,8 +157,8 @@ class Found:
             classes=list(classes),
             texts=texts,
             home=home,
-            lists=_lists(near, classes, encoding),
-            attngan=_attngans(near, keys),
+            lists=reed_lists.of_classes(near, classes, encoding),
+            attngan=reed_lists.of_pictures(near, keys),
         )
 
     def way(self, split: str, official: pathlib.Path | None) -> str:
@@ -305,7 +215,7 @@ class Found:
                 f"{way} needs Reed's lists of classes there (they come with "
                 "his captions)."
             )
-        splits = class_splits(
+        splits = reed_lists.class_splits(
             self.lists,
             self.classes,
             options.encoding,
@@ -335,7 +245,7 @@ class Found:
             )
         answer = {}
         for part in attngan.PARTS:
-            for key in keys(self.attngan, part):
+            for key in reed_lists.keys(self.attngan, part):
                 if key in answer:
                     reason = f"listed twice, in {answer[key]} and {part}"
                     refused.append((key, reason))
@@ -404,103 +314,6 @@ def from_hdf5(options, answer: plan.Plan, shown: Callable, parts: dict) -> None:
     answer.known |= parts["reed_val" if keeps_val else "reed"]
 
 
-def _lists(roots, classes, encoding) -> places.Tree | None:
-    """Finds the folder with Reed's lists, known by names of classes."""
-    known = set(classes)
-    for root in roots:
-        for kind in ("trainval", "train"):
-            named = root.file(f"{kind}classes.txt")
-            if named:
-                rows = places.lines(named, encoding)
-                if known.intersection(row.strip() for row in rows):
-                    return root
-            elif root.file(f"{kind}ids.txt"):
-                return root
-    return None
-
-
-def _attngans(roots, keys) -> places.Tree | None:
-    """Finds the folder laid out as AttnGAN's, known by names of pictures."""
-    known = {key.rpartition("/")[2] for key in keys}
-    for root in filter(attngan.is_there, roots):
-        try:
-            listed = attngan.keys(root, "train")
-        except plan.Refused:  # Whoever needs it will say so.
-            return root
-        if known.intersection(key.rpartition("/")[2] for key in listed):
-            return root
-    return None
-
-
-def class_splits(
-    folder: places.Tree,
-    classes: Sequence[str],
-    encoding: str,
-    keeps_val: bool,
-    refused: list[tuple[str, str]],
-) -> dict[str, str]:
-    """Reads Reed's lists.
-
-    Args:
-        folder: in which the lists lie.
-        classes: names of the class folders, in the source's order.
-        encoding: of files without a byte order mark.
-        keeps_val: whether his classes for validation are a split of their
-            own; else they belong to train, as in all papers since.
-        refused: takes (line, reason) of unusable ones.
-
-    Returns:
-        "train", "val" or "test" by class; classes in no list are left out.
-
-    Raises:
-        ValueError: if a list is missing.
-        plan.Refused: if one is in another encoding.
-    """
-    found = {
-        kind: _listed(folder, kind, classes, encoding, refused)
-        for kind in _LISTS
-    }
-    if keeps_val:
-        wanted = {"train": found["train"], "val": found["val"]}
-        _require(folder, wanted)
-    else:
-        parts = [found["trainval"]]
-        if found["trainval"] is None:
-            parts = [found["train"], found["val"]]
-            _require(folder, {"train": parts[0], "val": parts[1]})
-        wanted = {"train": [name for part in parts for name in part]}
-    if found["test"] is None:
-        seen = {name for names in wanted.values() for name in names}
-        found["test"] = [name for name in classes if name not in seen]
-    answer = {}
-    for split, names in {**wanted, "test": found["test"]}.items():
-        for name in names:
-            if answer.setdefault(name, split) != split:
-                reason = f"a class in the lists of {answer[name]} and {split}"
-                refused.append((name, reason))
-    return answer
-
-
-def keys(folder: places.Tree, part: str) -> list[str]:
-    """Reads one of AttnGAN's lists of pictures.
-
-    Args:
-        folder: with train/filenames.pickle and test/filenames.pickle.
-        part: "train" or "test".
-
-    Returns:
-        The keys in their order.
-
-    Raises:
-        plan.Refused: if the pickle is missing, unsafe or something else.
-    """
-    try:
-        return attngan.keys(folder, part)
-    except plan.Refused as error:
-        path = error.file or folder.path / part / "filenames.pickle"
-        raise plan.Refused(str(error), path) from None
-
-
 def vocabulary(
     root: places.Tree | None, answer: plan.Plan
 ) -> attngan.Table | None:
@@ -523,52 +336,6 @@ def vocabulary(
         return None
     attngan.take_vocabulary(table, answer)
     return table
-
-
-def _listed(folder, kind, classes, encoding, refused):
-    """Reads the classes of one list by name or by number; None if missing."""
-    path = folder.file(f"{kind}classes.txt")
-    if path:
-        rows = places.lines(path, encoding)
-    else:
-        path = folder.file(f"{kind}ids.txt")
-        if path is None:
-            return None
-        rows = _named(folder, path, classes, encoding)
-    known, found = set(classes), []
-    for number, row in enumerate(rows, 1):
-        name = row.strip()
-        if name in known:
-            found.append(name)
-        elif name:
-            place = f"{path.name}:{number}"
-            refused.append((place, f"the unknown class {name[:80]!r}"))
-    return found
-
-
-def _named(folder, path, classes, encoding):
-    """Turns the numbers of a list into names, counted from 1."""
-    every = folder.file("allclasses.txt")
-    if every:
-        classes = [row.strip() for row in places.lines(every, encoding)]
-    names = {str(n): name for n, name in enumerate(classes, 1)}
-    rows = [row.strip() for row in places.lines(path, encoding)]
-    return [names.get(row, row) for row in rows]
-
-
-def _require(folder, found):
-    for kind, names in found.items():
-        if names is None:
-            raise ValueError(
-                f"{folder.path / kind}classes.txt is missing; Reed's lists are "
-                "trainvalclasses.txt (or trainclasses.txt and valclasses.txt) "
-                "and testclasses.txt."
-            )
-
-
-def _composed(name):
-    """The form of a name in which file systems may differ."""
-    return unicodedata.normalize("NFC", name)
 
 
 def _parent(path):
