@@ -45,7 +45,7 @@ from absl import flags
 
 from keras_t2i.data import captions
 from recipes import messages
-from tools.preparing import listings, places, splitting, tfds, verb
+from tools.preparing import listings, places, splitting, tfds, trees, verb
 from tools.preparing import plan as plans
 
 FORMATS = ("auto", "sidecars", "flickr", "table", "jsonl")
@@ -119,7 +119,7 @@ def plan(options) -> plans.Plan:
     if not items:
         raise ValueError(_nothing(options.source, refused))
     return plans.Plan(
-        name=re.sub(r"[^\w.-]+", "_", listings.shown(name)),
+        name=re.sub(r"[^\w.-]+", "_", trees.shown(name)),
         about=about,
         items=items,
         class_names=tuple(names),
@@ -144,11 +144,11 @@ def _source(options) -> tuple[places.Tree, pathlib.Path | None]:
 
 def _of_folder(root, listed, options, refused, notes) -> list[Found]:
     """Lists what a folder holds, by the layout that it has or is said to."""
-    tree = listings.Tree(root.path, refused, options.follow_links)
+    tree = trees.Tree(root.path, refused, options.follow_links)
     if not tree.files:
         raise ValueError(
             f"--source={options.source} holds no picture; taken are "
-            f"{', '.join(listings.ENDINGS)}."
+            f"{', '.join(trees.ENDINGS)}."
         )
     layout, paths = _layout(root, listed, options, refused)
     notes += [
@@ -202,7 +202,7 @@ def _fitting(paths, root, options, refused):
             try:
                 found.append(root.inside(inner))
             except plans.Refused as error:
-                refused.append((listings.shown(inner), str(error)))
+                refused.append((trees.shown(inner), str(error)))
     return [path for path in found if _fits(path, options)]
 
 
@@ -219,7 +219,7 @@ def _fits(path, options):
 
 def _has_picture(path):
     """Tells whether it is a sidecar: captions.txt beside captions.jpg."""
-    beside = (path.with_suffix(ending) for ending in listings.ENDINGS)
+    beside = (path.with_suffix(ending) for ending in trees.ENDINGS)
     return any(picture.is_file() for picture in beside)
 
 
@@ -240,7 +240,7 @@ def _others(root, paths, options) -> dict[str, str]:
             why = "another listing is"
         else:
             why = "its first line names no picture and caption"
-        found[listings.shown(path.name)] = why
+        found[trees.shown(path.name)] = why
     return found
 
 
@@ -260,9 +260,9 @@ def _sidecars(tree, options, refused):
         except plans.Refused as error:
             refused.append(_fault(tree, inner, error))
             continue
-        found.append(Found(listings.shown(inner), picture, lines))
+        found.append(Found(trees.shown(inner), picture, lines))
     for text in sorted(texts - used):
-        refused.append((listings.shown(text), "no picture beside it"))
+        refused.append((trees.shown(text), "no picture beside it"))
     return found
 
 
@@ -275,7 +275,7 @@ def _fault(tree, name, error):
     file, reason = places.told(name, error)
     if reason == places.LINK:
         file = pathlib.Path(file).relative_to(tree.path).as_posix()
-    return listings.shown(file), reason
+    return trees.shown(file), reason
 
 
 def _listed(tree, paths, layout, options, refused):
@@ -295,17 +295,17 @@ def _listed(tree, paths, layout, options, refused):
                     _add(each, row, stem)
             except _Conflict as error:
                 conflicts.add(key)
-                refused.append((listings.shown(key), str(error)))
+                refused.append((trees.shown(key), str(error)))
             except plans.Refused as error:
                 name = f"{row.name} ({row.where})"
                 refused.append(_fault(tree, name, error))
     for inner in tree.files:
         if inner not in found:
-            refused.append((listings.shown(inner), "no caption"))
+            refused.append((trees.shown(inner), "no caption"))
     answer = []
     for key, each in found.items():
         if key not in conflicts:
-            each.key = listings.shown(key)
+            each.key = trees.shown(key)
             answer.append(each)
     return answer
 
