@@ -85,12 +85,17 @@ class Letters:
         self.digest = f"letters-{dim}"
 
     def __call__(self, captions):
-        """Reads (N,) strings into {"sentence": (N, dim) float32}."""
+        """Reads (N,) strings into "words", "mask" and "sentence"."""
         words = tf.strings.split(tf.strings.lower(captions))
         rows = tf.strings.to_hash_bucket_strong(words, 997, [7, 11])
         table = np.random.RandomState(0).randn(997, self.dim)
         read = tf.gather(tf.constant(table, tf.float32), rows)
-        return {"sentence": tf.reduce_sum(read, axis=1)}
+        lengths = tf.minimum(words.row_lengths(), self.max_words)
+        return {
+            "words": read.to_tensor(shape=(None, self.max_words, self.dim)),
+            "mask": tf.sequence_mask(lengths, self.max_words),
+            "sentence": tf.reduce_sum(read, axis=1),
+        }
 
     def check(self, captions):
         """Refuses nothing but what is not text."""
@@ -230,6 +235,11 @@ def _ids(section, pictures) -> dict:
     kind = section.get("words")
     if kind is not None:
         choose("config.data.words", kind, dict.fromkeys(_WORDS))
+    elif section.get("max_words") is not None:
+        raise ValueError(
+            f"config.data.max_words is {section.max_words}, but "
+            "config.data.words is None: batches hold no words."
+        )
     if kind != "ids":
         return {}
     return {
@@ -252,7 +262,12 @@ def _vectors(section, pictures, encoder) -> dict:
         return {}
     if has_words:
         stored = text_room.embed_words(
-            encoder, pictures.captions, cache_dir(), kind, progress=True
+            encoder,
+            pictures.captions,
+            cache_dir(),
+            kind,
+            section.max_words,
+            progress=True,
         )
         return {"words": stored}
     if not isinstance(pictures.images, data.source.Shards):

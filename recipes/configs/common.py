@@ -26,8 +26,9 @@ def base(**changes) -> config_dict.ConfigDict:
 
     In `data`, the keys from `crop` to `word_rule` are the arguments of
     `data.pipeline.batches`, but for `words`: None, "ids" (of the set's
-    vocabulary, `max_words` of them), or "float16" or "int8" (the text
-    encoder's vectors of words, kept in this type).
+    vocabulary, `max_words` of them, chosen by `word_rule`), or "float16" or
+    "int8" (the text encoder's vectors of the first `max_words` words, kept in
+    this type).
 
     Captions are read by `text.encoder`, from `text.source`: "minilm" is
     MiniLM or another BERT (None for the installed package; a wheel or folder

@@ -96,6 +96,15 @@ class DataTest(parameterized.TestCase, tf.test.TestCase):
             self.assertAllClose(made[f"{key}words"], expected, atol=0.01)
             self.assertEqual(made[f"{key}sentence"].shape, (8, 4))
 
+    def test_smoke_runs_have_vectors_of_letters(self):
+        made = self.batch(words="float16", max_words=2)
+        self.assertEqual(made["words"].shape, (8, 2, 16))
+        self.assertAllEqual(made["mask"], tf.ones((8, 2), tf.bool))
+        read = wiring.Letters(16)(tf.constant(["red red", "red"]))
+        self.assertAllEqual(read["mask"].numpy().sum(1), [2, 1])
+        self.assertAllEqual(read["words"][0, 1], read["words"][1, 0])
+        self.assertAllEqual(read["words"][1, 1:], tf.zeros((63, 16)))
+
     def test_sentences_of_files_are_those_of_memory_in_half_floats(self):
         path = self.records()
         made = self.batch(name="records", path=path)
@@ -106,6 +115,7 @@ class DataTest(parameterized.TestCase, tf.test.TestCase):
     @parameterized.parameters(
         (dict(words="bytes"), "config.data.words is 'bytes'; known: float16"),
         (dict(words="ids"), "max_words"),
+        (dict(max_words=9), "max_words is 9, but config.data.words is None"),
         (dict(partners="class"), "partners is 'class'"),
         (dict(base_size=7), "base_size is 7"),
         (dict(fit="stretch"), "fit is 'stretch'"),
