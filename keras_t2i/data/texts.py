@@ -68,7 +68,7 @@ class Texts:
         return self.shape[0]
 
     def __getitem__(self, index):
-        places = np.arange(self.size).reshape(self.shape)[index]
+        places = self._places(index)
         found = [text.decode() for text in self.encoded(places)]
         if np.ndim(places) == 0:
             return found[0]
@@ -120,6 +120,18 @@ class Texts:
         ends = np.cumsum([len(word) for word in words], dtype=np.int64)
         blob = np.frombuffer(b"".join(words), np.uint8)
         return Texts(blob, ends, places.shape)
+
+    def _places(self, index):
+        """Numbers of the strings in the whole table, as an array of them."""
+        parts = index if isinstance(index, tuple) else (index,)
+        first, *rest = parts or (Ellipsis,)
+        if not isinstance(first, (int, np.integer)) or isinstance(first, bool):
+            return np.arange(self.size).reshape(self.shape)[index]
+        # Of one row: those of the others are not made.
+        row = range(len(self))[first]
+        each = self.size // len(self)
+        own = np.arange(row * each, (row + 1) * each)
+        return own.reshape(self.shape[1:])[tuple(rest)]
 
     @staticmethod
     def join(parts: Sequence["Texts"]) -> "Texts":

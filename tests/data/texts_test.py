@@ -1,5 +1,7 @@
 """Examines packed tables of strings beside NumPy's arrays."""
 
+import tracemalloc
+
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
@@ -17,6 +19,13 @@ class TextsTest(parameterized.TestCase, tf.test.TestCase):
         (-1,),
         ((1, 2),),
         ((0, -1),),
+        (np.int64(-2),),
+        ((np.int32(1), slice(1, None)),),
+        ((0, [2, 0]),),
+        ((1, Ellipsis),),
+        ((0, None),),
+        (True,),
+        ((),),
         ((slice(None), 1),),
         (slice(1, 2),),
         ([1, 0, 1],),
@@ -28,6 +37,26 @@ class TextsTest(parameterized.TestCase, tf.test.TestCase):
         table, array = texts.Texts.of(ROWS), np.array(ROWS)
         self.assertAllEqual(table[index], array[index])
         self.assertEqual(np.shape(table[index]), np.shape(array[index]))
+
+    @parameterized.parameters(
+        (2,), (-3,), ((0, 3),), ((np.int64(2), 0),), ((0, 0, 0),)
+    )
+    def test_what_is_not_there_is_refused_as_by_an_array(self, index):
+        for table in (texts.Texts.of(ROWS), np.array(ROWS)):
+            with self.assertRaises(IndexError):
+                table[index]
+
+    def test_one_row_of_many_takes_the_memory_of_one(self):
+        count = 400_000
+        ends = np.arange(1, count + 1)
+        table = texts.Texts(np.full(count, ord("a")), ends, (count // 2, 2))
+        tracemalloc.start()
+        self.assertEqual(table[7].tolist(), ["a", "a"])
+        self.assertEqual(table[-1, 1], "a")
+        self.assertEqual(next(iter(table)).tolist(), ["a", "a"])
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        self.assertLess(most, count)  # A byte a string; places have eight.
 
     def test_whole_table_comes_back(self):
         table = texts.Texts.of(ROWS)
