@@ -14,6 +14,7 @@ read from the disk when they are used: memory holds where they are.
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import pathlib
@@ -26,7 +27,7 @@ import tensorflow as tf
 from keras_t2i.ops import files, record_files
 
 DTYPES = ("float16", "int8")
-_CARD = "store.json"
+_CARD, _PLACES, _COUNTS = "store.json", "places.npy", "counts.npy"
 _ROWS = 4096  # of a file; more are lost to a kill by less than so many
 
 
@@ -53,13 +54,17 @@ class Store:
         self.folder = pathlib.Path(folder)
         try:
             card = json.loads((self.folder / _CARD).read_text())
-            places = np.load(self.folder / "places.npy")
-            counts = np.load(self.folder / "counts.npy")
-        except (OSError, ValueError, EOFError) as error:
+            places = np.load(self.folder / _PLACES)
+            counts = np.load(self.folder / _COUNTS)
+            self.shape = tuple(map(int, card["shape"]))
+            self.dim, self.max_words = int(card["dim"]), int(card["max_words"])
+            self.dtype = DTYPES[DTYPES.index(card["dtype"])]
+            is_whole = len(places) == np.prod(self.shape)
+            is_whole = is_whole and places.max(initial=-1) < len(counts)
+        except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
             raise ValueError(self._damaged()) from error
-        self.shape = tuple(card["shape"])
-        self.dim, self.max_words = card["dim"], card["max_words"]
-        self.dtype = card["dtype"]
+        if not is_whole:
+            raise ValueError(self._damaged())
         sizes = _sizes(counts, self.dim, self.dtype)
         lengths, numbers = sum(sizes), np.arange(len(counts)) // _ROWS
         offsets = _offsets(lengths)
@@ -174,11 +179,12 @@ def write(
 
     Files are on the disk when the next one begins: after a kill the same call
     goes on behind the last. Of several programs that ask for one store, one
-    writes and the others wait.
+    writes and the others wait, which they say.
 
     Args:
         folder: where it goes, named by the content; one that is whole is
-            opened and nothing is read.
+            opened and nothing is read or written, a damaged one is made
+            again.
         captions: N x K, UTF-8.
         shape: (N, K).
         read: function from a list of at most `chunk` captions to words
@@ -204,36 +210,29 @@ def write(
             f"dtype is {dtype!r}; word vectors are kept as "
             f"{' or '.join(map(repr, DTYPES))}."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(folder.with_name(f".{folder.name}.lock")):
-        if (folder / _CARD).is_file():
-            return Store(folder)
-        distinct, places = _distinct(captions)
-        check(distinct)
+    whole = _whole(folder)  # Nothing is written: others' need not be writable.
+    if whole is not None:
+        return whole
+    with _alone(folder):
+        whole = _whole(folder)  # Another program may have made it.
+        if whole is not None:
+            return whole
         part = folder.with_name(f".{folder.name}.part")
-        part.mkdir(exist_ok=True)
-        counts = []
-        for number, start in enumerate(range(0, len(distinct), _ROWS)):
-            some = distinct[start : start + _ROWS]
-            path = _path(part, number)
-            if path.exists():
-                told(len(some))
-            else:
-                _write_file(path, some, read, chunk, dtype, told)
-            counts.append(np.load(path.with_suffix(".npy")))
-        np.save(part / "counts.npy", np.concatenate(counts))
-        np.save(part / "places.npy", places.astype(np.int32))
-        card = {
-            "shape": [int(length) for length in shape],
-            "dim": int(dim),
-            "max_words": int(max_words),
-            "dtype": dtype,
-        }
-        files.atomic_write(part / _CARD, json.dumps(card).encode())
-        for number in range(len(counts)):
-            _path(part, number).with_suffix(".npy").unlink()
-        shutil.rmtree(folder, ignore_errors=True)  # a damaged one
-        os.replace(part, folder)
+        if _whole(part) is None:
+            distinct, places = _distinct(captions)
+            check(distinct)
+            card = {
+                "shape": [int(length) for length in shape],
+                "dim": int(dim),
+                "max_words": int(max_words),
+                "dtype": dtype,
+            }
+            counts = _fill(part, distinct, read, chunk, card, told)
+            _finish(part, card, counts, places)
+        with _telling(folder):
+            _tidy(part)
+            shutil.rmtree(folder, ignore_errors=True)  # a damaged one
+            os.replace(part, folder)
     return Store(folder)
 
 
@@ -272,29 +271,83 @@ def _numbers(data, starts, sizes, dtype):
     return tf.io.decode_raw(tf.strings.reduce_join(parts), dtype)
 
 
+def _whole(folder):
+    """Opens a store; None if there is none that is whole."""
+    try:
+        return Store(folder)
+    except ValueError:
+        return None
+
+
+def _fill(part, captions, read, chunk, card, told):
+    """Writes the files that are not there; tells the words of all rows."""
+    with _telling(part):
+        part.mkdir(exist_ok=True)
+        (part / _CARD).unlink(missing_ok=True)  # It comes last.
+    counts = [np.zeros(0, np.int32)]
+    for number, start in enumerate(range(0, len(captions), _ROWS)):
+        some = captions[start : start + _ROWS]
+        path = _path(part, number)
+        found = _counts(path, card)
+        if found is not None and len(found) == len(some):
+            told(len(some))
+        else:
+            found = _write_file(path, some, read, chunk, card["dtype"], told)
+        counts.append(found)
+    return np.concatenate(counts)
+
+
+def _finish(part, card, counts, places):
+    """Writes what tells of the rows; the card says that all is there."""
+    for name, table in ((_COUNTS, counts), (_PLACES, places)):
+        stream = io.BytesIO()
+        np.save(stream, table.astype(np.int32))
+        files.atomic_write(part / name, stream.getvalue())
+    files.atomic_write(part / _CARD, json.dumps(card).encode())
+
+
+def _tidy(part):
+    """Leaves out what kills and earlier versions left."""
+    for path in part.iterdir():
+        is_ours = path.name in (_CARD, _COUNTS, _PLACES)
+        if not is_ours and path.suffix != ".tfrecord":
+            path.unlink()
+
+
+def _counts(path, card):
+    """Words of each row of a file; None if the file is not whole."""
+    records = tf.data.TFRecordDataset(os.fspath(path))
+    lengths = records.map(tf.strings.length).batch(_ROWS)
+    try:
+        (lengths,) = lengths.as_numpy_iterator()
+    except (tf.errors.OpError, ValueError):
+        return None
+    none, one = sum(_sizes(np.arange(2), card["dim"], card["dtype"]))
+    counts, rest = np.divmod(lengths - none, one - none)
+    if rest.any() or counts.min() < 0 or counts.max() > card["max_words"]:
+        return None
+    return counts.astype(np.int32)
+
+
 def _write_file(path, captions, read, chunk, dtype, told):
-    """Writes one file, whole or not at all, and its counts before it."""
+    """Writes one file, whole or not at all; tells the words of its rows."""
     beside = path.with_suffix(".writing")
     counts = []
-    try:
-        with tf.io.TFRecordWriter(os.fspath(beside)) as writer:
-            for start in range(0, len(captions), chunk):
-                some = captions[start : start + chunk]
-                made = read(some)
-                for words, mask, sentence in zip(*made, strict=True):
-                    counts.append(int(mask.sum()))
-                    writer.write(_content(words[mask], sentence, dtype))
-                told(len(some))
-        files.sync(beside)
-        np.save(path.with_suffix(".npy"), np.array(counts, np.int32))
-        os.replace(beside, path)
-    except (OSError, tf.errors.OpError) as error:
-        raise OSError(
-            f"Cannot write {path}, what was there is unchanged: "
-            f"{files.reason(error)}"
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)
+    with _telling(path):
+        try:
+            with tf.io.TFRecordWriter(os.fspath(beside)) as writer:
+                for start in range(0, len(captions), chunk):
+                    some = captions[start : start + chunk]
+                    made = read(some)
+                    for words, mask, sentence in zip(*made, strict=True):
+                        counts.append(int(mask.sum()))
+                        writer.write(_content(words[mask], sentence, dtype))
+                    told(len(some))
+            files.sync(beside)
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+    return np.array(counts, np.int32)
 
 
 def _content(words, sentence, dtype) -> bytes:
@@ -324,8 +377,34 @@ def _path(folder, number):
 
 
 @contextlib.contextmanager
-def _alone(path) -> Iterator[None]:
-    """Waits until no other program is inside; a dead one isn't."""
-    with open(path, "a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+def _telling(path) -> Iterator[None]:
+    """Says of what can't be written that it can't."""
+    try:
         yield
+    except (OSError, tf.errors.OpError) as error:
+        raise OSError(
+            f"Cannot write {path}, what was there is unchanged: "
+            f"{files.reason(error)}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _alone(folder) -> Iterator[None]:
+    """Waits until no other program is inside; a dead one isn't."""
+    with _telling(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = open(folder.with_name(f".{folder.name}.lock"), "a")
+    with lock:
+        with _telling(folder):
+            _wait_for(lock)
+        yield
+
+
+def _wait_for(lock):
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(
+            "Another program reads these captions; waiting for it.", flush=True
+        )
+        fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,5 +1,7 @@
 """Examines stored word vectors: few bytes, the same rows, after any kill."""
 
+import contextlib
+import fcntl
 import os
 import pathlib
 import signal
@@ -15,6 +17,7 @@ from absl.testing import parameterized
 from keras_t2i.ops import feature_store
 
 DIM, LENGTH = 6, 5
+WHOLE = ["counts.npy", "places.npy", "store.json", "vectors-00000.tfrecord"]
 TEXTS = ["a red bird", "bird", "a b c d e f g", "", "bird", "two words"]
 
 
@@ -39,6 +42,25 @@ def write(folder, texts=TEXTS, reader=read, **options):
     texts = [text.encode() for text in texts]
     shape = (len(texts) // 2, 2)
     return feature_store.write(folder, texts, shape, reader, **options)
+
+
+@contextlib.contextmanager
+def dies_at(name):
+    """Kills where a path of that name would be put in place."""
+    real = os.replace
+
+    def replace(source, to):
+        if pathlib.Path(to).name == name:
+            raise KeyboardInterrupt
+        real(source, to)
+
+    with mock.patch.object(os, "replace", replace):
+        yield
+
+
+def names(folder):
+    """Lists a folder."""
+    return {path.name for path in folder.iterdir()}
 
 
 class Harness(parameterized.TestCase, tf.test.TestCase):
@@ -214,12 +236,106 @@ class KillTest(Harness):
             write(self.folder, reader=full)
         self.assert_reads(write(self.folder))
 
-    @parameterized.parameters(
-        "store.json", "vectors-00000.tfrecord", "counts.npy"
-    )
-    def test_damaged_store_is_named(self, name):
+    @parameterized.parameters("words_0", "store.json")
+    def test_store_is_finished_after_a_kill_at_its_last_renames(self, name):
+        with dies_at(name), self.assertRaises(KeyboardInterrupt):
+            write(self.folder)
+        self.assertFalse(self.folder.exists())
+        store = write(self.folder, reader=None)  # Nothing is read again.
+        self.assert_reads(store)
+        self.assertEqual(sorted(names(self.folder)), WHOLE)
+        self.assertEqual(names(self.home), {"words_0", ".words_0.lock"})
+
+    def test_complete_part_is_not_even_checked(self):
+        with dies_at("words_0"), self.assertRaises(KeyboardInterrupt):
+            write(self.folder)
+        self.assert_reads(write(self.folder, reader=None, check=None))
+
+    def test_kill_while_a_damaged_store_is_replaced_loses_nothing(self):
         write(self.folder)
-        (self.folder / name).write_bytes(b"?")
+        (self.folder / "store.json").unlink()
+        with dies_at("words_0"), self.assertRaises(KeyboardInterrupt):
+            write(self.folder)
+        self.assert_reads(write(self.folder, reader=None))
+
+    @parameterized.product(
+        damage=["gone", "empty", "cut", "changed", "of others"],
+        dtype=["float16", "int8"],
+    )
+    def test_unreadable_file_is_written_again(self, damage, dtype):
+        with mock.patch.object(feature_store, "_ROWS", 2):
+            with dies_at("words_0"), self.assertRaises(KeyboardInterrupt):
+                write(self.folder, dtype=dtype)
+            part = self.home / ".words_0.part"
+            (part / "store.json").unlink()
+            path = part / "vectors-00001.tfrecord"
+            whole = path.read_bytes()
+            if damage == "gone":
+                path.unlink()
+            elif damage == "of others":
+                path.write_bytes((part / "vectors-00002.tfrecord").read_bytes())
+            else:
+                changed = whole[:20] + bytes([whole[20] ^ 1]) + whole[21:]
+                data = {"empty": b"", "cut": whole[:-1], "changed": changed}
+                path.write_bytes(data[damage])
+            (part / "vectors-00001.npy").write_bytes(b"of an earlier version")
+            (part / "vectors-00002.writing").write_bytes(b"half")
+            seen = []
+            store = write(
+                self.folder,
+                reader=lambda some: seen.append(some) or read(some),
+                dtype=dtype,
+            )
+            self.assert_reads(store, atol=2e-2)
+        self.assertEqual(seen, [[b"two words", b"a red bird"]])
+        self.assertEqual((self.folder / path.name).read_bytes(), whole)
+        self.assertLen(names(self.folder), 6)
+
+    @parameterized.parameters("counts.npy", "places.npy", "store.json")
+    def test_full_disk_at_the_end_is_told_with_the_file(self, name):
+        real = os.replace
+
+        def full(source, to):
+            if str(to).endswith(name):
+                raise OSError(28, "No space left on device")
+            real(source, to)
+
+        with mock.patch.object(os, "replace", full):
+            with self.assertRaisesRegex(OSError, f"Cannot write.*{name}"):
+                write(self.folder)
+        self.assert_reads(write(self.folder, reader=None))
+
+    def test_place_that_cannot_be_written_is_told(self):
+        (self.home / "file").write_bytes(b"")
+        with self.assertRaisesRegex(OSError, "Cannot write .*file/words_0"):
+            write(self.home / "file" / "words_0")
+
+    @parameterized.parameters(
+        ("store.json", b"?"),
+        ("store.json", b""),
+        ("store.json", b"[]"),
+        ("store.json", b"{}"),
+        ("store.json", b'{"shape": [3, 2], "dtype": "int8", "max_words": 5}'),
+        ("vectors-00000.tfrecord", b"?"),
+        ("counts.npy", b"?"),
+        ("places.npy", None),
+    )
+    def test_damaged_store_is_named_and_written_again(self, name, data):
+        write(self.folder)
+        if data is None:
+            (self.folder / name).unlink()
+        else:
+            (self.folder / name).write_bytes(data)
+        with self.assertRaisesRegex(ValueError, "words_0.*make it again"):
+            feature_store.Store(self.folder)
+        self.assert_reads(write(self.folder))
+
+    @parameterized.parameters(
+        ("places.npy", np.zeros(5)), ("counts.npy", np.zeros(2, np.int32))
+    )
+    def test_tables_of_another_store_are_damage(self, name, table):
+        write(self.folder)
+        np.save(self.folder / name, table)
         with self.assertRaisesRegex(ValueError, "words_0.*make it again"):
             feature_store.Store(self.folder)
 
@@ -227,6 +343,45 @@ class KillTest(Harness):
         write(self.folder)
         (self.folder / "store.json").unlink()
         self.assert_reads(write(self.folder))
+
+
+class SharedTest(Harness):
+    """Several programs use one folder."""
+
+    def test_whole_store_is_opened_where_nothing_can_be_written(self):
+        write(self.folder)
+        (self.home / ".words_0.lock").unlink()
+        self.assert_reads(write(self.folder, reader=None))
+        self.assertEqual(names(self.home), {"words_0"})
+
+    def test_program_that_waits_says_so_once(self):
+        with open(self.home / ".words_0.lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            freed = mock.Mock(
+                side_effect=lambda *text, **_: fcntl.flock(lock, fcntl.LOCK_UN)
+            )
+            with mock.patch("builtins.print", freed):
+                store = write(self.folder)
+        freed.assert_called_once_with(
+            "Another program reads these captions; waiting for it.", flush=True
+        )
+        self.assert_reads(store)
+
+    def test_program_that_waited_takes_what_the_other_made(self):
+        with open(self.home / ".words_0.lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+
+            def ends(*text, **_):
+                write(self.home / "other").folder.rename(self.folder)
+                fcntl.flock(lock, fcntl.LOCK_UN)
+
+            with mock.patch("builtins.print", ends):
+                self.assert_reads(write(self.folder, reader=None))
+
+    def test_program_alone_says_nothing(self):
+        with mock.patch("builtins.print") as said:
+            write(self.folder)
+        said.assert_not_called()
 
 
 if __name__ == "__main__":
