@@ -1,4 +1,4 @@
-"""Chooses pictures that belong beside a picture: wrong ones and partners."""
+"""Chooses what belongs together: captions, wrong pictures and partners."""
 
 import numpy as np
 import tensorflow as tf
@@ -154,6 +154,49 @@ class SetPartners:
         label = tf.gather(self._table.values, entries)
         none = counts == 0
         return tf.where(none, rows, found), tf.where(none, -1, label)
+
+
+class Captions:
+    """Draws captions of pictures, evenly among those that are their own.
+
+    Args:
+        pictures: the set.
+        draws: of the stream.
+        columns: captions drawn for each picture, with replacement: k.
+    """
+
+    def __init__(
+        self, pictures: source.Pictures, draws: drawing.Draws, columns: int
+    ):
+        self._draws, self._columns = draws, columns
+        self._most, self._own = pictures.captions.shape[1], None
+        if pictures.repeats:
+            self._own = tf.constant(pictures.own, tf.int64)
+
+    def __call__(self, move, salt: str, rows, other_than=None):
+        """Draws.
+
+        Args:
+            move: () integer.
+            salt: what the draw is for.
+            rows: (b,) int64, the pictures.
+            other_than: (b, k) int64, captions that these are to differ from,
+                each from one; who has one caption gives it again.
+
+        Returns:
+            (b, k) int64.
+        """
+        least = 0 if other_than is None else 1
+        first = 0 if other_than is None else other_than + 1
+        if self._own is None:
+            count = self._most
+            high = max(count - least, 1)
+            step = self._draws.integers(move, salt, high, self._columns)
+        else:
+            count = tf.gather(self._own, rows)[:, None]
+            shares = self._draws.shares(move, salt, self._columns)
+            step = drawing.scaled(shares, tf.maximum(count - least, 1))
+        return (first + step) % count
 
 
 class LabelTable:

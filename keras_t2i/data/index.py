@@ -25,6 +25,8 @@ class Index:
         length: (N,) int64, bytes of the content.
         label: (N,) int32, main class, or -1.
         captions: `texts.Texts` of (N, K).
+        own: (N,) int32, how many of the K captions are a picture's own; those
+            after them are the same once more, in turn.
         keys: `texts.Texts` of (N,).
         classes: (C,) int32, all classes of all records after each other in
             sets with several classes a picture; empty in others.
@@ -36,6 +38,7 @@ class Index:
     length: np.ndarray
     label: np.ndarray
     captions: texts.Texts
+    own: np.ndarray
     keys: texts.Texts
     classes: np.ndarray
     class_ends: np.ndarray
@@ -63,7 +66,7 @@ class Index:
         files.atomic_write(path, content.getvalue())
 
 
-_ARRAYS = ("shard", "offset", "length", "label", "classes", "class_ends")
+_ARRAYS = ("shard", "offset", "length", "label", "classes", "class_ends", "own")
 _TEXTS = ("captions", "keys")
 
 
@@ -74,7 +77,8 @@ def load(path: str | os.PathLike) -> Index:
         path: the file that `Index.save` wrote.
 
     Returns:
-        `Index`.
+        `Index`. Where it is not said how many captions are a picture's own,
+        all are.
 
     Raises:
         ValueError: if it is missing, damaged or of another kind.
@@ -83,7 +87,7 @@ def load(path: str | os.PathLike) -> Index:
         raise ValueError(f"There is no index {path}; prepare the set again.")
     try:
         with np.load(path, allow_pickle=False) as stored:
-            plain = {part: stored[part] for part in _ARRAYS}
+            plain = {part: stored[part] for part in _ARRAYS if part in stored}
             tables = {
                 part: texts.Texts(
                     stored[f"{part}_blob"],
@@ -92,18 +96,22 @@ def load(path: str | os.PathLike) -> Index:
                 )
                 for part in _TEXTS
             }
+            most = tables["captions"].shape[1]
+            if "own" not in plain:
+                plain["own"] = np.full(len(plain["label"]), most, np.int32)
+            listed = Index(**plain, **tables)
     except Exception as error:  # NumPy meets bad bytes with errors of any kind.
         raise ValueError(
             f"The index {path} is damaged or none; prepare the set again."
         ) from error
-    count = len(plain["offset"])
+    count, own = len(plain["offset"]), plain["own"]
     lengths = [len(plain[part]) for part in _ARRAYS if part != "classes"]
     lengths += [len(table) for table in tables.values()]
-    if set(lengths) != {count}:
+    if set(lengths) != {count} or np.any((own < 1) | (own > most)):
         raise ValueError(
             f"The index {path} does not fit together; prepare the set again."
         )
-    return Index(**plain, **tables)
+    return listed
 
 
 def join(parts: Sequence[Index]) -> Index:
@@ -124,7 +132,7 @@ def join(parts: Sequence[Index]) -> Index:
         ),
         **{
             part: np.concatenate([getattr(each, part) for each in parts])
-            for part in ("offset", "length", "label", "classes")
+            for part in ("offset", "length", "label", "classes", "own")
         },
         **{
             part: texts.Texts.join([getattr(each, part) for each in parts])

@@ -228,13 +228,14 @@ class _Maker:
     ):
         self._table = fetch.Table(pictures)
         self._labels = tf.constant(pictures.labels, tf.int32)
+        self._choose = choose.Captions(pictures, draws, captions)
         self._sets = None
         if pictures.label_sets is not None:
             self._sets = choose.LabelTable(
                 pictures.label_sets, len(pictures.class_names)
             )
         self._frame, self._draws, self._teller = frame, draws, teller
-        self._captions, self._twins = captions, twins
+        self._twins = twins
         self._mismatch, self._others = mismatch, others
         self._partners = partners
 
@@ -315,15 +316,15 @@ class _Maker:
         """What the captions tell, and how partners were found."""
         rows, captions = shown[""], strings[""]["captions"]
         tell, made = self._teller.tell, {}
-        chosen = self._choice(move, "captions", 0)
+        chosen = self._choose(move, "captions", rows)
         made |= tell("", move, rows, captions, chosen)
         if self._twins:
-            twin = self._choice(move, "twins", 1, chosen)
+            twin = self._choose(move, "twins", rows, chosen)
             made |= tell("twin_", move, rows, captions, twin)
         if self._mismatch == "text":
             wrong = self._others(self._draws, move, rows)
             theirs = self._table.strings(wrong)["captions"]
-            told = self._choice(move, "wrong captions", 0)
+            told = self._choose(move, "wrong captions", wrong)
             made |= tell("wrong_", move, wrong, theirs, told)
         if self._partners is not None:
             _, shared = self._partners(self._draws, move, rows)
@@ -334,18 +335,10 @@ class _Maker:
         return made
 
     def _partner_choice(self, move, shown, chosen):
-        told = self._choice(move, "partner captions", 0)
-        if self._teller.per_picture == 1:
-            return told
-        other = self._choice(move, "own partner captions", 1, chosen)
-        alone = shown["partner_"] == shown[""]
-        return tf.where(alone[:, None], other, told)
-
-    def _choice(self, move, salt, least, chosen=0):
-        """(b, k) captions, at least so many steps after those chosen."""
-        count = self._teller.per_picture
-        step = self._draws.integers(move, salt, count - least, self._captions)
-        return (chosen + least + step) % count
+        rows, partners = shown[""], shown["partner_"]
+        told = self._choose(move, "partner captions", partners)
+        other = self._choose(move, "own partner captions", rows, chosen)
+        return tf.where((partners == rows)[:, None], other, told)
 
 
 def _chunks(pictures):

@@ -34,7 +34,9 @@ def write(path: str | os.PathLike, examples: Iterable[Mapping]) -> index.Index:
         examples: mappings with `image` (encoded bytes, or (H, W, 3) uint8,
             which becomes PNG), `captions` (a list of str or UTF-8 bytes),
             `key` (str), and, if there are classes, `label` (int),
-            `class_name` (str) and `labels` (list of int).
+            `class_name` (str) and `labels` (list of int). `own` (int) tells
+            how many of the captions are the picture's own, if the rest are
+            these once more; only the index keeps it.
 
     Returns:
         Where each record lies, and what it tells.
@@ -113,6 +115,7 @@ def examples(pictures: source.Pictures) -> Iterator[dict]:
     """
     pictures = pictures.subset(slice(None))
     named = pictures.images.ndim == 1 and pictures.images.dtype.kind == "U"
+    own = pictures.own_counts
     for row, image in enumerate(pictures.images):
         label = int(pictures.labels[row])
         yield {
@@ -124,6 +127,7 @@ def examples(pictures: source.Pictures) -> Iterator[dict]:
             "labels": []
             if pictures.label_sets is None
             else pictures.label_sets.of(row).tolist(),
+            "own": int(own[row]),
         }
 
 
@@ -216,6 +220,7 @@ def indexed(
             tuple(paths), listed.shard, listed.offset, listed.length, content
         ),
         captions=listed.captions,
+        own=listed.own,
         labels=listed.label,
         keys=listed.keys,
         class_names=class_names,
@@ -273,9 +278,15 @@ def _checked(example: Mapping, place: int) -> dict:
             )
         image = png(image)
     told = captions.table([example["captions"]], [example["key"]])[0]
+    own = int(example.get("own", len(told)))
+    if not 1 <= own <= len(told):
+        raise ValueError(
+            f"{where} has own={own}; allowed are 1 to its {len(told)} captions."
+        )
     return {
         "image": image,
         "captions": told.tolist(),
+        "own": own,
         "label": int(example.get("label", -1)),
         "class_name": example.get("class_name", ""),
         "key": example["key"],
@@ -299,11 +310,12 @@ class _Rows:
 
     def __init__(self):
         self.keys, self.captions, self.labels = [], [], []
-        self._lengths, self._sets = [], []
+        self._lengths, self._sets, self._own = [], [], []
 
     def add(self, example, length):
         self.keys.append(example["key"])
         self.captions.append(list(example["captions"]))
+        self._own.append(example["own"])
         self.labels.append(example["label"])
         self._sets.append(example["labels"])
         self._lengths.append(length)
@@ -317,6 +329,7 @@ class _Rows:
             length=lengths,
             label=np.array(self.labels, np.int32),
             captions=texts.Texts.of(self.captions),
+            own=np.array(self._own, np.int32),
             keys=texts.Texts.of(self.keys),
             classes=np.array(
                 [x for each in self._sets for x in each], np.int32
@@ -387,6 +400,7 @@ def _parsed(serialized: bytes, where: str) -> dict:
             captions.clean(text, f"Caption {i} of {where.lower()}")
             for i, text in enumerate(told)
         ],
+        "own": len(told),
         "label": label[0] if label else -1,
         "class_name": b"".join(parts["class_name"].bytes_list.value).decode(),
         "key": captions.clean(key, f"The key of {where.lower()}"),

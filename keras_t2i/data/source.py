@@ -135,6 +135,8 @@ class Pictures:
         class_names: names of the classes, by label.
         name: what the set is called in reports.
         label_sets: all classes of each picture, where a set has several.
+        own: (N,) int32, how many of the K captions are a picture's own, where
+            pictures with fewer repeat them in turn; None where all are.
     """
 
     images: np.ndarray | Shards
@@ -144,6 +146,7 @@ class Pictures:
     class_names: tuple[str, ...]
     name: str
     label_sets: LabelSets | None = None
+    own: np.ndarray | None = None
 
     def __post_init__(self):
         self._check_images()
@@ -164,6 +167,7 @@ class Pictures:
                 f"Set {self.name!r} has label {self.labels.max()} but only "
                 f"{len(self.class_names)} class names."
             )
+        self._check_own()
 
     def _check_images(self):
         if isinstance(self.images, Shards):
@@ -177,8 +181,29 @@ class Pictures:
                 f"{self.images.dtype} of shape {shape}."
             )
 
+    def _check_own(self):
+        if self.own is None:
+            return
+        shape, most = np.shape(self.own), self.captions.shape[1]
+        if shape != (len(self),) or np.any((self.own < 1) | (self.own > most)):
+            raise ValueError(
+                f"own of set {self.name!r} must be ({len(self)},) integers in "
+                f"1 ... {most}, captions of each picture that are its own."
+            )
+
     def __len__(self):
         return len(self.images)
+
+    @property
+    def own_counts(self) -> np.ndarray:
+        """Tells how many captions are each picture's own: (N,) int32."""
+        count, most = self.captions.shape
+        return np.full(count, most, np.int32) if self.own is None else self.own
+
+    @property
+    def repeats(self) -> bool:
+        """Whether there are captions that a picture has more than once."""
+        return bool(np.any(self.own_counts < self.captions.shape[1]))
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -196,10 +221,13 @@ class Pictures:
     def digest(self) -> str:
         """Names the content: pictures, captions, labels and keys."""
         if isinstance(self.images, Shards):
-            return self.images.digest  # Records tell all of it.
-        return files.digest(
-            self._images_digest(), self.captions, self.labels, self.keys
-        )
+            told = [self.images.digest]  # Records tell the rest.
+        else:
+            told = [self._images_digest(), self.captions, self.labels]
+            told.append(self.keys)
+        if self.repeats:
+            told.append(self.own)
+        return told[0] if len(told) == 1 else files.digest(*told)
 
     def subset(self, indices) -> "Pictures":
         """Takes some of the pictures.
@@ -211,14 +239,14 @@ class Pictures:
             `Pictures` of those rows, in that order.
         """
         rows = {
-            part: getattr(self, part)[indices] for part in ("images", "labels")
+            part: getattr(self, part)[indices]
+            for part in ("images", "labels", "label_sets", "own")
+            if getattr(self, part) is not None
         }
         for part in ("captions", "keys"):
             table = getattr(self, part)
             packed = isinstance(table, texts.Texts)
             rows[part] = table.rows(indices) if packed else table[indices]
-        if self.label_sets is not None:
-            rows["label_sets"] = self.label_sets[indices]
         return dataclasses.replace(self, **rows)
 
     def _images_digest(self) -> str:

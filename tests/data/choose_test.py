@@ -1,4 +1,4 @@
-"""Examines who stands beside a picture: partners, by one class or several."""
+"""Examines what stands beside a picture: its captions, and its partners."""
 
 import dataclasses
 
@@ -67,6 +67,86 @@ class Harness(parameterized.TestCase, tf.test.TestCase):
             -5 * spread.max() - 1e-9,
             5 * spread.max() + 1e-9,
         )
+
+
+class CaptionsTest(Harness):
+    """Captions that a picture has more than once count once."""
+
+    OWN = np.array([1, 2, 3, 4, 2, 1, 4, 3, 2, 1], np.int32)
+
+    def repeated(self):
+        """Pictures with 1 to 4 captions, repeated in turn."""
+        whole = toy(captions=4)
+        told = [
+            [row[k % own] for k in range(4)]
+            for row, own in zip(whole.captions, self.OWN, strict=True)
+        ]
+        return dataclasses.replace(whole, captions=np.array(told), own=self.OWN)
+
+    def counts(self, made, key):
+        """How often each caption of each picture came."""
+        counts = np.zeros((COUNT, 4))
+        told = [list(map(int, text.split())) for text in made[key]]
+        np.add.at(counts, tuple(np.transpose(told)), 1)
+        return counts
+
+    @parameterized.parameters(
+        ("text", None), ("wrong_text", "text"), ("twin_text", None)
+    )
+    def test_each_own_caption_comes_equally_often(self, key, mismatch):
+        made = read(1500, self.repeated(), mismatch=mismatch, twins=True)
+        for row, counts in enumerate(self.counts(made, key)):
+            own = np.arange(4) < self.OWN[row]
+            self.assert_drawn_from(counts, own / own.sum())
+
+    def test_vectors_are_those_of_own_captions_too(self):
+        rows, places = np.mgrid[:COUNT, :4]
+        vectors = np.stack([rows, places], -1).astype(np.float32)
+        made = read(300, self.repeated(), sentences=vectors)
+        row, place = made["sentence"].astype(int).T
+        self.assertTrue((place < self.OWN[row]).all())
+
+    def test_twin_is_another_own_caption_where_there_is_one(self):
+        made = read(300, self.repeated(), twins=True)
+        single = self.OWN[rows_of(made["key"])] == 1
+        same = made["text"] == made["twin_text"]
+        self.assertAllEqual(same, single)
+
+    def test_partners_tell_own_captions(self):
+        made = read(1500, self.repeated(), partners="label")
+        rows = rows_of(made["partner_key"])
+        own = made["key"] == made["partner_key"]
+        same = made["text"] == made["partner_text"]
+        self.assertAllEqual(same[own], (self.OWN[rows] == 1)[own])
+        for row, counts in enumerate(self.counts(made, "partner_text")):
+            mine = np.arange(4) < self.OWN[row]
+            self.assert_drawn_from(counts, mine / mine.sum())
+
+    def test_parts_of_a_batch_make_the_batch(self):
+        options = dict(
+            partners="label", mismatch="text", batch_size=4, twins=True
+        )
+        whole = read(5, self.repeated(), **options)
+        parts = [
+            read(5, self.repeated(), shard=(i, 2), **options) for i in (0, 1)
+        ]
+        for key, value in whole.items():
+            halves = [part[key].reshape(5, 2, -1) for part in parts]
+            joined = np.concatenate(halves, 1)
+            self.assertAllEqual(value.reshape(joined.shape), joined)
+
+    def test_sets_without_repeats_are_drawn_as_ever(self):
+        options = dict(partners="label", mismatch="text", twins=True)
+        all_own = dataclasses.replace(toy(), own=np.full(COUNT, 3, np.int32))
+        plain, told = read(9, **options), read(9, all_own, **options)
+        for key in plain:
+            self.assertAllEqual(plain[key], told[key])
+        self.assertEqual(toy().digest, all_own.digest)
+
+    def test_set_of_single_captions_has_no_twins(self):
+        single = dataclasses.replace(toy(), own=np.ones(COUNT, np.int32))
+        with self.assertRaisesRegex(ValueError, "twins need two"):
+            read(1, single, twins=True)
 
 
 class LabelTest(Harness):

@@ -1,5 +1,6 @@
 """Examines the index of a set's records."""
 
+import dataclasses
 import pathlib
 import tempfile
 
@@ -36,6 +37,29 @@ class IndexTest(parameterized.TestCase, tf.test.TestCase):
             parts = dict(stored)
         parts["label"] = parts["label"][:-1]
         np.savez(self.path, **parts)
+        with self.assertRaisesRegex(ValueError, "does not fit together"):
+            index.load(self.path)
+
+    def test_own_captions_are_counted(self):
+        listed = index.load(self.path)
+        self.assertAllEqual(listed.own, [5] * 5)
+        own = np.array([5, 1, 2, 3, 5], np.int32)
+        dataclasses.replace(listed, own=own).save(self.path)
+        listed = index.load(self.path)
+        self.assertAllEqual(listed.own, own)
+        self.assertAllEqual(index.join([listed] * 2).own, [*own, *own])
+
+    def test_early_index_takes_all_captions_for_own(self):
+        with np.load(self.path) as stored:
+            parts = dict(stored)
+        del parts["own"]
+        np.savez(self.path, **parts)
+        self.assertAllEqual(index.load(self.path).own, [5] * 5)
+
+    @parameterized.parameters(0, 6)
+    def test_more_own_captions_than_there_are_are_refused(self, count):
+        own = np.full(5, count, np.int32)
+        dataclasses.replace(index.load(self.path), own=own).save(self.path)
         with self.assertRaisesRegex(ValueError, "does not fit together"):
             index.load(self.path)
 

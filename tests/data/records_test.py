@@ -1,5 +1,6 @@
 """Examines our record files, whole and broken."""
 
+import dataclasses
 import os
 import pathlib
 import tempfile
@@ -75,6 +76,21 @@ class RecordsTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual([back.of(i).tolist() for i in range(3)], sets)
         self.assertAllEqual(back[[2, 1]].values, [1, 2, 0])
 
+    def test_index_keeps_how_many_captions_are_own(self):
+        told = example(captions=["a", "b", "a"], own=2)
+        listed = records.write(
+            self.path, [told, example(key="l") | {"captions": ["a", "b", "c"]}]
+        )
+        self.assertAllEqual(listed.own, [2, 3])
+        back = records.indexed(
+            [str(self.path)], listed, class_names=(), name="set"
+        )
+        self.assertAllEqual(back.own, [2, 3])
+        self.assertAllEqual(records.read(self.path).own, [3, 3])
+        held = dataclasses.replace(records.read(self.path), own=back.own)
+        again = records.write(self.path, records.examples(held))
+        self.assertAllEqual(again.own, [2, 3])
+
     def test_file_that_ends_early_is_named(self):
         records.write(self.path, [example(key=key) for key in "ab"])
         streamed = records.read(self.path, stream=True)
@@ -114,6 +130,7 @@ class RecordsTest(parameterized.TestCase, tf.test.TestCase):
     @parameterized.named_parameters(
         ("missing", {"captions": []}, "'k' has no caption"),
         ("empty", {"captions": ["a", " "]}, "Caption 1 of picture 'k' is em"),
+        ("own", {"own": 3}, "own=3; allowed are 1 to its 2 captions"),
         ("bytes", {"captions": [b"\xff"]}, "is not UTF-8"),
         ("floats", {"image": np.zeros((4, 4, 3))}, "image of example 1 must"),
     )

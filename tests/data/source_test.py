@@ -22,6 +22,14 @@ class PicturesTest(parameterized.TestCase, tf.test.TestCase):
         self.assertAllEqual(part.keys, whole.keys[[7, 2]])
         self.assertAllEqual(part.labels, whole.labels[[7, 2]])
 
+    def test_subset_takes_counts_of_own_captions(self):
+        own = np.array([5, 1, 4, 5], np.int32)
+        whole = dataclasses.replace(shapes.load(4, 8), own=own)
+        self.assertAllEqual(whole.subset([2, 1]).own, [4, 1])
+        self.assertTrue(whole.repeats)
+        self.assertFalse(whole.subset([3, 0]).repeats)
+        self.assertNotEqual(whole.digest, shapes.load(4, 8).digest)
+
     def test_digest_names_the_content_and_not_the_set(self):
         whole = shapes.load(4, 8)
         renamed = dataclasses.replace(whole, name="other")
@@ -41,6 +49,8 @@ class PicturesTest(parameterized.TestCase, tf.test.TestCase):
         ("two", {"images": np.zeros((4, 8, 8, 2), np.uint8)}, "uint8 of"),
         ("short", {"labels": np.zeros(3, np.int32)}, "4 pictures but 3 labels"),
         ("flat", {"captions": np.array(list("abcd"))}, r"\(N, K\) str"),
+        ("own", {"own": np.zeros(4, np.int32)}, "integers in 1 ... 5"),
+        ("rows", {"own": np.ones(3, np.int32)}, r"must be \(4,\) integers"),
         ("class", {"class_names": ("one",)}, "only 1 class names"),
     )
     def test_inconsistent_set_is_refused(self, changes, sentence):

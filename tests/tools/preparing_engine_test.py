@@ -242,6 +242,10 @@ class WordsTest(SetTest):
         self.fill(len(texts))
         return planned
 
+    def own(self):
+        """How many captions are each picture's own."""
+        return prepared.load(self.out, "train").own.tolist()
+
     def test_captions_are_cleaned_and_repeated_in_turn(self):
         planned = self.planned(
             (" a  red\tbird ", "", "...", " ?! ", "two"),
@@ -259,6 +263,7 @@ class WordsTest(SetTest):
                 ["🎉", "鳥", "🎉"],
             ],
         )
+        self.assertEqual(self.own(), [2, 3, 1, 2])
         self.assertEqual(
             manifest["captions_dropped"],
             {"empty": 1, "only punctuation": 2, "not text": 1},
@@ -275,6 +280,7 @@ class WordsTest(SetTest):
         self.assertEqual(
             self.read("train").captions.tolist(), [["a", "b"], ["d", "d"]]
         )
+        self.assertEqual(self.own(), [2, 1])
         self.assertIn("1 are beyond the first 2 and not kept", said)
 
     def test_picture_without_caption_is_refused(self):

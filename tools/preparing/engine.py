@@ -161,6 +161,7 @@ def _examples(shard, found, settings, tick, told) -> Iterator[dict]:
         example = {
             "image": ready.data,
             "captions": list(row.captions),
+            "own": min(row.own, len(row.captions)),
             "label": label,
             "class_name": found.class_names[label] if named else "",
             "key": row.key,
