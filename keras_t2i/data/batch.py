@@ -41,14 +41,16 @@ _TOLD = {
 _WHOSE = {
     "": "the chosen captions",
     "twin_": "other captions of the picture",
-    "wrong_": "another picture's captions",
+    "wrong_": "another picture's captions, which may be true by chance",
     "partner_": "the partner's captions",
 }
 
 GLOSSARY = {
     "image": Entry(_PICTURE, tf.float32, "the picture, in [-1, 1]"),
     "wrong_image": Entry(
-        _PICTURE, tf.float32, "another picture, which the captions don't tell"
+        _PICTURE,
+        tf.float32,
+        "another picture, which the captions may tell by chance only",
     ),
     "partner_image": Entry(
         _PICTURE, tf.float32, "another picture of the same class"

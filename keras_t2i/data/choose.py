@@ -15,28 +15,35 @@ def others(
     Args:
         pictures: the set.
         mismatch: None, "text" or "image".
-        other_label: take them from another class only.
+        other_label: take them from another class only; a picture without a
+            class (-1) is a class of its own.
 
     Returns:
         `Others`, or None if none are asked for.
 
     Raises:
-        ValueError: if the set has no others.
+        ValueError: if the set has no others, or `other_label` has nothing to
+            choose.
     """
     if mismatch not in (None, "text", "image"):
         raise ValueError(
             f"mismatch is {mismatch!r}; allowed are None, 'text' and 'image'."
         )
     if mismatch is None:
+        if other_label:
+            raise ValueError(
+                "other_label chooses among mismatches, but mismatch is None; "
+                "give mismatch='text' or 'image', or leave other_label out."
+            )
         return None
     if len(pictures) < 2:
         raise ValueError("A mismatch needs two pictures; the set has one.")
     if other_label:
         labels = np.unique(pictures.labels)
-        if len(labels) < 2 or labels[0] < 0:
+        if len(labels) < 2:
             raise ValueError(
-                f"other_label needs two classes and a label for every picture; "
-                f"set {pictures.name!r} has labels {labels.tolist()[:5]}."
+                "other_label needs two classes; all labels of set "
+                f"{pictures.name!r} are {labels[0]}."
             )
     return Others(pictures.labels, other_label)
 
@@ -80,7 +87,7 @@ class Others:
     """Draws another picture for each, evenly among those allowed.
 
     Args:
-        labels: (N,) classes.
+        labels: (N,) classes; those below 0 are nobody's class.
         other_label: allow pictures of another class only.
     """
 
@@ -88,6 +95,7 @@ class Others:
         self._count = len(labels)
         self._by_label = None
         if other_label:
+            labels = _alone(labels)
             order = np.argsort(labels, kind="stable")
             _, first, size = np.unique(
                 labels[order], return_index=True, return_counts=True
@@ -120,9 +128,7 @@ class Partners:
     """
 
     def __init__(self, labels: np.ndarray):
-        rows = np.arange(len(labels))
-        alone = -1 - rows
-        self._circle = _Circle(rows, np.where(labels < 0, alone, labels))
+        self._circle = _Circle(np.arange(len(labels)), _alone(labels))
 
     def __call__(self, draws, move, rows):
         """Gives (b,) partners, and None for the classes they share."""
@@ -251,6 +257,11 @@ class LabelTable:
         ones = tf.ones(tf.shape(values), tf.float32)
         shape = (rows.shape[0], self._classes)
         return tf.ensure_shape(tf.scatter_nd(places, ones, shape), shape)
+
+
+def _alone(labels):
+    """Gives each picture without a class one of its own."""
+    return np.where(labels < 0, -1 - np.arange(len(labels)), labels)
 
 
 class _Circle:

@@ -71,8 +71,12 @@ def batches(
             `sentence` is their mean, words are those of the first. Reed et
             al. use 4.
         mismatch: "text" adds captions of another picture, "image" adds another
-            picture.
-        other_label: take mismatches from another class only.
+            picture. Where pictures share captions (names of classes, for
+            instance), wrong ones may be true by chance; `other_label` is for
+            such sets.
+        other_label: take mismatches from another class only, which needs
+            `mismatch`. In sets with several classes a picture only the main
+            one counts; a picture without a class is a class of its own.
         partners: adds another picture of the same class with its captions:
             "label" by the main class; "labels" by one of the picture's
             classes, drawn evenly, in sets with several a picture. A picture

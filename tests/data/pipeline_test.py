@@ -410,6 +410,27 @@ class MismatchTest(Harness):
                 mean + 5 * mean**0.5,
             )
 
+    def test_pictures_without_a_class_are_each_of_another(self):
+        classes = np.array([-1] * 4 + [0] * 10 + [1] * 9, np.int32)
+        labelled = dataclasses.replace(toy(), labels=classes)
+        keys = {key: row for row, key in enumerate(labelled.keys.tolist())}
+        counts = np.zeros((COUNT, COUNT))
+        options = {"mismatch": "text", "other_label": True}
+        for one in read(labelled, 1500, **options):
+            right = [keys[key.decode()] for key in one["key"]]
+            wrong = one["wrong_sentence"][:, 0].astype(int)
+            np.add.at(counts, (right, wrong), 1)
+        for row, label in enumerate(classes):
+            allowed = (classes != label) | (label < 0)
+            allowed[row] = False
+            self.assertAllEqual(counts[row, ~allowed].sum(), 0)
+            mean = counts[row].sum() / allowed.sum()
+            self.assertAllInRange(
+                counts[row, allowed],
+                mean - 5 * mean**0.5,
+                mean + 5 * mean**0.5,
+            )
+
     def test_wrong_texts_do_not_change_the_order(self):
         plain, wrong = read(toy(), 6), read(toy(), 6, mismatch="text")
         for key in ("key", "text", "image", "sentence"):
@@ -617,10 +638,14 @@ class BadArgumentTest(Harness):
         with self.assertRaisesRegex(ValueError, "twins need two"):
             read(single, 1, twins=True, sentences=None)
 
+    def test_other_label_without_mismatch_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "but mismatch is None"):
+            read(toy(), 1, other_label=True)
+
     @parameterized.parameters(0, -1)
     def test_other_label_needs_labels(self, label):
         labels = np.full(COUNT, label, np.int32)
-        with self.assertRaisesRegex(ValueError, "needs two classes"):
+        with self.assertRaisesRegex(ValueError, f"two classes; .* are {label}"):
             read(
                 dataclasses.replace(toy(), labels=labels),
                 1,
