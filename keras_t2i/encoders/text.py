@@ -172,7 +172,8 @@ def embed(
     Args:
         encoder: `TextEncoder` or its like: a call gives "sentence"; has
             `dim`, `digest` and `check`.
-        captions: array of str of any shape, such as (N, K).
+        captions: table of str of any shape, such as (N, K), an array or
+            packed.
         cache_dir: path or None. Where the vectors are kept, named by the
             content of the captions and the encoder's digest. A damaged or
             foreign file there is written anew.
@@ -202,20 +203,18 @@ def embed(
         return _stored(
             encoder, captions, cache_dir, dtype, 0, batch_size, progress
         )
-    captions = np.asarray(captions, dtype=np.str_)
+    texts, shape = _decoded(captions)
     if cache_dir is None:
-        return _embed(encoder, captions, batch_size, progress)
-    text = "\0".join(captions.ravel().tolist())
+        return _embed(encoder, texts, shape, batch_size, progress)
     digest = files.digest(
-        repr(captions.shape).encode(),
-        text.encode("utf-8", "surrogatepass"),
+        repr(shape).encode(),
+        b"\0".join(text.encode("utf-8", "surrogatepass") for text in texts),
         encoder.digest.encode(),
     )
     path = os.path.join(os.fspath(cache_dir), f"sentences_{digest[:24]}.npy")
-    shape = captions.shape + (encoder.dim,)
-    vectors = _cached(path, shape)
+    vectors = _cached(path, (*shape, encoder.dim))
     if vectors is None:
-        vectors = _embed(encoder, captions, batch_size, progress)
+        vectors = _embed(encoder, texts, shape, batch_size, progress)
         os.makedirs(cache_dir, exist_ok=True)
         files.atomic_write(path, _npy(vectors))
     return vectors
@@ -263,8 +262,8 @@ def embed_words(
         `ops.feature_store.Store`.
 
     Raises:
-        ValueError: if a caption is empty, too long or not UTF-8, or `dtype`
-            is another one.
+        ValueError: if a caption is empty, too long or not UTF-8, `dtype` is
+            another one, or the encoder tells no words.
     """
     length = encoder.max_words if max_words is None else max_words
     return _stored(
@@ -285,17 +284,22 @@ def _stored(encoder, captions, cache_dir, dtype, length, batch_size, progress):
     kind = "words" if length else "sentences"
     parts = ("words", "mask", "sentence") if length else ("sentence",)
     graph = tf.function(
-        lambda batch: [encoder(batch)[part] for part in parts],
+        lambda batch: _parts(encoder(batch), parts),
         input_signature=[tf.TensorSpec((None,), tf.string)],
     )
 
+    def check(distinct):
+        told = graph.get_concrete_function().structured_outputs
+        _check_parts(encoder, told, parts)
+        _check(encoder, distinct)
+
     def read(some):
-        made = [part.numpy() for part in graph(tf.constant(some))]
-        sentence = made[-1]
+        made = {k: v.numpy() for k, v in graph(tf.constant(some)).items()}
         if not length:
             none = np.zeros((len(some), 0))
-            return none[..., None], none.astype(bool), sentence
-        return made[0][:, :length], made[1][:, :length], sentence
+            return none[..., None], none.astype(bool), made["sentence"]
+        words, mask = (made[part][:, :length] for part in ("words", "mask"))
+        return words, mask, made["sentence"]
 
     bar = keras.utils.Progbar(None, verbose=1) if progress else None
     return feature_store.write(
@@ -307,9 +311,22 @@ def _stored(encoder, captions, cache_dir, dtype, length, batch_size, progress):
         max_words=length,
         dtype=dtype,
         chunk=batch_size,
-        check=lambda distinct: _check(encoder, distinct),
+        check=check,
         told=bar.add if bar else lambda count: None,
     )
+
+
+def _parts(answer, parts):
+    return {part: answer[part] for part in parts if part in answer}
+
+
+def _decoded(captions):
+    """All captions in a flat list, and the shape of their table."""
+    if hasattr(captions, "encoded"):  # packed: never all in wide letters
+        texts = [text.decode() for text in _encoded(captions)]
+        return texts, tuple(captions.shape)
+    table = np.asarray(captions, dtype=np.str_)
+    return table.ravel().tolist(), table.shape
 
 
 def _encoded(captions):
@@ -319,6 +336,17 @@ def _encoded(captions):
     return [text.encode() for text in np.ravel(captions).tolist()]
 
 
+def _check_parts(encoder, told, parts):
+    lacking = [part for part in parts if part not in told]
+    if lacking:
+        name = getattr(encoder, "name", type(encoder).__name__)
+        raise ValueError(
+            f"Text encoder {name!r} answers captions without "
+            f"{' and '.join(map(repr, lacking))}; needed are "
+            f"{', '.join(map(repr, parts))}."
+        )
+
+
 def _check(encoder, texts):
     """Refuses bad captions before hours go into the good ones."""
     for start in range(0, len(texts), _CHECKED):
@@ -326,11 +354,12 @@ def _check(encoder, texts):
         encoder.check([text.decode() for text in some])
 
 
-def _embed(encoder, captions, batch_size, progress):
-    distinct, places = np.unique(captions.ravel(), return_inverse=True)
-    encoder.check(captions.ravel().tolist())
+def _embed(encoder, texts, shape, batch_size, progress):
+    encoder.check(texts)
+    distinct = sorted(set(texts))
+    number = {text: row for row, text in enumerate(distinct)}
     # Rows of like length together: little padding is read.
-    order = np.argsort([len(c) for c in distinct], kind="stable")
+    order = np.argsort([len(text) for text in distinct], kind="stable")
     read = tf.function(
         lambda batch: encoder(batch)["sentence"],
         input_signature=[tf.TensorSpec((None,), tf.string)],
@@ -339,10 +368,12 @@ def _embed(encoder, captions, batch_size, progress):
     bar = keras.utils.Progbar(len(distinct), verbose=1) if progress else None
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        vectors[rows] = read(tf.constant(distinct[rows].tolist())).numpy()
+        some = [distinct[row] for row in rows]
+        vectors[rows] = read(tf.constant(some)).numpy()
         if bar:
             bar.add(len(rows))
-    return vectors[places].reshape(captions.shape + (encoder.dim,))
+    places = np.array([number[text] for text in texts], np.int64)
+    return vectors[places].reshape(*shape, encoder.dim)
 
 
 def _shapes(outputs):

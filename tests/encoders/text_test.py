@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import tracemalloc
 
 import keras
 import numpy as np
@@ -11,6 +12,11 @@ from keras_t2i.encoders import bert, text, tokenizer
 
 PIECES = "[PAD] [UNK] [CLS] [SEP] a red blue bird heart ##s".split()
 CAPTIONS = ["a red bird", "blue hearts", "bird"]
+#: Of caches that exist.
+NAMES = [
+    "sentences_05634f5aee5deb771f05b122.npy",
+    "sentences_5c0cfcf8a943eb50fa1553b2.npy",
+]
 
 
 def tiny(digest="tiny", max_words=6):
@@ -46,6 +52,17 @@ class Simple:
 
     def check(self, captions):
         tokenizer.check_text(captions)
+
+
+class Wordy(Simple):
+    """Says of each caption one word, too: the sentence."""
+
+    max_words = 3
+
+    def __call__(self, captions):
+        sentence = super().__call__(captions)["sentence"]
+        mask = tf.ones_like(sentence[:, :1], tf.bool)
+        return {"words": sentence[:, None], "mask": mask, "sentence": sentence}
 
 
 class TextEncoderTest(tf.test.TestCase):
@@ -138,6 +155,34 @@ class EmbedTest(tf.test.TestCase):
         encoder = Simple()
         text.embed(encoder, self.captions)
         self.assertEqual(encoder.count.numpy(), 5)
+
+    def test_packed_captions_are_those_of_the_array_in_vectors_and_cache(self):
+        captions = np.array([["Ωmega", "a"], ["𝄞 é", "zz"], ["ﬃ", "é"]])
+        expected = text.embed(Simple(), captions, self.folder)
+        encoder = Simple()
+        for cache in (None, self.folder):
+            found = text.embed(encoder, Packed(captions), cache)
+            self.assertAllEqual(found, expected)
+        self.assertEqual(encoder.count.numpy(), 6)  # Without a cache only.
+        self.assertLen(os.listdir(self.folder), 1)
+
+    def test_the_cache_keeps_the_names_of_earlier_versions(self):
+        text.embed(Simple(), self.captions, self.folder)
+        text.embed(Simple(), np.array("Ωmega 𝄞 a".split()), self.folder)
+        self.assertEqual(sorted(os.listdir(self.folder)), NAMES)
+
+    def test_captions_of_like_length_are_read_together_in_their_order(self):
+        seen = []
+
+        class Watched(Simple):
+            def __call__(self, captions):
+                tf.py_function(lambda x: seen.append(x.numpy()), [captions], [])
+                return super().__call__(captions)
+
+        captions = np.array("zz é b aaa Ω 𝄞 aaa".split())
+        text.embed(Watched(), captions, batch_size=4)
+        read = [[caption.decode() for caption in some] for some in seen]
+        self.assertEqual(read, [["b", "é", "Ω", "𝄞"], ["zz", "aaa"]])
 
     def test_a_second_call_reads_the_cache(self):
         encoder = Simple()
@@ -258,13 +303,40 @@ class LargeSetTest(tf.test.TestCase):
 
     def test_a_caption_that_cannot_be_read_is_named_before_any_is(self):
         self.captions[1, 1] = ""
-        encoder = Simple()
-        encoder.max_words = 3
+        encoder = Wordy()
         with self.assertRaisesRegex(ValueError, "Caption .* is empty"):
             text.embed_words(encoder, self.captions, self.folder)
         with self.assertRaisesRegex(ValueError, "Caption .* is empty"):
             text.embed(encoder, self.captions, self.folder, dtype="float16")
         self.assertEqual(encoder.count.numpy(), 0)
+
+    def test_encoder_without_words_is_named(self):
+        encoder = Simple()
+        encoder.max_words = 3
+        sentence = (
+            "^Text encoder 'Simple' answers captions without 'words' and "
+            "'mask'; needed are 'words', 'mask', 'sentence'.$"
+        )
+        with self.assertRaisesRegex(ValueError, sentence):
+            text.embed_words(encoder, self.captions, self.folder)
+        encoder.name = "far"
+        with self.assertRaisesRegex(ValueError, "'far'"):
+            text.embed_words(encoder, self.captions, self.folder)
+        self.assertEqual(encoder.count.numpy(), 0)
+        text.embed_words(Wordy(), self.captions, self.folder)
+
+    def test_memory_of_packed_captions_is_not_that_of_the_longest(self):
+        captions = np.full((500, 4), "a photo", object)
+        captions[-1, -1] = "x" * 20_000
+        packed = Packed(captions)
+        for cache in (None, self.folder):
+            tracemalloc.start()
+            vectors = text.embed(Simple(), packed, cache)
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            self.assertLess(most, 10e6)  # Of 160 MB as wide letters.
+            self.assertEqual(vectors.shape, (500, 4, 2))
+            self.assertEqual(vectors[-1, -1, 0], 20_000)
 
 
 class HubEncoderTest(tf.test.TestCase):
