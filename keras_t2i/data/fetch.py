@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_t2i.data import records, source, texts
+from keras_t2i.data import records, source
 from keras_t2i.ops import record_files
 
 
@@ -11,7 +11,7 @@ class Table:
 
     Pictures in memory are tensors, those in files are read when asked for.
     Captions and keys of record files come out of the records themselves, so
-    that memory does not grow with them.
+    that memory does not grow with them; those that were replaced are held.
 
     Args:
         pictures: the set.
@@ -33,11 +33,11 @@ class Table:
             self._stored = tf.constant(_plain(stored))
             self._in_files = stored.dtype.kind == "U"
         self._per_picture = pictures.captions.shape[1]
-        tables = {"captions": pictures.captions, "key": pictures.keys}
+        parts = {"captions": "captions", "key": "keys"}
         self._strings = {
-            part: tf.constant(table.tolist())
-            for part, table in tables.items()
-            if not (self._in_records and isinstance(table, texts.Texts))
+            key: tf.constant(getattr(pictures, part).tolist())
+            for key, part in parts.items()
+            if not pictures.is_told(part)
         }
 
     def pixels(self, rows):

@@ -215,14 +215,16 @@ def indexed(
     sets = None
     if len(listed.classes):
         sets = source.LabelSets(listed.classes, listed.class_ends)
+    told = {
+        "captions": listed.captions,
+        "keys": listed.keys,
+        "labels": listed.label,
+    }
+    places = listed.shard, listed.offset, listed.length
     return source.Pictures(
-        images=source.Shards(
-            tuple(paths), listed.shard, listed.offset, listed.length, content
-        ),
-        captions=listed.captions,
+        images=source.Shards(tuple(paths), *places, content, told),
+        **told,
         own=listed.own,
-        labels=listed.label,
-        keys=listed.keys,
         class_names=class_names,
         name=name,
         label_sets=sets,

@@ -6,6 +6,7 @@ import hashlib
 import os
 import pathlib
 import weakref
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class Shards:
         length: (N,) int64, bytes of its content.
         content: name of the files' content, if it is known already; else the
             files are read whole for a digest.
+        told: what the records hold beside their pictures: "captions", "keys"
+            and "labels", as `Pictures` has them.
     """
 
     paths: tuple[str, ...]
@@ -31,13 +34,15 @@ class Shards:
     offset: np.ndarray
     length: np.ndarray
     content: str | None = None
+    told: Mapping = dataclasses.field(default_factory=dict, repr=False)
 
     def __len__(self):
         return len(self.offset)
 
     def __getitem__(self, rows):
         places = [getattr(self, part)[rows] for part in _PLACES]
-        return Shards(self.paths, *places, self.content)
+        told = {part: _rows(table, rows) for part, table in self.told.items()}
+        return Shards(self.paths, *places, self.content, told)
 
     def read(self, rows) -> list[bytes]:
         """Reads records.
@@ -124,6 +129,9 @@ class LabelSets:
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pictures:
     """Holds N pictures with K captions each.
+
+    Any part may be replaced (`dataclasses.replace`): captions and keys of
+    pictures in records are held then, not read with the pictures.
 
     Attributes:
         images: one of: (N, H, W, 3) uint8, or (N, H, W, 1) for grey; (N,)
@@ -220,14 +228,23 @@ class Pictures:
     @functools.cached_property
     def digest(self) -> str:
         """Names the content: pictures, captions, labels and keys."""
-        if isinstance(self.images, Shards):
-            told = [self.images.digest]  # Records tell the rest.
-        else:
-            told = [self._images_digest(), self.captions, self.labels]
-            told.append(self.keys)
+        told = [getattr(self, part) for part in _TOLD if not self.is_told(part)]
+        told.insert(0, self._images_digest())
         if self.repeats:
             told.append(self.own)
         return told[0] if len(told) == 1 else files.digest(*told)
+
+    def is_told(self, part: str) -> bool:
+        """Whether the records of pictures in files tell a part as it is here.
+
+        Args:
+            part: "captions", "keys" or "labels".
+
+        Returns:
+            False if it was replaced, or if pictures are not in records.
+        """
+        told = getattr(self.images, "told", {})
+        return told.get(part) is getattr(self, part)
 
     def subset(self, indices) -> "Pictures":
         """Takes some of the pictures.
@@ -240,16 +257,19 @@ class Pictures:
         """
         rows = {
             part: getattr(self, part)[indices]
-            for part in ("images", "labels", "label_sets", "own")
+            for part in ("images", "label_sets", "own")
             if getattr(self, part) is not None
         }
-        for part in ("captions", "keys"):
-            table = getattr(self, part)
-            packed = isinstance(table, texts.Texts)
-            rows[part] = table.rows(indices) if packed else table[indices]
+        for part in _TOLD:
+            if self.is_told(part):  # Which it is of the subset too.
+                rows[part] = rows["images"].told[part]
+            else:
+                rows[part] = _rows(getattr(self, part), indices)
         return dataclasses.replace(self, **rows)
 
     def _images_digest(self) -> str:
+        if isinstance(self.images, Shards):
+            return self.images.digest
         if self.images.dtype.kind == "U":
             return files.digest(*map(file_digest, self.images))
         if self.images.dtype.kind == "O":
@@ -258,6 +278,12 @@ class Pictures:
 
 
 _PLACES = ("shard", "offset", "length")
+_TOLD = ("captions", "labels", "keys")
+
+
+def _rows(table, rows):
+    """Takes rows of an array or of packed texts."""
+    return table.rows(rows) if isinstance(table, texts.Texts) else table[rows]
 
 
 def _close(numbers):

@@ -207,6 +207,31 @@ class OrderTest(Harness):
                 read(held, 7, **options), read(streamed, 7, **options)
             )
 
+    @parameterized.parameters(False, True)
+    def test_replaced_captions_and_keys_of_records_are_told(self, pack):
+        streamed = self.kind("shards")
+        words = [[f"new {n} {k}" for k in range(5)] for n in range(COUNT)]
+        names = [f"name {n}" for n in range(COUNT)]
+        packed = texts.Texts.of if pack else np.array
+        pictures = dataclasses.replace(
+            streamed, captions=packed(words), keys=packed(names)
+        )
+        self.assertNotEqual(pictures.digest, streamed.digest)
+        subset = pictures.subset(slice(3, None))
+        for some, rows in ((pictures, 0), (subset, 3)):
+            made = read(some, 3, mismatch="text", partners="label", twins=True)
+            for one, old in zip(made, read(some, 3), strict=True):
+                self.assertAllEqual(one["image"], old["image"])
+                row = one["sentence"][:, 0].astype(int) + rows
+                for n, text, key in zip(
+                    row, one["text"], one["key"], strict=True
+                ):
+                    self.assertIn(text.decode(), words[n])
+                    self.assertEqual(key.decode(), names[n])
+                for prefix in ("wrong_", "twin_", "partner_"):
+                    for text in one[f"{prefix}text"]:
+                        self.assertStartsWith(text.decode(), "new ")
+
     def test_shortened_shard_is_named(self):
         pictures = self.kind("shards")
         path = pictures.images.paths[0]
@@ -286,7 +311,7 @@ class ShareTest(Harness):
             "max_words": 3,
         }
         pictures = dataclasses.replace(
-            pictures, captions=texts.Texts.of(pictures.captions.tolist())
+            pictures, captions=pictures.images.told["captions"]
         )
         whole = read(pictures, 12, **options)
         parts = [read(pictures, 12, shard=(i, 2), **options) for i in (0, 1)]

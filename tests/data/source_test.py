@@ -79,6 +79,19 @@ class PicturesTest(parameterized.TestCase, tf.test.TestCase):
         self.assertNotEqual(some.digest, streamed.digest)
         again = streamed.subset(np.array([3, 0]))
         self.assertEqual(some.digest, again.digest)
+        self.assertTrue(some.is_told("captions"))
+
+    @parameterized.parameters("captions", "labels", "keys")
+    def test_replaced_part_of_a_streamed_set_is_its_own(self, part):
+        folder = tempfile.mkdtemp(dir=self.get_temp_dir())
+        paths = records.write_shards(folder, shapes.load(5, 8), 2)
+        streamed = records.read(paths, stream=True)
+        turned = getattr(streamed, part)[::-1]
+        other = dataclasses.replace(streamed, **{part: turned})
+        self.assertTrue(streamed.is_told(part))
+        self.assertFalse(other.is_told(part))
+        self.assertNotEqual(streamed.digest, other.digest)
+        self.assertAllEqual(getattr(other.subset([1]), part)[0], turned[1])
 
 
 if __name__ == "__main__":
