@@ -4,9 +4,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_t2i.data import draws as drawing
-from keras_t2i.data import source
+from keras_t2i.data import source, texts
 from keras_t2i.data import vocabulary as vocabularies
 from keras_t2i.ops import feature_store
+
+_CHUNK = 65536  # captions looked at together
 
 
 class Teller:
@@ -23,7 +25,8 @@ class Teller:
         twins: whether two captions of a picture will be told.
 
     Raises:
-        ValueError: if these do not fit the set or each other.
+        ValueError: if these do not fit the set or each other, or a caption
+            has no word of the vocabulary.
     """
 
     def __init__(
@@ -43,6 +46,8 @@ class Teller:
             sentences = np.asarray(sentences)
         _check_captions(pictures, sentences, words, twins)
         _check_words(vocabulary, max_words, word_rule, words)
+        if vocabulary is not None:
+            _check_known(vocabulary, pictures)
         self.per_picture = pictures.captions.shape[1]
         self._draws = draws
         self._sentences = sentences
@@ -143,3 +148,25 @@ def _check_words(vocabulary, max_words, word_rule, words):
         raise ValueError(
             f"max_words is {max_words}; a vocabulary needs 1 or more."
         )
+
+
+def _check_known(vocabulary, pictures):
+    """Refuses captions without any word, of which a mask would be all False."""
+    table = pictures.captions
+    for start in range(0, table.size, _CHUNK):
+        some = _encoded(table, start, min(start + _CHUNK, table.size))
+        place = vocabulary.wordless(some)
+        if place is not None:
+            row, column = divmod(start + place, table.shape[1])
+            name = (
+                f"Caption {column} of picture {str(pictures.keys[row])!r} in "
+                f"set {pictures.name!r}"
+            )
+            raise ValueError(vocabulary.refusal(name, some[place].decode()))
+
+
+def _encoded(table, start, end) -> list[bytes]:
+    """Takes strings of a table as UTF-8, row after row."""
+    if isinstance(table, texts.Texts):
+        return table.encoded(np.arange(start, end))
+    return [text.encode() for text in table.ravel()[start:end].tolist()]

@@ -16,6 +16,7 @@ from keras_t2i.ops import files
 RULES = ("subset", "truncate")
 _WORD = re.compile(r"\w+")
 _SHOWN = 60  # letters of a caption in an error
+_CHUNK = 8192  # captions looked at together
 
 
 class Vocabulary(tf.Module):
@@ -133,13 +134,48 @@ class Vocabulary(tf.Module):
             ValueError: if a caption has no word of this vocabulary.
         """
         captions = list(captions)
-        lengths = self(tf.constant(captions, tf.string)).row_lengths().numpy()
-        empty = np.flatnonzero(lengths == 0)
-        if len(empty):
-            raise ValueError(
-                f"Caption {empty[0]} ({captions[empty[0]][:_SHOWN]!r}) has no "
-                f"word of the vocabulary, which knows {len(self)}."
-            )
+        place = self.wordless([text.encode() for text in captions])
+        if place is not None:
+            raise ValueError(self.refusal(f"Caption {place}", captions[place]))
+
+    def wordless(self, captions: Sequence[bytes]) -> int | None:
+        """Finds the first caption of which no word is left.
+
+        Args:
+            captions: UTF-8 each.
+
+        Returns:
+            Its place, or None.
+        """
+        known = {word.encode() for word in self.words}
+        # Most have a word between spaces, which needs no graph to be seen.
+        doubtful = [
+            place
+            for place, text in enumerate(captions)
+            if known.isdisjoint(text.lower().split())
+        ]
+        for start in range(0, len(doubtful), _CHUNK):
+            places = doubtful[start : start + _CHUNK]
+            ids = self([captions[place] for place in places])
+            empty = np.flatnonzero(ids.row_lengths().numpy() == 0)
+            if len(empty):
+                return places[empty[0]]
+        return None
+
+    def refusal(self, name: str, caption: str) -> str:
+        """Words why a caption without a known word is not taken.
+
+        Args:
+            name: what it is called.
+            caption: its text.
+
+        Returns:
+            A sentence.
+        """
+        return (
+            f"{name} ({caption[:_SHOWN]!r}) has no word of the vocabulary, "
+            f"which knows {len(self)}."
+        )
 
 
 def tokens(text: str) -> list[str]:

@@ -121,11 +121,22 @@ class IdsTest(parameterized.TestCase, tf.test.TestCase):
         other = read(pictures, 9, **options | {"seed": 8})
         self.assertNotAllEqual(whole[0]["caption"], other[0]["caption"])
 
-    def test_caption_of_unknown_words_is_all_padding(self):
-        known = vocabulary.Vocabulary(["caption1"])
-        for one in read(toy(), 6, vocabulary=known, max_words=4):
-            for text, mask in zip(one["text"], one["mask"], strict=True):
-                self.assertEqual(mask.any(), b"caption1" in text)
+    @parameterized.product(pack=[False, True], row=[0, 7])
+    def test_first_caption_of_unknown_words_is_named(self, pack, row):
+        pictures = toy()
+        told = pictures.captions.astype(object)
+        told[row:, 2] = "кошка, Caption"
+        pictures = dataclasses.replace(pictures, captions=told.astype(str))
+        known = vocabulary.Vocabulary(["caption0", "caption1", "caption2"])
+        key = pictures.keys[row]
+        with self.assertRaises(ValueError) as caught:
+            given = packed(pictures) if pack else pictures
+            read(given, 1, vocabulary=known, max_words=4)
+        self.assertEqual(
+            str(caught.exception),
+            f"Caption 2 of picture '{key}' in set 'shapes' ('кошка, Caption') "
+            "has no word of the vocabulary, which knows 3.",
+        )
 
     @parameterized.named_parameters(
         ("length", dict(), "max_words is None"),
