@@ -4,9 +4,11 @@ import json
 import pathlib
 
 import numpy as np
+import tensorflow as tf
 
 from keras_t2i import networks, weights
-from keras_t2i.data import catalog, pipeline
+from keras_t2i.data import catalog, pipeline, source, texts
+from keras_t2i.encoders import text
 from keras_t2i.metrics import evaluator, features
 from keras_t2i.ops import files, images
 from recipes import trained, wiring
@@ -17,6 +19,7 @@ _TRAINED = "trained generator"
 _REAL = {"train": "real test pictures", "test": "real training pictures"}
 #: Pictures below which FID, KID and IS are of little use, and of some.
 _FEW, _ENOUGH = 50, 500
+_ROWS = 1024  # of stored vectors held beside their means
 
 
 def write(rows, out: pathlib.Path):
@@ -142,10 +145,9 @@ def judge(
     )
     _stage(f"captions, and features of the {reference} pictures")
     bench = _judge(config, parts, reader, reference)
-    captions = [str(row[0]) for row in test.captions]
-    own = wiring.sentences(test, reader)
-    is_read = own is not None
-    own = own[:, 0] if is_read and reference == "train" else None
+    captions = _first_captions(test)
+    is_read = reader.dim is not None
+    own = _first_sentences(test, reader) if reference == "train" else None
 
     def measure(name, painter, moves):
         _stage(name)
@@ -172,7 +174,7 @@ def judge(
         yield from measure("untrained generator", painter, 0)
         size, fit = config.data.image_size, config.data.get("fit") or "cut"
         mean = pipeline.mean_picture(train, size, fit)
-        still = np.repeat(mean[None], len(captions), 0)
+        still = np.broadcast_to(mean, (len(captions), *mean.shape))
         still = features.in_batches(still)
         yield from measure_still("mean training picture", still)
     yield from measure(_TRAINED, found.painter, found.card["moves"])
@@ -201,9 +203,8 @@ def glance(config, system, pictures, reader, most):
     """
     some = _first(pictures, most)
     bench = _judge(config, (some, some), reader, "train")
-    captions = [str(row[0]) for row in some.captions]
-    own = wiring.sentences(some, reader)
-    own = None if own is None else own[:, 0]
+    captions = _first_captions(some)
+    own = _first_sentences(some, reader)
 
     def measure():
         drawn = draw(system.painter, captions, seed=0)
@@ -306,7 +307,7 @@ def _digests(parts):
 
 def _judge(config, parts, reader, reference):
     train, _ = parts
-    read = wiring.sentences(train, reader) if reference == "train" else None
+    read = _mean_sentences(train, reader) if reference == "train" else None
     protocol = {
         "data": config.data.name,
         "data_digest": _digests(parts),
@@ -319,12 +320,58 @@ def _judge(config, parts, reader, reference):
     }
     return evaluator.Judge(
         _shown(config, parts[_SPLITS.index(reference)]),
-        None if read is None else read.mean(axis=1),
+        read,
         weights.pretrained.lite0(),
         reader,
         protocol,
         wiring.cache_dir() / "features",
     )
+
+
+def _first_captions(pictures) -> list[str]:
+    """Lists each picture's first caption."""
+    table = pictures.captions
+    if not isinstance(table, texts.Texts):
+        return table[:, 0].tolist()
+    count, each = table.shape
+    firsts = table.encoded(np.arange(count) * each)
+    return [caption.decode() for caption in firsts]
+
+
+def _first_sentences(pictures, reader):
+    """Reads each picture's first caption: (N, C) float32, None if unread."""
+    if reader.dim is None:
+        return None
+    if not _in_files(pictures):
+        return wiring.sentences(pictures, reader)[:, 0]
+    firsts = [[caption] for caption in _first_captions(pictures)]
+    return _means(texts.Texts.of(firsts), reader)
+
+
+def _mean_sentences(pictures, reader):
+    """Reads all captions of each picture: (N, C) float32, None if unread."""
+    if reader.dim is None:
+        return None
+    if not _in_files(pictures):
+        return wiring.sentences(pictures, reader).mean(axis=1)
+    return _means(pictures.captions, reader)
+
+
+def _in_files(pictures) -> bool:
+    return isinstance(pictures.images, source.Shards)
+
+
+def _means(captions, reader):
+    """Means of rows, from vectors that stay in files, as in training."""
+    stored = text.embed(
+        reader, captions, wiring.cache_dir(), progress=True, dtype="float16"
+    )
+    places = np.arange(np.prod(stored.shape)).reshape(stored.shape)
+    rows = tf.data.Dataset.from_tensor_slices(places).map(
+        lambda row: tf.reduce_mean(stored.sentences(row), axis=0),
+        tf.data.AUTOTUNE,
+    )
+    return np.concatenate([*rows.batch(_ROWS).as_numpy_iterator()])
 
 
 def _shown(config, pictures):
