@@ -20,6 +20,8 @@ flags.disclaim_key_flags()  # What `config` defines is its caller's.
 _OURS = ("keras_t2i", "recipes", "tools", "__main__")
 #: Exit codes: what a user must mend; what another try may mend.
 _FAULT, _AGAIN = 2, 75
+#: What TensorFlow says of a record whose checksum is wrong.
+_BAD_RECORD = re.compile(r"(corrupted|truncated) record at \d+")
 _TOLD = (OSError, ValueError, ArithmeticError, tf.errors.OpError)
 
 
@@ -74,7 +76,17 @@ def sentence(error: Exception) -> str:
     """
     if isinstance(error, ValueError | ArithmeticError):
         return " ".join(str(error).split())
-    return files.reason(error)
+    reason = files.reason(error)
+    found = _BAD_RECORD.search(reason)
+    return _damaged(found[0]) if found else reason
+
+
+def _damaged(what) -> str:
+    return (
+        f"A record file is damaged ({what}): `python -m tools.show_records "
+        "--records=FOLDER --verify` names it, FOLDER being the prepared set; "
+        "if all of these are whole, remove the folder of stored vectors."
+    )
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -12,6 +12,9 @@ import numpy as np
 # What TensorFlow adds to a reason: stacks, nodes, its temporary files.
 _MARKS = re.compile(
     r"(?s:^Graph execution error:.*\n\n)|\[*{{.*?}}\]*|"
+    r"Detected at node .* \(most recent call last\):\n|"
+    r"<stack traces unavailable>\n|"
+    r"\d+ root error\(s\) found\.\n *\(0\) [A-Z_]+: +|"
     r"Error in user-defined function passed to .*? with iterator: [\w:\[\]]*: |"
     r"\b[A-Z]\w*Error: (\[Errno \d+\] )?|"
     r"\[Op:.*?\]( name:)?|[^\n{}]+\.(tempstate|tmp)[0-9a-f]+; "

@@ -208,6 +208,39 @@ class ReasonTest(tf.test.TestCase):
                 list(stream)
             self.assertEqual(files.reason(caught.exception), expected)
 
+    def test_cause_inside_a_stream_is_told_whoever_runs_it(self):
+        path = os.path.join(tempfile.mkdtemp(dir=self.get_temp_dir()), "x")
+        with tf.io.TFRecordWriter(path) as writer:
+            writer.write(b"content")
+        with open(path, "r+b") as file:
+            file.seek(14)
+            file.write(b"damage")
+
+        def read(_):
+            stored = tf.data.TFRecordDataset(path)
+            return stored.get_single_element()
+
+        stream = tf.data.Dataset.range(3).map(read)
+        graph = tf.function(lambda made: next(made))
+        for take in (next, graph):
+            with self.assertRaises(tf.errors.OpError) as caught:
+                take(iter(stream))
+            self.assertEqual(
+                files.reason(caught.exception), "corrupted record at 12"
+            )
+
+    def test_first_of_several_causes_is_told(self):
+        message = (
+            "Graph execution error:\n\nDetected at node A defined at (most "
+            "recent call last):\n<stack traces unavailable>\nDetected at node "
+            "B defined at (most recent call last):\n<stack traces unavailable>"
+            "\n2 root error(s) found.\n  (0) DATA_LOSS:  corrupted record at 7"
+            "\n\t [[{{node A}}]]\n  (1) DATA_LOSS:  corrupted record at 9\n"
+            "0 successful operations."
+        )
+        error = tf.errors.DataLossError(None, None, message)
+        self.assertEqual(files.reason(error), "corrupted record at 7")
+
     def test_names_of_temporary_files_go(self):
         message = (
             "{{function_node __wrapped__SaveV2_device_/job:localhost}} "

@@ -9,10 +9,12 @@ import tempfile
 import tensorflow as tf
 from absl.testing import parameterized
 
+from keras_t2i.data import pipeline, prepared, shapes
 from keras_t2i.ops import images
 from recipes import messages
 from recipes.configs import gan_cls_openmoji
 from tests.recipes import command
+from tools import show_records
 
 
 def _told(action):
@@ -43,6 +45,27 @@ class ToldTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(
             text, "Error: /nowhere/at/all; No such file or directory\n"
         )
+
+    def test_damaged_record_is_told_with_the_way_to_its_file(self):
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.get_temp_dir()))
+        prepared.write(folder, {"train": shapes.load(8, 8)})
+        pictures = prepared.load(folder, "train")
+        with open(folder / "train.tfrecord", "r+b") as file:
+            file.seek(int(pictures.images.offset[3]) + 20)
+            file.write(b"damage")
+        stream = pipeline.batches(
+            pictures, batch_size=8, image_size=8, seed=0, moves=1
+        )
+        take = tf.function(lambda made: next(made)["image"])
+        code, text = _told(lambda: take(iter(stream)))
+        self.assertEqual(code, 2)
+        self.assertRegex(
+            text,
+            r"^Error: A record file is damaged \(corrupted record at \d+\): "
+            r"`python -m tools.show_records --records=FOLDER --verify` .*\n$",
+        )
+        with self.assertRaisesRegex(ValueError, "train.tfrecord has changed"):
+            show_records.opened([str(folder)], None, True)
 
     def test_value_error_of_another_library_keeps_its_traceback(self):
         with self.assertRaises(ValueError):
