@@ -34,14 +34,15 @@ class Shards:
     offset: np.ndarray
     length: np.ndarray
     content: str | None = None
-    told: Mapping = dataclasses.field(default_factory=dict, repr=False)
+    told: Mapping | None = dataclasses.field(default=None, repr=False)
 
     def __len__(self):
         return len(self.offset)
 
     def __getitem__(self, rows):
         places = [getattr(self, part)[rows] for part in _PLACES]
-        told = {part: _rows(table, rows) for part, table in self.told.items()}
+        told = (self.told or {}).items()
+        told = {part: _rows(table, rows) for part, table in told}
         return Shards(self.paths, *places, self.content, told)
 
     def read(self, rows) -> list[bytes]:
@@ -243,7 +244,7 @@ class Pictures:
         Returns:
             False if it was replaced, or if pictures are not in records.
         """
-        told = getattr(self.images, "told", {})
+        told = getattr(self.images, "told", None) or {}
         return told.get(part) is getattr(self, part)
 
     def subset(self, indices) -> "Pictures":

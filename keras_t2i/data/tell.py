@@ -153,16 +153,17 @@ def _check_words(vocabulary, max_words, word_rule, words):
 def _check_known(vocabulary, pictures):
     """Refuses captions without any word, of which a mask would be all False."""
     table = pictures.captions
+
+    def name(place):
+        row, column = divmod(place, table.shape[1])
+        return (
+            f"Caption {column} of picture {str(pictures.keys[row])!r} in set "
+            f"{pictures.name!r}"
+        )
+
     for start in range(0, table.size, _CHUNK):
         some = _encoded(table, start, min(start + _CHUNK, table.size))
-        place = vocabulary.wordless(some)
-        if place is not None:
-            row, column = divmod(start + place, table.shape[1])
-            name = (
-                f"Caption {column} of picture {str(pictures.keys[row])!r} in "
-                f"set {pictures.name!r}"
-            )
-            raise ValueError(vocabulary.refusal(name, some[place].decode()))
+        vocabulary.check(some, lambda place, start=start: name(start + place))
 
 
 def _encoded(table, start, end) -> list[bytes]:

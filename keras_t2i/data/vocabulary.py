@@ -6,7 +6,7 @@ import itertools
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -124,29 +124,34 @@ class Vocabulary(tf.Module):
         known = tf.ragged.boolean_mask(ids, ids > 0)
         return tf.cast(known, tf.int32)
 
-    def check(self, captions: Sequence[str]) -> None:
+    def check(
+        self,
+        captions: Iterable[str | bytes],
+        name: Callable[[int], str] = "Caption {}".format,
+    ) -> None:
         """Refuses captions of which no word is left, naming the first.
 
         Args:
-            captions: str each.
+            captions: str each, or UTF-8.
+            name: what a caption is called, by its place.
 
         Raises:
             ValueError: if a caption has no word of this vocabulary.
         """
-        captions = list(captions)
-        place = self.wordless([text.encode() for text in captions])
+        captions = [
+            text.encode() if isinstance(text, str) else text
+            for text in captions
+        ]
+        place = self._wordless(captions)
         if place is not None:
-            raise ValueError(self.refusal(f"Caption {place}", captions[place]))
+            shown = captions[place].decode()[:_SHOWN]
+            raise ValueError(
+                f"{name(place)} ({shown!r}) has no word of the vocabulary, "
+                f"which knows {len(self)}."
+            )
 
-    def wordless(self, captions: Sequence[bytes]) -> int | None:
-        """Finds the first caption of which no word is left.
-
-        Args:
-            captions: UTF-8 each.
-
-        Returns:
-            Its place, or None.
-        """
+    def _wordless(self, captions: list[bytes]) -> int | None:
+        """Finds the first caption of which no word is left."""
         known = {word.encode() for word in self.words}
         # Most have a word between spaces, which needs no graph to be seen.
         doubtful = [
@@ -161,21 +166,6 @@ class Vocabulary(tf.Module):
             if len(empty):
                 return places[empty[0]]
         return None
-
-    def refusal(self, name: str, caption: str) -> str:
-        """Words why a caption without a known word is not taken.
-
-        Args:
-            name: what it is called.
-            caption: its text.
-
-        Returns:
-            A sentence.
-        """
-        return (
-            f"{name} ({caption[:_SHOWN]!r}) has no word of the vocabulary, "
-            f"which knows {len(self)}."
-        )
 
 
 def tokens(text: str) -> list[str]:
