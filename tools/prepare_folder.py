@@ -408,8 +408,8 @@ def _is_told(each, refused):
         try:
             if any(map(_is_word, captions.clean(text))):
                 return True
-        except ValueError:  # Empty, or half a character.
-            pass
+        except ValueError:  # Empty, or half a character: the next may do.
+            continue
     reason = "no usable caption" if each.captions else "no caption"
     refused.append((each.key, reason))
     return False
