@@ -100,16 +100,24 @@ def shrink(images, size: int):
     taps = np.minimum(
         np.arange(2 * factor) + 0.5, np.arange(2 * factor, 0, -1) - 0.5
     )
-    kernel = np.tile(np.outer(taps, taps)[:, :, None, None], (channels, 1))
     inside = np.pad(np.ones(side), factor // 2)
     windows = np.lib.stride_tricks.sliding_window_view(inside, 2 * factor)
     whole = windows[::factor] @ taps  # less at the borders
-    summed = tf.nn.depthwise_conv2d(
-        images,
-        tf.constant(kernel, images.dtype),
-        [1, factor, factor, 1],
-        "SAME",
-    )
+
+    def along(rows, shape):
+        kernel = np.tile(taps.reshape(*shape, 1, 1), (rows.shape[-1], 1))
+        kernel = tf.constant(kernel, images.dtype)
+        return tf.nn.depthwise_conv2d(
+            rows, kernel, [1, factor, factor, 1], "SAME"
+        )
+
+    # Whole rows at first, as if their pixels were colours: much faster.
+    count = tf.shape(images)[0]
+    rows = tf.reshape(images, [count, side, 1, side * channels])
+    rows = along(rows, [-1, 1])
+    columns = tf.reshape(rows, [count * size, 1, side, channels])
+    columns = along(columns, [1, -1])
+    summed = tf.reshape(columns, [count, size, size, channels])
     share = 1.0 / np.outer(whole, whole)[:, :, None]
     return summed * tf.constant(share, images.dtype)
 
