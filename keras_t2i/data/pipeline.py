@@ -21,6 +21,9 @@ from keras_t2i.data import vocabulary as vocabularies
 from keras_t2i.ops import feature_store, images
 
 _CHUNK = 256  # pictures decoded at once where order does not matter
+# Batches kept ready. AUTOTUNE doubles them at each wait: a gigabyte of large
+# pictures after a few pauses, and no batch sooner.
+_AHEAD = 2
 
 
 def batches(
@@ -144,7 +147,7 @@ def batches(
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.OFF
     )
-    return stream.prefetch(tf.data.AUTOTUNE).with_options(options)
+    return stream.prefetch(_AHEAD).with_options(options)
 
 
 def crop_for(image_size: int) -> int:
