@@ -11,8 +11,9 @@ square of 256, mirror it by chance, scale that to 128 and 64 pixels, draw one
 caption of five as word ids, and put 24 of them into a batch: here
 `data.pipeline.batches` from a prepared set, there a DataLoader with
 --workers=2 processes and Pillow from files, as the published code does it.
-They take turns for --rounds=5; "ratio" is our pictures a second over theirs,
-both medians. The time of processors is that of all processes of a side.
+They take turns for --rounds=9, each standing still in those of the other;
+"ratio" is our pictures a second over theirs, both medians. The time of
+processors is that of all processes of a side.
 
 Pictures are drawn (640 x 480, soft shapes under grain, quality 92), the same
 every time; --pictures=DIR takes the .jpg files of a folder. PyTorch is run by
@@ -35,6 +36,7 @@ import io
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -63,7 +65,7 @@ _COUNT = flags.DEFINE_integer(
 _STORED = flags.DEFINE_enum(
     "stored", "original", ["original", "prepared"], "What our records keep."
 )
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns of both.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", 9, "Turns of both.", lower_bound=1)
 _BATCHES = flags.DEFINE_integer(
     "batches", 40, "Batches timed in a turn.", lower_bound=1
 )
@@ -242,14 +244,17 @@ class Side:
         )
         self._hear()
 
+    @property
+    def number(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         # Killed where it stands: its own end may wait for batches.
-        for number in reversed(self._family()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, 9)
+        self._signal(signal.SIGKILL)
         self._process.wait()
         self._process.stdin.close()
         self._process.stdout.close()
@@ -271,22 +276,27 @@ class Side:
     def timed(self, count: int) -> tuple[float, float]:
         """Times batches, after those that were ready before.
 
+        Until the next turn the program stands still: it may not read ahead
+        while the other side is timed.
+
         Args:
             count: how many.
 
         Returns:
             Seconds on the clock and of processors.
         """
+        self._signal(signal.SIGCONT)
         self.ask(_WARMUP)
         began, worked = time.perf_counter(), self._worked()
         self.ask(count)
-        return time.perf_counter() - began, self._worked() - worked
+        seconds = time.perf_counter() - began, self._worked() - worked
+        self._signal(signal.SIGSTOP)
+        return seconds
 
     def memory(self) -> int:
         """Tells how many bytes the program holds in memory."""
-        number = self._process.pid
-        pages = pathlib.Path(f"/proc/{number}/statm").read_text().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        told = pathlib.Path(f"/proc/{self.number}/statm").read_text()
+        return int(told.split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def _hear(self):
         if not self._process.stdout.readline():
@@ -294,6 +304,11 @@ class Side:
                 f"{' '.join(self._process.args[:3])} ended with exit code "
                 f"{self._process.wait()}; its words stand above."
             )
+
+    def _signal(self, which):
+        for number in reversed(self._family()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, which)
 
     def _worked(self):
         """Seconds that processors spent on it and on its children."""
@@ -306,7 +321,7 @@ class Side:
 
     def _family(self):
         """Numbers of its processes, parents first."""
-        found = [self._process.pid]
+        found = [self.number]
         for number in found:
             tasks = pathlib.Path(f"/proc/{number}/task")
             for task in tasks.glob("*/children"):
