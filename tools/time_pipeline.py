@@ -21,9 +21,9 @@ every time; --pictures=DIR takes the .jpg files of a folder. PyTorch is run by
 our set keep pictures of 304 pixels, as --size=304 of the prepare tools does;
 theirs stay as they are.
 
-One TensorFlow operation uses one thread, as is best where the networks run on
-a graphics card: pictures are made side by side anyway. --threads=0 leaves
-that to TensorFlow.
+One TensorFlow operation uses one thread, as the DataLoader's processes do and
+as is best where the networks run on a graphics card: pictures are made side
+by side anyway. --threads=0 leaves that to TensorFlow.
 
 --memory tells what a process holds that streams the same number of pictures
 from sets of --records=2000,50000; --startup how long the larger of them takes
