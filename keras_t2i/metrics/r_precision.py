@@ -12,6 +12,9 @@ CANDIDATES = 100
 #: Similarities closer than this are equal: float32 rounding, equal texts.
 TIE = 1e-6
 
+#: Shares of pictures whose spread the reference reports.
+FOLDS = 10
+
 _ROWS = 256  # pictures compared at once
 
 
@@ -118,7 +121,8 @@ def r_precision(
         Ours differs: ties do not favour the truth, and the vectors come from
         networks that took no part in the generator's training loss.
     """
-    image_vectors, text_vectors = _unit(image_vectors), _unit(text_vectors)
+    image_vectors = _unit("image_vectors", image_vectors)
+    text_vectors = _unit("text_vectors", text_vectors)
     if image_vectors.shape != text_vectors.shape:
         raise ValueError(
             "Each picture needs one text; the vectors have shapes "
@@ -166,13 +170,86 @@ def over_seeds(
     return float(np.mean(values)), float(spread)
 
 
-def _unit(vectors) -> np.ndarray:
-    vectors = np.asarray(vectors, np.float64)
-    if vectors.ndim != 2 or not np.isfinite(vectors).all():
+def hits(image_codes, own, others) -> np.ndarray:
+    """Finds the pictures that no other text is nearer to than their own.
+
+    Args:
+        image_codes: (N, D) float. Where each picture lies among texts.
+        own: (N, D) float. Its own text.
+        others: (N, R, D) float. The texts of others that it chooses from.
+
+    Returns:
+        (N,) bool. Nearness is the cosine, the product of lengths no less than
+        1e-8. Ties, within `TIE`, favour the own text, so that a vector of
+        zeros hits.
+
+    Raises:
+        ValueError: if shapes do not fit or a value is not finite.
+
+    Source:
+        DM-GAN's published evaluation (code/trainer.py, `sampling`).
+    """
+    images = _table("image_codes", image_codes)
+    own = _table("own", own)
+    others = np.asarray(others, np.float64)
+    fits = others.ndim == 3 and others.shape[::2] == own.shape
+    if images.shape != own.shape or not fits:
         raise ValueError(
-            "Vectors must be a finite table (N, D); these have shape "
-            f"{vectors.shape}."
+            "hits compares (N, D) with (N, D) and (N, R, D); the shapes are "
+            f"{images.shape}, {own.shape} and {others.shape}."
         )
+    if not np.isfinite(others).all():
+        raise ValueError("others must be finite; they are not.")
+    texts = np.concatenate([own[:, None], others], axis=1)
+    lengths = np.linalg.norm(texts, axis=2)
+    lengths *= np.linalg.norm(images, axis=1)[:, None]
+    near = np.einsum("nd,nrd->nr", images, texts) / np.maximum(lengths, 1e-8)
+    return (near <= near[:, :1] + TIE).all(axis=1)
+
+
+def reference_folds(found, folds: int = FOLDS) -> np.ndarray:
+    """Averages hits over consecutive parts, as the reference does.
+
+    Args:
+        found: (N,) bool or 0 and 1, from `hits`, in the order that counts.
+        folds: how many parts; they must divide N, with 2 pictures each.
+
+    Returns:
+        (folds,) float64. The last picture of each part is left out. The
+        reference reports their mean and `np.std`, which divides by `folds`.
+
+    Raises:
+        ValueError: if the pictures do not part evenly.
+
+    Source:
+        DM-GAN's published evaluation (code/trainer.py, `sampling`): slices
+        end at (i + 1) * 3000 - 1.
+    """
+    found = np.asarray(found, np.float64)
+    if found.ndim != 1 or len(found) % folds or len(found) < 2 * folds:
+        raise ValueError(
+            f"The reference parts its pictures into {folds} of equal length, "
+            f"2 or more; these hits have shape {found.shape}."
+        )
+    return found.reshape(folds, -1)[:, :-1].mean(axis=1)
+
+
+def _table(name: str, vectors) -> np.ndarray:
+    vectors = np.asarray(vectors, np.float64)
+    if vectors.ndim != 2:
+        raise ValueError(
+            f"{name} must be a table (N, D); the shape is {vectors.shape}."
+        )
+    whole = np.isfinite(vectors).all(axis=1)
+    if not whole.all():
+        raise ValueError(
+            f"{name} must be finite; row {int(np.argmin(whole))} is not."
+        )
+    return vectors
+
+
+def _unit(name: str, vectors) -> np.ndarray:
+    vectors = _table(name, vectors)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(lengths, 1e-12)
 

@@ -131,6 +131,67 @@ class RPrecisionTest(parameterized.TestCase, tf.test.TestCase):
             r_precision.r_precision(vectors, vectors, candidates=2)
 
 
+def slow_hits(images, own, others):
+    """Compares one pair at a time, as the formula says."""
+    answer = []
+    for image, text, rest in zip(images, own, others, strict=True):
+
+        def near(other, image=image):
+            lengths = math.hypot(*image) * math.hypot(*other)
+            inner = sum(a * b for a, b in zip(image, other, strict=True))
+            return inner / max(lengths, 1e-8)
+
+        answer.append(all(near(text) >= near(other) - 1e-6 for other in rest))
+    return answer
+
+
+class HitsTest(parameterized.TestCase, tf.test.TestCase):
+    """Hits and their parts, as the reference counts them."""
+
+    @parameterized.parameters((1.0, 5), (3.0, 1), (0.3, 9))
+    def test_equal_pairs_compared_one_by_one(self, noise, others):
+        own = cloud(40, 6)
+        images = own + noise * cloud(40, 6, 1)
+        rest = cloud(40 * others, 6, 2).reshape(40, others, 6)
+        found = r_precision.hits(images, own, rest)
+        self.assertEqual(found.tolist(), slow_hits(images, own, rest))
+        self.assertGreater(found.sum(), 0)
+
+    def test_ties_favour_the_own_text(self):
+        own = cloud(5, 3)
+        rest = np.stack([own, -own], axis=1)
+        self.assertTrue(r_precision.hits(own, own, rest).all())
+        self.assertFalse(r_precision.hits(own, -own, rest).any())
+
+    def test_nothing_is_as_near_to_a_vector_of_zeros_as_anything(self):
+        images = np.zeros((2, 3))
+        found = r_precision.hits(images, cloud(2, 3), np.ones((2, 4, 3)))
+        self.assertEqual(found.tolist(), [True, True])
+
+    def test_last_of_each_part_is_left_out(self):
+        found = [1, 0, 1, 0, 0, 1, 1, 1, 0]  # (1 + 0) / 2, 0, (1 + 1) / 2
+        parts = r_precision.reference_folds(found, folds=3)
+        self.assertAllEqual(parts, [0.5, 0.0, 1.0])
+
+    @parameterized.parameters(11, 10, 0)
+    def test_uneven_parts_give_a_sentence(self, count):
+        with self.assertRaisesRegex(ValueError, "into 10 of equal length"):
+            r_precision.reference_folds(np.ones(count))
+
+    def test_bad_vectors_give_a_sentence(self):
+        images, rest = cloud(4, 3), np.ones((4, 2, 3))
+        with self.assertRaisesRegex(ValueError, r"\(4, 3\), \(3, 3\)"):
+            r_precision.hits(images, images[:3], rest)
+        with self.assertRaisesRegex(ValueError, r"\(4, 2, 2\)"):
+            r_precision.hits(images, images, rest[..., :2])
+        rest[3, 1, 0] = np.inf
+        with self.assertRaisesRegex(ValueError, "others must be finite"):
+            r_precision.hits(images, images, rest)
+        images[2, 1] = np.nan
+        with self.assertRaisesRegex(ValueError, "row 2 is not"):
+            r_precision.hits(images, cloud(4, 3), np.ones((4, 2, 3)))
+
+
 class RidgeTest(parameterized.TestCase, tf.test.TestCase):
     """The map is the least of its sum of squares."""
 
