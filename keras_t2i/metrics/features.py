@@ -1,5 +1,6 @@
 """Runs pictures through a frozen network once and keeps what it says."""
 
+import dataclasses
 import io
 import os
 import pathlib
@@ -11,6 +12,21 @@ from keras_t2i.ops import files, images
 
 #: What is kept of a network's answer: one vector a picture, never maps.
 KEPT = ("pooled", "logits")
+
+
+@dataclasses.dataclass(frozen=True)
+class Later:
+    """A batch that is only made if its vectors are not kept already.
+
+    Attributes:
+        count: how many pictures it has.
+        key: names all that its pictures depend on.
+        make: callable, no arguments -> (count, H, W, 3) pictures.
+    """
+
+    count: int
+    key: str
+    make: Callable
 
 
 def extract(
@@ -25,8 +41,9 @@ def extract(
     second run asks the network nothing and a broken one continues.
 
     Args:
-        batches: yields (B, H, W, 3) uint8, or (B, H, W, 1) for grey, which
-            is shown in three equal colours; read once.
+        batches: yields (B, H, W, 3) uint8 or float32 in [-1, 1], or
+            (B, H, W, 1) for grey, which is shown in three equal colours; or
+            `Later`, which with a cache is known by its key. Read once.
         extractor: callable on (B, H, W, 3) float32 in [-1, 1]; answers a dict
             that holds the names in `KEPT`, each (B, C). For a cache it
             must have an attribute `digest`, a string that names its weights.
@@ -37,8 +54,9 @@ def extract(
         name -> (N, C) float32, rows in the order of the pictures.
 
     Raises:
-        ValueError: if there are no pictures, if they are not uint8, or if a
-            cache is asked for and the extractor has no `digest`.
+        ValueError: if there are no pictures, if they are of another kind, if
+            an answer is not finite, or if a cache is asked for and the
+            extractor has no `digest`.
         KeyError: if the extractor's answer lacks a name in `KEPT`.
     """
     if cache is not None and not getattr(extractor, "digest", None):
@@ -46,7 +64,11 @@ def extract(
             "Features can be cached only for an extractor with a `digest` "
             "that names its weights; this one has none."
         )
-    parts = [_one_batch(batch, extractor, cache) for batch in batches]
+    parts, seen = [], 0
+    for batch in batches:
+        parts.append(_one_batch(batch, extractor, cache))
+        _check_finite(parts[-1], seen)
+        seen += len(parts[-1][KEPT[0]])
     if not parts:
         raise ValueError("Features of no pictures were asked for.")
     return {
@@ -69,31 +91,61 @@ def in_batches(pictures: np.ndarray, size: int = 32) -> Iterator[np.ndarray]:
 
 
 def _one_batch(batch, extractor, cache) -> dict[str, np.ndarray]:
-    batch = np.asarray(batch)
-    if (
-        batch.dtype != np.uint8
-        or batch.ndim != 4
-        or batch.shape[-1] not in (1, 3)
-    ):
-        raise ValueError(
-            "Pictures must be (B, H, W, 3) or (B, H, W, 1) uint8; these are "
-            f"{batch.shape} {batch.dtype}."
-        )
+    is_later = isinstance(batch, Later)
+    count = batch.count if is_later else len(batch)
+    if not is_later:
+        batch = _checked(batch)
     if cache is None:
-        return _ask(batch, extractor)
-    name = files.digest(extractor.digest, batch)
+        return _ask(_made(batch), extractor)
+    name = files.digest(extractor.digest, batch.key if is_later else batch)
     path = pathlib.Path(cache) / f"features_{name}.npz"
-    found = _read(path, len(batch))
+    found = _read(path, count)
     if found is None:
-        found = _ask(batch, extractor)
+        found = _ask(_made(batch), extractor)
         content = io.BytesIO()
         np.savez(content, **found)
         files.atomic_write(path, content.getvalue())
     return found
 
 
+def _made(batch):
+    return _checked(batch.make()) if isinstance(batch, Later) else batch
+
+
+def _checked(batch):
+    batch = np.asarray(batch)
+    if (
+        batch.dtype not in (np.uint8, np.float32)
+        or batch.ndim != 4
+        or batch.shape[-1] not in (1, 3)
+    ):
+        raise ValueError(
+            "Pictures must be (B, H, W, 3) or (B, H, W, 1), uint8 or float32; "
+            f"these are {batch.shape} {batch.dtype}."
+        )
+    if batch.dtype == np.float32 and np.abs(batch).max(initial=0.0) > 1.001:
+        raise ValueError(
+            "Pictures of floats must lie in [-1, 1]; these go from "
+            f"{batch.min():g} to {batch.max():g}."
+        )
+    return batch
+
+
+def _check_finite(found, seen):
+    for name, table in found.items():
+        fine = np.isfinite(table).all(axis=1)
+        if not fine.all():
+            raise ValueError(
+                f"The network's {name} of picture {seen + int(fine.argmin())} "
+                "are not finite; no figure can be made of them."
+            )
+
+
 def _ask(batch, extractor) -> dict[str, np.ndarray]:
-    answer = extractor(images.to_float(images.in_colour(batch)))
+    shown = images.in_colour(batch)
+    if shown.dtype == np.uint8:
+        shown = images.to_float(shown)
+    answer = extractor(shown)
     lacking = sorted(set(KEPT) - set(answer))
     if lacking:
         raise KeyError(

@@ -68,7 +68,9 @@ class ExtractTest(parameterized.TestCase, tf.test.TestCase):
 
     @parameterized.parameters(
         ([], "no pictures"),
-        ([np.zeros((2, 4, 4, 3), "float32")], "uint8.*float32"),
+        ([np.zeros((2, 4, 4, 3), "float64")], "uint8 or float32.*float64"),
+        ([np.full((2, 4, 4, 3), 2, "float32")], "from 2 to 2"),
+        ([np.full((2, 4, 4, 3), np.nan, "float32")], "pooled of picture 0"),
         ([np.zeros((4, 4, 3), "uint8")], "uint8"),
         ([np.zeros((2, 4, 4, 2), "uint8")], "uint8"),
     )
@@ -76,9 +78,55 @@ class ExtractTest(parameterized.TestCase, tf.test.TestCase):
         with self.assertRaisesRegex(ValueError, sentence):
             features.extract(batches, Network())
 
+    def test_floats_are_shown_as_they_are(self):
+        images = pictures()
+        floats = images.astype("float32") / 127.5 - 1.0
+        found = features.extract([floats], Network())
+        whole = features.extract([images], Network())
+        self.assertAllClose(found["pooled"], whole["pooled"], atol=1e-6)
+        halves = features.extract([floats / 2], Network())
+        self.assertAllClose(halves["pooled"], found["pooled"] / 2)
+
+    def test_answer_that_is_not_finite_names_the_picture(self):
+        def network(images):
+            means = tf.reduce_mean(images, axis=(1, 2))
+            logits = tf.where(means > 0.9, np.nan, means)
+            return {"pooled": means, "logits": logits}
+
+        images = pictures()
+        images[5] = 255
+        with self.assertRaisesRegex(ValueError, "logits of picture 5 are not"):
+            features.extract(features.in_batches(images, 2), network)
+
     def test_lacking_answer_is_named(self):
         with self.assertRaisesRegex(KeyError, "lacks logits.*pooled"):
             features.extract([pictures()], lambda images: {"pooled": images})
+
+
+class LaterTest(tf.test.TestCase):
+    """Batches are made once, and not again for what is kept."""
+
+    def test_kept_batches_are_not_made(self):
+        images, made = pictures(), []
+
+        def later(start, count=3):
+            def make():
+                made.append(start)
+                return images[start : start + count]
+
+            return features.Later(count, f"from {start}", make)
+
+        whole = features.extract([images[:6]], Network())
+        with tempfile.TemporaryDirectory() as folder:
+            for _ in range(2):
+                batches = [later(0), later(3)]
+                found = features.extract(batches, Network(), folder)
+                self.assertAllEqual(found["pooled"], whole["pooled"])
+            self.assertEqual(made, [0, 3])
+            features.extract([later(0, 2)], Network(), folder)
+            self.assertEqual(made, [0, 3, 0])  # Not what was kept: two.
+        features.extract([later(0)], Network())
+        self.assertEqual(made, [0, 3, 0, 0])
 
 
 class CacheTest(parameterized.TestCase, tf.test.TestCase):
