@@ -1,6 +1,7 @@
 """Examines R-precision by cases made by hand, and the map it needs."""
 
 import math
+import warnings
 from unittest import mock
 
 import numpy as np
@@ -190,6 +191,215 @@ class HitsTest(parameterized.TestCase, tf.test.TestCase):
         images[2, 1] = np.nan
         with self.assertRaisesRegex(ValueError, "row 2 is not"):
             r_precision.hits(images, cloud(4, 3), np.ones((4, 2, 3)))
+
+
+def reference(images, texts, classes=None, slots=None, seed=0, **others):
+    """Measures few pictures as the reference does its many."""
+    return r_precision.reference(
+        images,
+        texts,
+        classes,
+        seed=seed,
+        slots=len(images) if slots is None else slots,
+        **others,
+    )
+
+
+def expected_reference(images, texts, classes, candidates):
+    """Averages over all draws: ((texts behind) / (texts to draw))^(n - 1)."""
+    images = images / np.linalg.norm(images, axis=1, keepdims=True)
+    texts = texts / np.linalg.norm(texts, axis=1, keepdims=True)
+    shares = []
+    for i, image in enumerate(images):
+        rest = [j for j in range(len(texts)) if classes[j] != classes[i]]
+        behind = sum(image @ texts[j] <= image @ texts[i] for j in rest)
+        shares.append((behind / len(rest)) ** (candidates - 1))
+    return np.mean(shares)
+
+
+class ReferenceTest(parameterized.TestCase, tf.test.TestCase):
+    """The published protocol with what is odd about it."""
+
+    def test_perfect_pictures_all_hit(self):
+        texts = cloud(120, 8)
+        self.assertEqual(reference(2.0 * texts, texts), (1.0, 0.0))
+        self.assertEqual(reference(-texts, texts), (0.0, 0.0))
+
+    @parameterized.parameters(None, 5)
+    def test_draws_average_to_the_closed_form(self, count):
+        texts = cloud(60, 6)
+        images = texts + cloud(60, 6, 1)
+        classes = None if count is None else np.arange(60) % count
+        means = [
+            reference(images, texts, classes, seed=seed, candidates=12)[0]
+            for seed in range(60)
+        ]
+        expected = expected_reference(
+            images, texts, np.arange(60) if count is None else classes, 12
+        )
+        error = np.std(means, ddof=1) / math.sqrt(60)
+        self.assertLess(abs(np.mean(means) - expected), 4.0 * error)
+        self.assertGreater(error, 0.0)
+
+    def test_pictures_without_a_meaning_hit_by_chance(self):
+        means = [
+            reference(cloud(400, 16, s), cloud(400, 16, s + 50), candidates=4)
+            for s in range(10)
+        ]
+        self.assertAllClose(np.mean(means, axis=0)[0], 0.25, atol=0.03)
+
+    def test_own_class_is_never_drawn(self):
+        # Texts in twos, the twin nearer than the own text, of one class.
+        texts = np.repeat(np.eye(20), 2, axis=0)
+        images, classes = texts.copy(), [str(i // 2) for i in range(40)]
+        texts[::2] += 0.1
+        self.assertEqual(reference(images, texts, classes)[0], 1.0)
+        self.assertLess(reference(images, texts, candidates=400)[0], 0.8)
+
+    def test_texts_come_twice(self):
+        # One text to draw, 99 times; the own is nearer for half of them.
+        texts = np.array([[1.0, 0.0], [0.0, 1.0]])
+        images = np.tile([[1.0, 0.2], [0.8, 1.0]], (10, 1))
+        own = np.tile(texts, (10, 1))
+        classes = np.arange(20) % 2
+        self.assertEqual(reference(images, own, classes)[0], 1.0)
+        self.assertEqual(reference(images[::-1], own, classes)[0], 0.0)
+
+    def test_ties_favour_the_truth(self):
+        texts = np.ones((30, 4))
+        self.assertEqual(reference(cloud(30, 4), texts)[0], 1.0)
+
+    def test_others_come_from_the_pool(self):
+        texts = cloud(40, 8)
+        pool = -texts
+        value, _ = reference(texts, texts, pool=pool, pool_classes=range(40))
+        self.assertEqual(value, 1.0)
+        value, _ = reference(-texts, texts, pool=pool, pool_classes=[-1] * 40)
+        self.assertEqual(value, 0.0)
+
+    def test_each_part_loses_its_last_picture(self):
+        # 7 hits, 5 misses: means of 10 of 12 tell that two are left out.
+        texts = np.eye(12)
+        images = texts * np.repeat([1.0, -1.0], [7, 5])[:, None]
+        seen = set()
+        for seed in range(30):
+            mean, std = reference(
+                images, texts, folds=2, seed=seed, candidates=100
+            )
+            seen.add(round(mean * 10))
+            first, second = mean + std, mean - std
+            self.assertAllClose(first * 5, round(first * 5), atol=1e-9)
+            self.assertAllClose(second * 5, round(second * 5), atol=1e-9)
+        self.assertEqual(seen, {5, 6, 7})
+
+    def test_only_the_first_slots_count(self):
+        texts = cloud(60, 8)
+        images = np.vstack([texts[:40], -texts[40:]])
+        self.assertEqual(reference(images, texts, slots=40)[0], 1.0)
+
+    def test_one_seed_one_answer(self):
+        texts, images = cloud(200, 6), cloud(200, 6) + cloud(200, 6, 1)
+        values = [reference(images, texts, seed=s) for s in (3, 3, 4, 5)]
+        self.assertEqual(values[0], values[1])
+        self.assertGreater(len(set(values)), 1)
+
+    @parameterized.named_parameters(
+        ("few", dict(slots=30_000), "judges 30,000 pictures; there are 40"),
+        ("one_class", dict(classes=["owl"] * 40), "other classes than 'owl'"),
+        ("classes", dict(classes=[1, 2]), "one class a row, 40"),
+        ("one_text", dict(candidates=1), "2 texts"),
+        ("uneven", dict(slots=35), "10 of equal length"),
+        ("pool", dict(pool=np.ones((9, 8))), "pool needs pool_classes"),
+    )
+    def test_what_cannot_be_measured_gives_a_sentence(self, given, sentence):
+        with self.assertRaisesRegex(ValueError, sentence):
+            reference(cloud(40, 8), cloud(40, 8), **given)
+
+    def test_bad_rows_give_a_sentence(self):
+        good = cloud(40, 8)
+        for bad, sentence in ((0.0, "must not be zero"), (np.nan, "finite")):
+            rows = good.copy()
+            rows[17] = bad
+            with self.assertRaisesRegex(
+                ValueError, f"image_codes.*{sentence}.*row 17"
+            ):
+                reference(rows, good)
+            with self.assertRaisesRegex(
+                ValueError, f"text_codes.*{sentence}.*row 17"
+            ):
+                reference(good, rows)
+        with self.assertRaisesRegex(ValueError, "one text"):
+            reference(good, good[:30])
+
+
+class ClassesTest(parameterized.TestCase, tf.test.TestCase):
+    """The corrected protocol, among texts of other classes."""
+
+    def test_own_class_is_never_drawn(self):
+        texts = np.repeat(np.eye(20), 2, axis=0)
+        images, classes = texts.copy(), np.arange(40) // 2
+        texts[::2] += 0.1
+        value = r_precision.r_precision(
+            images, texts, candidates=39, classes=classes
+        )
+        self.assertEqual(value, 1.0)
+        value = r_precision.r_precision(images, texts, candidates=40)
+        self.assertLess(value, 0.8)
+
+    def test_all_of_other_classes_equal_the_sum(self):
+        texts, classes = cloud(48, 6), np.arange(48) % 4
+        images = texts + cloud(48, 6, 1)
+        value = r_precision.r_precision(
+            images, texts, candidates=37, classes=classes
+        )
+        first = [
+            all(
+                images[i] @ texts[i] / np.linalg.norm(texts[i])
+                > images[i] @ texts[j] / np.linalg.norm(texts[j])
+                for j in range(48)
+                if classes[j] != classes[i]
+            )
+            for i in range(48)
+        ]
+        self.assertAllClose(value, np.mean(first))
+        self.assertBetween(value, 0.1, 0.9)
+
+    def test_a_class_each_changes_nothing(self):
+        texts, images = cloud(60, 6), cloud(60, 6) + cloud(60, 6, 1)
+        plain = r_precision.over_seeds(images, texts, (0, 1), candidates=20)
+        names = [f"class {i}" for i in range(60)]
+        told = r_precision.over_seeds(
+            images, texts, (0, 1), candidates=20, classes=names
+        )
+        self.assertEqual(plain, told)
+
+    def test_too_few_of_other_classes_give_a_sentence(self):
+        texts = cloud(50, 3)
+        for classes, count in (([0] * 50, 50), ([0] * 42 + [1] * 8, 42)):
+            with self.assertRaisesRegex(
+                ValueError, f"9 of other.*has {count} of 50.*{50 - count}"
+            ):
+                r_precision.r_precision(
+                    texts, texts, candidates=10, classes=classes
+                )
+
+
+class WarningTest(tf.test.TestCase):
+    """Judges that were pleased on purpose are told."""
+
+    def test_judge_of_the_loss_is_named(self):
+        judges = {"damsm": "aa", "clip": "bb"}
+        with self.assertWarnsRegex(UserWarning, "'damsm'.*as 'matching'"):
+            found = r_precision.warn_if_trained(judges, {"matching": "aa"})
+        self.assertEqual(found, ["damsm"])
+
+    def test_independent_judge_is_not(self):
+        judges = {"damsm": "aa", "unknown": ""}
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            trained = {"perceptual": "cc", "none": ""}
+            found = r_precision.warn_if_trained(judges, trained)
+        self.assertEqual(found, [])
 
 
 class RidgeTest(parameterized.TestCase, tf.test.TestCase):
