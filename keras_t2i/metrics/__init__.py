@@ -1,6 +1,7 @@
 """How good pictures are: functions on pictures, features and words."""
 
 from keras_t2i.metrics import (
+    clip_score,
     colours,
     diversity,
     evaluator,
@@ -10,6 +11,7 @@ from keras_t2i.metrics import (
 )
 
 __all__ = [
+    "clip_score",
     "colours",
     "diversity",
     "evaluator",
