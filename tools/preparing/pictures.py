@@ -7,31 +7,16 @@ are as fine as its greys (4:4:4).
 """
 
 import dataclasses
-import functools
 import io
-import warnings
 
-import numpy as np
 import tensorflow as tf
 
+from keras_t2i.data import decoding
 from tools.preparing import plan
 
-#: Larger pictures are taken for decompression bombs; read from the header.
-PIXELS = 100_000_000
 #: Larger files are not read.
 BYTES = 200_000_000
-KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 _PHOTO = {"quality": 95, "subsampling": 0}
-_PLAIN = ("RGB", "L")
-_TURNS = (  # of the EXIF orientations 2 to 8, by Pillow's names
-    "FLIP_LEFT_RIGHT",
-    "ROTATE_180",
-    "FLIP_TOP_BOTTOM",
-    "TRANSPOSE",
-    "ROTATE_270",
-    "TRANSVERSE",
-    "ROTATE_90",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,32 +60,10 @@ def prepared(
         plan.Refused: if it is none, cut off, too large or too small, or the
             box lies outside.
     """
-    image = _opened(data)
-    kind = "JPEG" if image.format == "MPO" else image.format
-    turn = _turn(image, data)
-    width, height = image.size if turn < 5 else image.size[::-1]
-    box = _clipped(box, width, height)
-    left, top, right, bottom = box or (0, 0, width, height)
-    short = min(right - left, bottom - top)
-    if short < min_size:
-        raise plan.Refused(f"a picture smaller than {min_size} px")
-    smaller = 0 < size < short
-    mended = _mended(image, kind, data, turn)
-    if not mended and not box and not smaller:
-        if _is_readable(data, kind):
-            return Ready(data, width, height)
-        # Pillow has the last word on whether it is broken, or just rare.
-        mended = (f"a {kind} of a rare kind encoded anew",)
-    image = _coloured(_decoded(image, kind))
-    if turn > 1:
-        from PIL import Image
-
-        image = image.transpose(Image.Transpose[_TURNS[turn - 2]])
-    if box:
-        image = image.crop(box)
-    if smaller:
-        image = _scaled(image, size)
-    return Ready(_encoded(image, kind, data), *image.size, mended)
+    try:
+        return _prepared(data, box, size, min_size)
+    except decoding.Unreadable as error:
+        raise plan.Refused(str(error)) from None
 
 
 def check_bytes(count: int) -> None:
@@ -116,54 +79,29 @@ def check_bytes(count: int) -> None:
         raise plan.Refused(f"a file of more than {BYTES // 10**6} MB")
 
 
-def _opened(data: bytes):
-    """Reads a picture's header; no pixel is decoded."""
-    from PIL import Image
-
-    if not data:
-        raise plan.Refused("an empty file")
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-    try:
-        image = Image.open(io.BytesIO(data), formats=_kinds())
-    except Image.DecompressionBombError:
-        raise plan.Refused(_bomb()) from None
-    except Image.UnidentifiedImageError:
-        known = data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))
-        raise plan.Refused(
-            "a picture that is cut off or damaged"
-            if known
-            else "a file that is no picture"
-        ) from None
-    except Exception:  # Decoders meet bad bytes with errors of many kinds.
-        raise plan.Refused("a picture that can't be read") from None
-    if image.width * image.height > PIXELS:
-        raise plan.Refused(_bomb())
-    return image
-
-
-@functools.cache
-def _kinds() -> tuple[str, ...]:
-    """Lists the kinds that this Pillow was built with."""
-    from PIL import Image
-
-    Image.init()
-    return tuple(kind for kind in KINDS if kind in Image.OPEN)
-
-
-def _bomb() -> str:
-    return f"a picture of more than {PIXELS // 10**6} million pixels"
-
-
-def _turn(image, data: bytes) -> int:
-    """Reads the EXIF orientation, 1 (upright) to 8."""
-    marks = (b"eXIf", b"Raw profile type", b"tiff:Orientation")
-    if image.format == "PNG" and not any(mark in data for mark in marks):
-        return 1  # Pillow would decode the whole picture to look for it.
-    try:
-        found = image.getexif().get(0x0112, 1)
-    except Exception:  # Broken EXIF says nothing.
-        return 1
-    return found if isinstance(found, int) and 2 <= found <= 8 else 1
+def _prepared(data, box, size, min_size) -> Ready:
+    image = decoding.opened(data)
+    kind, turn = decoding.kind(image), decoding.turn(image, data)
+    width, height = image.size if turn < 5 else image.size[::-1]
+    box = _clipped(box, width, height)
+    left, top, right, bottom = box or (0, 0, width, height)
+    short = min(right - left, bottom - top)
+    if short < min_size:
+        raise plan.Refused(f"a picture smaller than {min_size} px")
+    smaller = 0 < size < short
+    mended = _mended(image, kind, data, turn)
+    if not mended and not box and not smaller:
+        if _is_readable(data, kind):
+            return Ready(data, width, height)
+        # Pillow has the last word on whether it is broken, or just rare.
+        mended = (f"a {kind} of a rare kind encoded anew",)
+    image = decoding.coloured(decoding.decoded(image))
+    image = decoding.upright(image, turn)
+    if box:
+        image = image.crop(box)
+    if smaller:
+        image = _scaled(image, size)
+    return Ready(_encoded(image, kind, data), *image.size, mended)
 
 
 def _clipped(box, width: int, height: int):
@@ -226,38 +164,6 @@ def _is_readable(data: bytes, kind: str) -> bool:
     except tf.errors.OpError:
         return False
     return True
-
-
-def _decoded(image, kind: str):
-    try:
-        image.seek(0)  # The search for further frames may have moved it.
-        image.load()
-    except (MemoryError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        is_short = "truncated" in str(error).lower()
-        state = "cut off" if is_short else "damaged"
-        raise plan.Refused(f"a {kind} that is {state}") from None
-    return image
-
-
-def _coloured(image):
-    """Makes any mode RGB, but grey JPEGs', which stay."""
-    from PIL import Image
-
-    if image.mode.startswith("I;16"):
-        deep = np.asarray(image).astype(np.uint32)
-        grey = (deep * 255 + 32767) // 65535
-        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
-    if image.mode[0] in "IF":
-        raise plan.Refused("a picture of more than 16 bits a colour")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    if image.format in ("JPEG", "MPO") and image.mode in _PLAIN:
-        return image
-    return image.convert("RGB")
 
 
 def _scaled(image, size: int):
