@@ -44,11 +44,11 @@ class Frame:
         halves = _halves(self.image_size)
         return halves[halves.index(self.base_size) : -1]
 
-    def check(self, pictures) -> None:
+    def check(self, pictures=None) -> None:
         """Refuses what does not fit together, or a set.
 
         Args:
-            pictures: `source.Pictures`.
+            pictures: `source.Pictures`; None for others.
 
         Raises:
             ValueError: saying what.
@@ -61,12 +61,12 @@ class Frame:
                 f"image_size is {size} and crop is {self.crop}; crop must be "
                 "at least image_size."
             )
-        if pictures.size is not None and size > min(pictures.size):
-            height, width = pictures.size
+        held = getattr(pictures, "size", None)
+        if held is not None and size > min(held):
+            height, width = held
             raise ValueError(
                 f"image_size is {size} but pictures of set {pictures.name!r} "
-                f"have {height} x {width} px; allowed are 1 to "
-                f"{min(pictures.size)}."
+                f"have {height} x {width} px; allowed are 1 to {min(held)}."
             )
         if self.fit not in FITS:
             raise ValueError(
