@@ -11,6 +11,7 @@ from keras_t2i.ops import (
     pickles,
     record_files,
     replicas,
+    resizing,
     sheets,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "pickles",
     "record_files",
     "replicas",
+    "resizing",
     "sheets",
 ]
