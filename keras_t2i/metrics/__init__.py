@@ -6,6 +6,7 @@ from keras_t2i.metrics import (
     diversity,
     evaluator,
     features,
+    protocols,
     r_precision,
     tfgan,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "diversity",
     "evaluator",
     "features",
+    "protocols",
     "r_precision",
     "tfgan",
 ]
