@@ -1,12 +1,19 @@
-r"""Trains several systems alike and lays their pictures side by side.
+r"""Lays scores of runs side by side, or trains systems alike.
 
+    python -m recipes.compare runs/one/scores.jsonl runs/two/scores.jsonl
     python -m recipes.compare --workdir=runs/four \
         --config=recipes/configs/gan_cls_openmoji.py:small \
         --config.train.moves=1000
 
-The sheet (compare.png in the run directory) has a row for each system, a
-column for each caption; same data, same noise, same count of moves. Every
-system's own run lies in a folder of its name; a second call goes on.
+Files of scores, which recipes.evaluate writes, become one table with
+parameters and intervals. Figures that were not measured alike (another
+network, resize, count, split ...) are refused; --force shows them with what
+differs.
+
+With --workdir several systems are trained. The sheet (compare.png in the run
+directory) has a row for each system, a column for each caption; same data,
+same noise, same count of moves. Every system's own run lies in a folder of its
+name; a second call goes on.
 """
 
 import pathlib
@@ -15,7 +22,7 @@ import numpy as np
 from absl import flags
 
 from keras_t2i.ops import files, images, sheets
-from recipes import messages, training, wiring
+from recipes import comparing, messages, training, wiring
 
 _CONFIG = messages.config(
     "recipes/configs/gan_cls_openmoji.py",
@@ -23,7 +30,10 @@ _CONFIG = messages.config(
     "system and the weights of the four variants are replaced.",
 )
 _WORKDIR = flags.DEFINE_string(
-    "workdir", None, "The directory of all runs.", required=True
+    "workdir", None, "The directory of all runs, which are trained."
+)
+_FORCE = flags.DEFINE_bool(
+    "force", False, "Show figures that were not measured alike, too."
 )
 _SYSTEMS = flags.DEFINE_list(
     "systems",
@@ -40,8 +50,26 @@ VARIANTS = {
 }
 
 
-def main(_):
-    """Compares from the flags."""
+@messages.takes_words
+def main(words):
+    """Compares from the flags and files."""
+    if words[1:] and _WORKDIR.value:
+        raise ValueError(
+            "Give files of scores or --workdir, not both: one compares, the "
+            "other trains."
+        )
+    if words[1:]:
+        print(comparing.compare(words[1:], _FORCE.value))
+    elif _WORKDIR.value:
+        _train()
+    else:
+        raise ValueError(
+            "Name files of scores to compare, or with --workdir where systems "
+            "are to be trained."
+        )
+
+
+def _train():
     names, shared = _SYSTEMS.value, _CONFIG.value
     workdir = pathlib.Path(_WORKDIR.value)
     configs = {name: variant(shared, name) for name in names}

@@ -54,7 +54,8 @@ def told(main: Callable) -> Callable:
     @functools.wraps(main)
     def wrapped(words):
         try:
-            _check_no_rest(words[1:])
+            if not getattr(main, "takes_words", False):
+                _check_no_rest(words[1:])
             return main(words)
         except _TOLD as error:
             if not _is_for_users(error):
@@ -63,6 +64,19 @@ def told(main: Callable) -> Callable:
             return _AGAIN if isinstance(error, ConnectionError) else _FAULT
 
     return wrapped
+
+
+def takes_words(main: Callable) -> Callable:
+    """Lets a command have words that belong to no flag, such as files.
+
+    Args:
+        main: callable of the words.
+
+    Returns:
+        The same.
+    """
+    main.takes_words = True
+    return main
 
 
 def sentence(error: Exception) -> str:
