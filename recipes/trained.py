@@ -5,9 +5,11 @@ import os
 import pathlib
 from typing import NamedTuple
 
+import numpy as np
 from ml_collections import config_dict
 
-from keras_t2i import callbacks, networks, weights
+from keras_t2i import callbacks, networks, serving, weights
+from keras_t2i.ops import files
 from recipes import messages, wiring
 from recipes.configs import common
 
@@ -16,13 +18,19 @@ class Trained(NamedTuple):
     """A generator that can draw, and how it came about.
 
     Attributes:
-        painter: `networks.Painter`, in float32.
+        painter: `networks.Painter`, in float32, or `serving.Served`.
         card: dict: "recipe" (the config as a dict), "moves" and, of a
             preset, its scores.
     """
 
     painter: networks.Painter
     card: dict
+
+    @property
+    def reader(self):
+        """What reads captions: the painter's own, or the config's."""
+        own = getattr(self.painter, "text_encoder", None)
+        return own or wiring.text_encoder(self.config)
 
     @property
     def config(self) -> config_dict.ConfigDict:
@@ -97,7 +105,7 @@ def opened(flag: str, name: str, checkpoint: str | None = None) -> Trained:
     """Opens what a command's flags name.
 
     Args:
-        flag: "preset" or "workdir".
+        flag: "preset", "saved_model" or "workdir".
         name: the flag's value.
         checkpoint: value of --checkpoint, or None.
 
@@ -111,6 +119,8 @@ def opened(flag: str, name: str, checkpoint: str | None = None) -> Trained:
         return run(messages.folder(flag, name), checkpoint)
     if checkpoint:
         raise ValueError("--checkpoint is one of a --workdir; none came.")
+    if flag == "saved_model":
+        return saved_model(messages.folder(flag, name))
     return preset(name)
 
 
@@ -136,6 +146,47 @@ def preset(name: str, folder: str | os.PathLike | None = None) -> Trained:
     config = config_dict.ConfigDict(card["recipe"])
     encoder = wiring.text_encoder(config)
     return Trained(networks.Painter(generator, encoder), card)
+
+
+def saved_model(folder: str | os.PathLike) -> Trained:
+    """Opens a generator that recipes.export wrote.
+
+    Args:
+        folder: the SavedModel.
+
+    Returns:
+        Its painter, which answers bytes, and its card.
+
+    Raises:
+        ValueError: if it can't be read, or its card names no recipe.
+    """
+    served = serving.load(folder)
+    if "recipe" not in served.card or "moves" not in served.card:
+        raise ValueError(
+            f"The card of {folder} names no recipe: which captions it should "
+            "draw is not known. Judge pictures in folders instead."
+        )
+    return Trained(served, served.card)
+
+
+def identity(painter) -> dict:
+    """Says which generator draws.
+
+    Args:
+        painter: `networks.Painter` or `serving.Served`.
+
+    Returns:
+        "generator_digest" and "parameters", None where an old export does not
+        tell them.
+    """
+    if not hasattr(painter, "generator"):
+        known = ("generator_digest", "parameters")
+        return {key: painter.card.get(key) for key in known}
+    arrays = [np.asarray(weight) for weight in painter.generator.weights]
+    return {
+        "generator_digest": files.digest(*arrays),
+        "parameters": int(sum(array.size for array in arrays)),
+    }
 
 
 def _check_kinds(config, known, above):

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import uuid
 
+import numpy as np
 import tensorflow as tf
 
 from keras_t2i.ops import files, images
@@ -180,11 +181,14 @@ def _asserts(checks):
 
 def _sizes(painter):
     shapes = {k: list(x.shape[1:]) for k, x in painter.generator.input.items()}
+    arrays = [np.asarray(weight) for weight in painter.generator.weights]
     return {
         "library": f"keras_t2i {VERSION}",
         "inputs": shapes,
         "image": list(painter.generator.output["image"].shape[1:]),
         "text_encoder": getattr(painter.text_encoder, "digest", None),
+        "generator_digest": files.digest(*arrays),
+        "parameters": sum(array.size for array in arrays),
     }
 
 
