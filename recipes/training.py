@@ -116,7 +116,7 @@ def _train(config, workdir, accept_changes, played, cost, rollbacks):
         write_config(config, workdir)
         _write_json(data, workdir / "data.json")
     best = []
-    if config.best.keep:
+    if config.best.keep or config.best.moves:
         best = [_best(config, workdir, system, pictures, encoder)]
     observers = [cost, *around(config, workdir, *best)]
     try:
@@ -189,9 +189,10 @@ def _best(config, workdir, system, pictures, encoder):
         workdir / "best",
         judging.glance(config, system, pictures, encoder, section.pictures),
         section.by,
+        every=section.moves or section.every * config.train.moves_per_epoch,
         is_lower_better=section.by.startswith(("fid", "kid")),
         keep=section.keep,
-        every=section.every,
+        lines=workdir / "metrics.jsonl",
         writer=tf.summary.create_file_writer(
             os.fspath(workdir / "tensorboard")
         ),
@@ -328,10 +329,12 @@ def _check_counts(train, samples, is_read):
 
 
 def _check_best(best):
-    if best.keep < 0 or best.every < 1 or best.pictures < 2:
+    moves = 1 if best.moves is None else best.moves
+    if best.keep < 0 or min(best.every, moves) < 1 or best.pictures < 2:
         raise ValueError(
-            f"config.best has keep {best.keep}, every {best.every} and "
-            f"pictures {best.pictures}; allowed: 0, 1 and 2 and more."
+            f"config.best has keep {best.keep}, moves {best.moves}, every "
+            f"{best.every} and pictures {best.pictures}; allowed: 0, 1, 1 and "
+            "2 and more."
         )
     if not best.by.startswith(("fid_", "kid_", "is_", "r_precision_")):
         raise ValueError(

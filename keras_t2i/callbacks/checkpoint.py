@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import os
 import pathlib
 import re
@@ -10,6 +11,7 @@ import shutil
 import keras
 import tensorflow as tf
 
+from keras_t2i.callbacks import health
 from keras_t2i.ops import files
 
 _CARD, _ARRAYS, _SCORES = "contents.json", "arrays", "scores.jsonl"
@@ -65,25 +67,34 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 class Best(keras.callbacks.Callback):
-    """Keeps the checkpoints that score best, beside the newest ones.
+    """Measures a run as it goes, and keeps the checkpoints that score best.
 
     GANs don't get better and better: the best generator of a run is seldom
-    its last. Each time all scores become one line of `folder`/scores.jsonl
-    and TensorBoard scalars; checkpoints lie beside it, as `Checkpoint`
+    its last. Whenever the count of moves reaches a multiple of `every`, or
+    passes one in a batch of several moves, all scores become one line of
+    `folder`/scores.jsonl and of the run's journal ("move" and "scores"), and
+    TensorBoard scalars. Checkpoints lie beside scores.jsonl, as `Checkpoint`
     writes them, and `restore` takes the folder of one.
+
+    When it measures depends on the count of moves alone, so a run that was
+    resumed measures where one that never stopped does. It comes before
+    `Checkpoint`: what was saved has been measured.
 
     Args:
         folder: str or path.
         measure: callable, no arguments -> dict, name -> float.
         by: str. The name that decides.
+        every: int > 0. Moves between two measurements.
         is_lower_better: bool. Whether a low score is a good one.
-        keep: int > 0. How many checkpoints.
-        every: int > 0. Epochs between two measurements.
-        writer: `tf.summary` writer that gets the scores too, or None.
+        keep: int >= 0. How many checkpoints; with 0 it measures only, and
+            leaves those that are there.
+        lines: str or path of the journal that gets the scores too, or None.
+        writer: `tf.summary` writer that gets them too, or None.
 
     Raises:
-        ValueError: if `keep` or `every` is below 1; while training, if
-            `measure` gives no score `by`.
+        ValueError: if `keep` is below 0 or `every` below 1; while training,
+            if `measure` gives no score `by`.
+        ArithmeticError: while training, if weights or scores are not finite.
         OSError: while saving, as for `Checkpoint`.
     """
 
@@ -93,38 +104,68 @@ class Best(keras.callbacks.Callback):
         measure,
         by: str,
         *,
+        every: int,
         is_lower_better: bool,
         keep: int = 3,
-        every: int = 1,
+        lines: str | os.PathLike | None = None,
         writer=None,
     ):
         super().__init__()
-        _check_counts(keep, every)
+        _check_counts(keep, every, least=0)
         self.folder = pathlib.Path(folder)
         self.measure = measure
         self.by = by
+        self.every = every
         self.is_lower_better = is_lower_better
         self.keep = keep
-        self.every = every
+        self.lines = lines
         self.writer = writer
+        self._last = 0  # move that this run has seen
+        self._start = 0  # move that this run began at
+        self._past = 0  # lines that were there then
 
-    def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every or self.model.stop_training:
-            return
+    def on_train_begin(self, logs=None):
+        self._last = self._start = int(self.model.moves.numpy())
+        self._past = len(self._rows())
+
+    def on_train_batch_end(self, batch, logs=None):
         move = int(self.model.moves.numpy())
-        scores = self.measure()
-        if self.by not in scores:
+        is_due = move // self.every > self._last // self.every
+        self._last = move
+        if is_due:
+            self._write(move, self._measured(move))
+            if self.keep:
+                self._keep_best(move)
+
+    def on_train_end(self, logs=None):
+        if self.writer:
+            self.writer.flush()
+
+    def _measured(self, move) -> dict:
+        health.check_weights(self.model)
+        scores = {name: float(x) for name, x in self.measure().items()}
+        if self.keep and self.by not in scores:
             raise ValueError(
                 f"Checkpoints are to be kept by {self.by!r}; measured are "
                 f"{', '.join(scores)}."
             )
+        for name, value in scores.items():
+            if not math.isfinite(value):
+                raise ArithmeticError(
+                    f"After move {move:,} the score {name} is {value}."
+                )
+        return scores
+
+    def _write(self, move, scores):
         row = json.dumps({"move": move, **scores})
         files.append_line(self.folder / _SCORES, row)
+        if self.lines:
+            row = json.dumps({"move": move, "scores": scores})
+            files.append_line(self.lines, row)
         if self.writer:
             with self.writer.as_default(move):
                 for name, value in scores.items():
                     tf.summary.scalar(f"scores/{name}", value)
-        self._keep_best(move)
 
     def _keep_best(self, move):
         names = [f"move_{best:08d}" for best in self.ranking()[: self.keep]]
@@ -138,13 +179,24 @@ class Best(keras.callbacks.Callback):
         _remove(self.folder, [old for old in kept if old.name not in names])
 
     def ranking(self) -> list[int]:
-        """Lists the measured moves up to the present one, best first."""
+        """Lists the measured moves up to the present one, best first.
+
+        Of a run that went back, what it had measured ahead does not count.
+        """
         now = int(self.model.moves.numpy())
-        rows = files.read_lines(self.folder / _SCORES)
-        scores = {row["move"]: row[self.by] for row in rows if self.by in row}
+        rows = self._rows()
+        past = [r for r in rows[: self._past] if r["move"] <= self._start]
+        scores = {
+            row["move"]: row[self.by]
+            for row in past + rows[self._past :]
+            if self.by in row and row["move"] <= now
+        }
         sign = 1.0 if self.is_lower_better else -1.0
-        measured = [move for move in scores if move <= now]
-        return sorted(measured, key=lambda move: (sign * scores[move], move))
+        return sorted(scores, key=lambda move: (sign * scores[move], move))
+
+    def _rows(self) -> list[dict]:
+        rows = files.read_lines(self.folder / _SCORES)
+        return [row for row in rows if "move" in row]
 
 
 def restore(system, folder: str | os.PathLike) -> int:
@@ -198,10 +250,11 @@ def _kept(folder):
     return sorted(folder.glob("move_????????"))
 
 
-def _check_counts(keep, every):
-    if keep < 1 or every < 1:
+def _check_counts(keep, every, least=1):
+    if keep < least or every < 1:
         raise ValueError(
-            f"keep is {keep} and every is {every}; allowed: 1 and more."
+            f"keep is {keep} and every is {every}; allowed: {least} and more, "
+            "and 1 and more."
         )
 
 

@@ -61,7 +61,7 @@ class Health(keras.callbacks.Callback):
                 raise ArithmeticError(self._fault(term, float(value)))
 
     def on_epoch_end(self, epoch, logs=None):
-        self._check_weights()
+        check_weights(self.model)
         if self.writer is None:
             return
         with self.writer.as_default(int(self.model.moves.numpy())):
@@ -139,16 +139,6 @@ class Health(keras.callbacks.Callback):
                     f"{self._culprit(name)}"
                 )
 
-    def _check_weights(self):
-        for name, player in self.model.players.items():
-            for variable in player.weights:
-                if not np.isfinite(variable.numpy()).all():
-                    raise ArithmeticError(
-                        f"After move {int(self.model.moves.numpy()):,} the "
-                        f"weights {_name(variable)} of the {name} are not "
-                        "finite."
-                    )
-
     def _fault(self, term, value):
         player = self.model.owner(term)
         sentence = (
@@ -169,6 +159,24 @@ class Health(keras.callbacks.Callback):
                 name = _name(variables[bad[0]])
                 return f" Not finite are, first of all, the {what} of {name}."
         return ""
+
+
+def check_weights(system) -> None:
+    """Refuses a system whose weights are not all finite.
+
+    Args:
+        system: `systems.System`.
+
+    Raises:
+        ArithmeticError: naming player, layer and move.
+    """
+    for name, player in system.players.items():
+        for variable in player.weights:
+            if not np.isfinite(variable.numpy()).all():
+                raise ArithmeticError(
+                    f"After move {int(system.moves.numpy()):,} the weights "
+                    f"{_name(variable)} of the {name} are not finite."
+                )
 
 
 def _name(variable):

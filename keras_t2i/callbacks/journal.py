@@ -18,7 +18,8 @@ class Journal(keras.callbacks.Callback):
         lines: str or path: a JSONL file, one line an epoch: "move",
             "start" (the move where this call of `fit` began), "seconds"
             (since then), "terms" (unweighted means), "losses" (the weighted
-            sum of each player's terms, which it minimises).
+            sum of each player's terms, which it minimises). `Best` may add
+            lines of "move" and "scores".
         curves: str or path of the loss-curve PNG.
         writer: `tf.summary` writer that gets the scalars too, or None.
     """
@@ -78,7 +79,7 @@ def read(path: str | os.PathLike) -> list[dict]:
         path: the JSONL file; it may be missing.
 
     Returns:
-        List of rows with "move" and "terms".
+        List of rows with "move" and "terms"; lines of scores are left out.
     """
     rows = {
         row["move"]: row

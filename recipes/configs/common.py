@@ -40,10 +40,14 @@ def base(**changes) -> config_dict.ConfigDict:
     `truncate`.
 
     `best.keep` checkpoints are kept that score best `by` one of fid_lite0,
-    kid_lite0, is_lite0 and r_precision_lite0_<reader>, measured after every
-    so many epochs on so many training pictures and their captions; 0 measures
-    nothing. `train.rollbacks` is how often a run that met a number that is
-    not finite goes back to its last checkpoint with half the learning rates.
+    kid_lite0, is_lite0 and r_precision_lite0_<reader>, measured on so many
+    training pictures and their captions, with the same noise each time,
+    whenever the count of moves reaches a multiple of `best.moves`. Where that
+    is None, it is after every `best.every` epochs. With moves and a keep of 0
+    it measures and keeps nothing; with neither it does not measure.
+
+    `train.rollbacks` is how often a run that met a number that is not finite
+    goes back to its last checkpoint with half the learning rates.
 
     Args:
         **changes: section -> dict of what differs.
@@ -136,7 +140,13 @@ def base(**changes) -> config_dict.ConfigDict:
             micro_batches=_absent(int),
             rollbacks=0,
         ),
-        best=dict(keep=0, by="kid_lite0", every=1, pictures=500),
+        best=dict(
+            keep=0,
+            by="kid_lite0",
+            moves=_absent(int),
+            every=1,
+            pictures=500,
+        ),
         samples=dict(captions=CAPTIONS, noises=2, every=1),
     ).lock()
     for section, values in changes.items():

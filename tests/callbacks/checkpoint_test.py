@@ -1,6 +1,8 @@
 """Examines what is kept of a run and how it comes back."""
 
+import itertools
 import json
+import math
 import os
 import pathlib
 import resource
@@ -12,6 +14,8 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i import callbacks
+from keras_t2i.callbacks import journal
+from keras_t2i.ops import files
 from tests import harness
 
 
@@ -48,7 +52,7 @@ class Toy:
         return [np.array(v) for v in kept if v.name != "learning_rate"]
 
 
-class BestTest(tf.test.TestCase):
+class BestTest(parameterized.TestCase, tf.test.TestCase):
     """The best ones stay, whatever came later."""
 
     def setUp(self):
@@ -57,20 +61,26 @@ class BestTest(tf.test.TestCase):
             self.enterContext(tempfile.TemporaryDirectory()), "best"
         )
         self.toy = Toy()
-        self.toy.stop_training = False
+        self.measured = []
 
-    def play(self, scores, first=0, **kwargs):
-        """Plays epochs of 10 moves, each of which scores as told."""
+    def play(self, scores, start=0, end=None, step=1, **kwargs):
+        """Plays moves; those with a multiple of 10 score as told."""
         told = iter(scores)
-        best = callbacks.Best(
-            self.folder,
-            lambda: {"kid": next(told), "other": 1.0},
-            **{"by": "kid", "is_lower_better": True, "keep": 2, **kwargs},
-        )
+
+        def measure():
+            self.measured.append(int(self.toy.moves))
+            return {"kid": next(told), "other": 1.0}
+
+        usual = dict(by="kid", every=10, is_lower_better=True, keep=2)
+        best = callbacks.Best(self.folder, measure, **usual | kwargs)
         best.set_model(self.toy)
-        for epoch in range(first, first + len(scores)):
-            self.toy.moves.assign(10 * (epoch + 1))
-            best.on_epoch_end(epoch)
+        self.toy.moves.assign(start)
+        best.on_train_begin()
+        end = start + 10 * len(scores) if end is None else end
+        for batch, move in enumerate(range(start + step, end + 1, step)):
+            self.toy.moves.assign(move)
+            best.on_train_batch_end(batch)
+        best.on_train_end()
         return best
 
     def kept(self):
@@ -93,15 +103,58 @@ class BestTest(tf.test.TestCase):
 
     def test_run_that_goes_on_remembers(self):
         self.play([1.0, 5.0])
-        self.play([3.0, 4.0], first=2)
+        self.play([3.0, 4.0], start=20)
         self.assertEqual(self.kept(), [10, 30])
 
     def test_run_that_went_back_forgets_what_lies_ahead(self):
         self.play([5.0, 1.0, 2.0])
         self.assertEqual(self.kept(), [20, 30])
-        self.play([3.0], first=1)  # the second epoch once more
+        self.play([3.0], start=10)  # the second score once more
         self.assertEqual(self.kept(), [20])
-        self.assertEqual(self.play([4.0], first=2).ranking(), [20, 30, 10])
+        best = self.play([4.0], start=20)
+        self.assertEqual(best.ranking(), [20, 30, 10])
+        self.assertEqual(self.play([], start=12, end=15).ranking(), [10])
+
+    def test_directory_of_another_run_does_not_count(self):
+        self.play([1.0, 2.0])
+        best = self.play([5.0, 4.0], end=30, every=15)
+        self.assertEqual(best.ranking(), [30, 15])
+        self.assertEqual(self.kept(), [15, 30])
+
+    @parameterized.parameters(
+        (1, [], [10, 20, 30, 40]),
+        (4, [], [12, 20, 32, 40]),  # four moves a batch
+        (25, [], [25, 50]),
+        (1, [7, 10, 23], [10, 20, 30, 40]),
+        (4, [4, 12, 28], [12, 20, 32, 40]),
+    )
+    def test_moves_decide_when_it_measures_however_often_it_stopped(
+        self, step, stops, expected
+    ):
+        edges = [0, *stops, 40 if step < 25 else 50]
+        for start, end in itertools.pairwise(edges):
+            self.play([1.0] * 9, start, end, step)
+        self.assertEqual(self.measured, expected)
+
+    def test_nothing_is_kept_and_nothing_removed_where_it_only_measures(self):
+        self.play([5.0, 1.0, 4.0])
+        self.play([0.0, 0.0], start=30, keep=0, by="none")
+        self.assertEqual(self.kept(), [20, 30])
+        lines = (self.folder / "scores.jsonl").read_text().splitlines()
+        self.assertLen(lines, 5)
+
+    def test_scores_stand_in_the_journal_beside_its_terms(self):
+        lines = self.folder.parent / "metrics.jsonl"
+        files.append_line(lines, json.dumps({"move": 10, "terms": {"a": 1}}))
+        self.play([5.0, 1.0], lines=lines)
+        self.assertEqual(
+            files.read_lines(lines)[1:],
+            [
+                {"move": 10, "scores": {"kid": 5.0, "other": 1.0}},
+                {"move": 20, "scores": {"kid": 1.0, "other": 1.0}},
+            ],
+        )
+        self.assertEqual(journal.read(lines), [{"move": 10, "terms": {"a": 1}}])
 
     def test_all_scores_become_lines_and_scalars(self):
         logs = self.folder / "logs"
@@ -117,20 +170,33 @@ class BestTest(tf.test.TestCase):
         tags = {v.tag for event in events for v in event.summary.value}
         self.assertEqual(tags, {"scores/kid", "scores/other"})
 
-    def test_epochs_between_and_epochs_cut_off_are_not_measured(self):
-        self.play([5.0], first=0, every=2)
+    def test_weights_that_are_not_finite_are_not_measured(self):
+        kernel = self.toy.players["judge"].trainable_variables[0]
+        kernel.assign(np.full(kernel.shape, np.inf))
+        with self.assertRaisesRegex(
+            ArithmeticError, "After move 10 the weights .* of the judge are not"
+        ):
+            self.play([5.0])
         self.assertFalse(self.folder.exists())
-        self.toy.stop_training = True
-        self.play([5.0])
-        self.assertFalse(self.folder.exists())
+
+    def test_score_that_is_not_finite_is_named_and_not_written(self):
+        with self.assertRaisesRegex(ArithmeticError, "20 the score kid is nan"):
+            self.play([5.0, math.nan])
+        self.assertEqual(self.kept(), [10])
+        text = (self.folder / "scores.jsonl").read_text()
+        self.assertNotIn("NaN", text)
 
     def test_unknown_score_is_named_with_those_there_are(self):
         with self.assertRaisesRegex(ValueError, "'fid'; measured are kid, oth"):
             self.play([5.0], by="fid")
 
     def test_wrong_counts_are_refused(self):
-        with self.assertRaisesRegex(ValueError, "keep is 0 and every is 1"):
-            self.play([], keep=0)
+        with self.assertRaisesRegex(ValueError, "keep is -1 and every is 10"):
+            self.play([], keep=-1)
+        with self.assertRaisesRegex(
+            ValueError, "every is 0; .* 0 and more, an"
+        ):
+            self.play([], every=0)
 
 
 class OtherToy(Toy):

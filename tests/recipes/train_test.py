@@ -16,6 +16,7 @@ from PIL import Image
 
 from keras_t2i import callbacks
 from keras_t2i.callbacks import journal
+from keras_t2i.ops import files
 from recipes import configs, trained
 from tests.recipes import command, runs
 
@@ -68,8 +69,8 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual((code, complained), (0, ""))
         return printed
 
-    def assert_same_run(self, ours, theirs):
-        """Asserts that two runs of 4 moves hold the same in the end."""
+    def assert_same_run(self, ours, theirs, but=None):
+        """Asserts that two runs of 4 moves hold the same, but for a file."""
         first, second = arrays(ours, 4), arrays(theirs, 4)
         self.assertEqual(set(first), set(second))
         for name, array in first.items():
@@ -82,7 +83,8 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         ]
         self.assertLen(terms[0], 2)
         self.assertEqual(*terms)
-        for name in ("film.gif", "samples/move_00000004.png", "config.json"):
+        same = {"film.gif", "samples/move_00000004.png", "config.json"}
+        for name in sorted(same - {but}):
             self.assertEqual(
                 (ours / name).read_bytes(), (theirs / name).read_bytes(), name
             )
@@ -290,14 +292,72 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         found = trained.run(workdir, kept[0])
         self.assertEqual(found.card["moves"], best)
 
+    def test_scores_of_every_third_move_survive_stops_and_resumes(self):
+        straight = self.straight("gan_cls_openmoji", "mixed_bfloat16")
+        more = (
+            "--config.best.moves=3",  # in mid-epoch
+            "--config.best.pictures=100",
+            "--config.train.precision=mixed_bfloat16",
+        )
+        whole, stopped = self.folder / "whole", self.folder / "stopped"
+        self.trained(whole, *more)
+
+        def ask(callback, batch, logs=None):
+            if int(callback.model.moves.numpy()) == 2:  # in the third move
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        with mock.patch.object(
+            callbacks.Checkpoint, "on_train_batch_begin", ask
+        ):
+            code, _, _ = command.run("train", *words(stopped, *more))
+        self.assertEqual(code, 128 + signal.SIGTERM)
+        self.trained(stopped, *more)
+        found = []
+        for workdir in (whole, stopped):
+            self.assert_same_run(straight, workdir, but="config.json")
+            rows = files.read_lines(workdir / "metrics.jsonl")
+            (row,) = [row for row in rows if "scores" in row]
+            self.assertEqual(row["move"], 3)
+            self.assertIn("kid_lite0", row["scores"])
+            self.assertEqual(os.listdir(workdir / "best"), ["scores.jsonl"])
+            found.append(row)
+        self.assertEqual(*found)
+        events = (whole / "tensorboard").iterdir()
+        tags = {
+            value.tag
+            for path in events
+            for event in tf.compat.v1.train.summary_iterator(os.fspath(path))
+            for value in event.summary.value
+        }
+        self.assertIn("scores/kid_lite0", tags)
+
+    def test_run_of_old_goes_on_and_knows_nothing_of_moves(self):
+        workdir = self.folder / "old"
+        runs.make(workdir)
+        path = workdir / "config.json"
+        config = json.loads(path.read_text())
+        del config["best"]["moves"]
+        config["best"].update(keep=1, every=1)
+        path.write_text(json.dumps(config))
+        row = json.dumps({"move": 4, "kid_lite0": -100.0})
+        (workdir / "best").mkdir()
+        (workdir / "best" / "scores.jsonl").write_text(f"{row}\n")
+        best = ("--config.best.keep=1", "--config.best.pictures=100")
+        self.trained(workdir, "--config.train.moves=6", *best)
+        rows = files.read_lines(workdir / "best" / "scores.jsonl")
+        self.assertEqual([row["move"] for row in rows], [4, 6])
+        self.assertEqual(os.listdir(workdir / "best"), ["scores.jsonl"])
+
     def test_weights_that_are_not_finite_are_never_among_the_best(self):
         workdir = self.folder / "run"
 
-        def spoil(journal, epoch, logs=None):
-            kernel = journal.model.players["generator"].trainable_variables[0]
-            kernel.assign(np.full(kernel.shape, np.nan))
+        def spoil(health, batch, logs=None):
+            if int(health.model.moves.numpy()) == 2:
+                player = health.model.players["generator"]
+                kernel = player.trainable_variables[0]
+                kernel.assign(np.full(kernel.shape, np.nan))
 
-        with mock.patch.object(callbacks.Journal, "on_epoch_end", spoil):
+        with mock.patch.object(callbacks.Health, "on_train_batch_end", spoil):
             code, _, complained = command.run(
                 "train",
                 *words(
@@ -486,7 +546,8 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
             "optimizers.generator.clip_norm=-1.0",
             "generator.clip_norm is -1.0; allowed: above 0",
         ),
-        ("best.every=0", "every 0 and pictures 500"),
+        ("best.every=0", "moves None, every 0 and pictures 500"),
+        ("best.moves=0", "keep 0, moves 0, every 1"),
         ("train.moves=0", "moves is 0 and"),
         ("train.moves_per_epoch=0", "moves_per_epoch 0;"),
         ("samples.noises=0", "noises 0"),
