@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from keras_t2i.encoders import features
+
 # kernel, stride, widening, channels, repeats
 _STAGES = (
     (3, 1, 1, 16, 1),
@@ -59,7 +61,7 @@ def lite0(classes=1000):
     )
 
 
-class Features(tf.Module):
+class Features(features.Features):
     """Reads images of any size and either range with one network.
 
     Args:
@@ -81,26 +83,17 @@ class Features(tf.Module):
     """
 
     def __init__(self, model, size, name, digest):
-        super().__init__(name=name)
-        self.model = model
+        super().__init__(model, _Way(size), name, digest)
+
+
+class _Way:
+    """Resizes in the range that the network is shown, [-1, 1]."""
+
+    def __init__(self, size):
         self.size = size
-        self.digest = digest
-        #: What a metric's card says of the way from picture to network.
-        self.resize = f"bilinear, antialiased, to {size} x {size}"
-        # Session loaders find a Keras variable only by its TensorFlow one.
-        self._held = [v.value for v in model.weights]
-        self._read = tf.function(
-            lambda images: self.model({"image": images}, training=False),
-            input_signature=[tf.TensorSpec((None, size, size, 3))],
-            autograph=False,
-        )
+        self.words = f"bilinear, antialiased, to {size} x {size}"
 
     def __call__(self, images):
-        images = tf.convert_to_tensor(images)
-        if images.shape.rank != 4 or images.shape[-1] != 3:
-            raise ValueError(
-                f"images have shape {images.shape}; (B, H, W, 3) is read."
-            )
         is_bytes = images.dtype == tf.uint8
         images = tf.cast(images, tf.float32)
         if is_bytes:
@@ -109,7 +102,7 @@ class Features(tf.Module):
             images = tf.image.resize(
                 images, (self.size, self.size), antialias=True
             )
-        return self._read(images)
+        return images
 
 
 def _block(x, kernel, stride, widening, channels, name):
