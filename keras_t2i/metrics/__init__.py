@@ -8,6 +8,7 @@ from keras_t2i.metrics import (
     features,
     protocols,
     r_precision,
+    soa,
     tfgan,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "features",
     "protocols",
     "r_precision",
+    "soa",
     "tfgan",
 ]
