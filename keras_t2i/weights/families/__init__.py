@@ -9,6 +9,7 @@ from keras_t2i.weights.families import (
     dcgan_cls,
     df_gan,
     efficientnet_lite0,
+    inception,
     minilm,
 )
 
@@ -18,6 +19,10 @@ FAMILIES = {
     "df_gan/discriminator": df_gan.discriminator,
     "df_gan/generator": df_gan.generator,
     "efficientnet_lite0/image": efficientnet_lite0.image,
+    "inception/fid_2015": inception.fid_2015,
+    "inception/keras": inception.keras,
+    "inception/slim": inception.slim,
+    "inception/torchvision": inception.torchvision,
     "minilm/text": minilm.text,
 }
 
@@ -26,6 +31,8 @@ PREFIXES = {
     "dcgan_cls/generator": dcgan_cls.GENERATOR_PREFIXES,
     "df_gan/discriminator": df_gan.DISCRIMINATOR_PREFIXES,
     "df_gan/generator": df_gan.GENERATOR_PREFIXES,
+    "inception/fid_2015": inception.PREFIXES,
+    "inception/torchvision": inception.PREFIXES,
 }
 
 __all__ = ["FAMILIES", "PREFIXES"]
