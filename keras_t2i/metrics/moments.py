@@ -1,0 +1,342 @@
+"""Mean and covariance of features, and the distance between two of them."""
+
+import io
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_t2i.metrics import rows as tables
+from keras_t2i.ops import files
+
+_BLOCK = 2048  # rows folded in at once
+_EPSILON = np.finfo(np.float64).eps
+_ROUGH = 1e-5  # what float32 may have done to a covariance, by its largest
+_NEAR = 1e-7  # error of a distance, by the traces, that is near enough
+
+
+class _Sums(NamedTuple):
+    """What is known of rows; no array in it is ever changed.
+
+    Attributes:
+        number: how many they are; None: nobody knows.
+        mean: (C,) float64.
+        scatter: (C, C) float64, the sum of (x - mean) (x - mean)^T; where the
+            number is unknown, the covariance.
+    """
+
+    number: int | None
+    mean: np.ndarray
+    scatter: np.ndarray
+
+
+class Moments:
+    """Learns the mean and the covariance of features from batches.
+
+    All is summed in float64, in blocks of 2,048 rows whatever batches they
+    came in, so that batches of another size give the same bits. Each block's
+    own mean is taken off before anything is multiplied: features far away
+    from 0 lose no digits. Two tables of C x C numbers are held at most, and
+    one block.
+
+    Source:
+        Chan, Golub and LeVeque 1979, Updating formulae and a pairwise
+        algorithm for computing sample variances, eq. 2.1.
+    """
+
+    def __init__(self):
+        self._sums = None
+        self._waiting = None
+        self._filled = 0
+
+    @classmethod
+    def of(cls, rows) -> "Moments":
+        """Learns from one table.
+
+        Args:
+            rows: (N, C) float.
+
+        Returns:
+            Its moments.
+        """
+        found = cls()
+        found.add(rows)
+        return found
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Moments":
+        """Reads moments, of this library or of others.
+
+        Args:
+            path: an .npz with `mu` and `sigma`, as pytorch-fid, clean-fid and
+                the authors' own code keep them, and perhaps our `n`; or with
+                `feats`, the features that clean-fid keeps for its kernel
+                distance.
+
+        Returns:
+            The moments. Without `n` the number of rows is unknown: they can
+            be compared, but nothing can be added.
+
+        Raises:
+            OSError: if the file can't be opened.
+            ValueError: if it is none of these, or holds what can't be a mean
+                and a covariance.
+        """
+        stored = tables.stored(path)
+        if {"mu", "sigma"} <= set(stored):
+            return cls._from(path, stored)
+        if "feats" in stored:
+            return cls.of(stored["feats"])
+        raise ValueError(f"{path} holds neither mu and sigma nor feats.")
+
+    @classmethod
+    def _from(cls, path, stored):
+        mean, covariance = (np.float64(stored[n]) for n in ("mu", "sigma"))
+        number = int(stored["n"]) if "n" in stored else None
+        _check_stored(path, mean, covariance, number)
+        scatter = (covariance + covariance.T) / 2.0
+        if number is not None:
+            scatter *= number - 1
+        found = cls()
+        found._sums = _Sums(number, mean, scatter)
+        return found
+
+    @property
+    def count(self) -> int | None:
+        """How many rows were seen; None if a file did not say."""
+        if self._sums is None:
+            return 0
+        number = self._sums.number
+        return None if number is None else number + self._filled
+
+    @property
+    def width(self) -> int:
+        """How many features a row has; 0 before the first."""
+        return 0 if self._sums is None else len(self._sums.mean)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The rows' mean, (C,) float64."""
+        self._check_rows(1)
+        return self._total().mean.copy()
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """The rows' covariance, (C, C) float64, divided by their number - 1."""
+        self._check_rows(2)
+        number, _, scatter = self._total()
+        return scatter / (1 if number is None else number - 1)
+
+    def add(self, rows) -> None:
+        """Takes in some more rows.
+
+        Args:
+            rows: (n, C) float; n may be 0.
+
+        Raises:
+            ValueError: if it is no table, a value is not finite (the row is
+                named, counted from the very first), the width is another than
+                before, or the number of rows so far is unknown.
+        """
+        if self.count is None:
+            raise ValueError(
+                "These moments come from a file that does not say of how many "
+                "rows; nothing can be added to them."
+            )
+        rows = tables.checked("rows", rows, least=0, first=self.count)
+        if self.width not in (0, rows.shape[1]):
+            raise ValueError(
+                f"rows are {rows.shape[1]} features wide; those before were "
+                f"{self.width}."
+            )
+        if self._sums is None:
+            self._sums = _none(rows.shape[1])
+        if self._waiting is None:
+            self._waiting = np.empty((_BLOCK, self.width))
+        while len(rows):
+            taken = rows[: _BLOCK - self._filled]
+            self._waiting[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            rows = rows[len(taken) :]
+            if self._filled == _BLOCK:
+                self._sums, self._filled = self._total(), 0
+
+    def merged(self, other: "Moments") -> "Moments":
+        """Puts the moments of two tables together.
+
+        Args:
+            other: moments of other rows, of the same width.
+
+        Returns:
+            The moments of all rows.
+
+        Raises:
+            ValueError: if the widths differ or a number of rows is unknown.
+        """
+        if None in (self.count, other.count):
+            raise ValueError(
+                "Moments can be merged if it is known of how many rows they "
+                "are; a file did not say."
+            )
+        parts = [each for each in (self, other) if each.count]
+        found = Moments()
+        if len(parts) == 2:
+            _check_widths(self, other)
+            found._sums = _joined(self._total(), other._total())
+        elif parts:
+            found._sums = parts[0]._total()
+        return found
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes `mu`, `sigma` and `n`, which pytorch-fid reads too.
+
+        Args:
+            path: the .npz.
+
+        Raises:
+            OSError: if it can't be written.
+            ValueError: if there are fewer than two rows.
+        """
+        held = {"mu": self.mean, "sigma": self.covariance}
+        if self.count is not None:
+            held["n"] = np.int64(self.count)
+        content = io.BytesIO()
+        np.savez(content, **held)
+        files.atomic_write(path, content.getvalue())
+
+    def _check_rows(self, least: int) -> None:
+        if self.count is not None and self.count < least:
+            raise ValueError(
+                "A mean needs one row or more and a covariance two; got "
+                f"{self.count}."
+            )
+
+    def _total(self) -> "_Sums":
+        """Sums of all rows, those that wait included."""
+        if not self._filled:
+            return self._sums
+        return _with_block(self._sums, self._waiting[: self._filled])
+
+
+def frechet_distance(real: Moments, fake: Moments) -> float:
+    """Measures how far two clouds of features lie apart, as normal clouds.
+
+    With features of an Inception network this is called FID. The fewer rows,
+    the larger the answer: compare only equal counts.
+
+    Args:
+        real: of the reference pictures, two or more.
+        fake: of the pictures in question, two or more.
+
+    Returns:
+        |m - m'|^2 + Tr(S + S' - 2 (S S')^(1/2)) in float64, whether or not
+        the covariances have full rank. What rounding makes negative is 0.
+
+    Raises:
+        ValueError: if there are fewer than two rows, the widths differ, or a
+            stored covariance can't be one.
+
+    Source:
+        Heusel et al. 2017, eq. 6, arXiv:1706.08500.
+        Ours differs: with S = F F^T and S' = G G^T, the trace of the root is
+        the sum of the singular values of F^T G. No root of a matrix that is
+        not symmetric is taken, no imaginary part cut off and nothing added to
+        the diagonal. `tfgan.fid` takes no root of eigenvalues below 1e-10,
+        and answers more than this for features of tiny spread.
+    """
+    if real.width and fake.width:
+        _check_widths(real, fake)
+    gap = real.mean - fake.mean
+    spreads = real.covariance, fake.covariance
+    traces = float(np.trace(spreads[0]) + np.trace(spreads[1]))
+    root = _sum_of_singular(_factor(spreads[0]).T @ _factor(spreads[1]), traces)
+    return max(0.0, float(gap @ gap) + traces - 2.0 * root)
+
+
+def _none(width: int) -> _Sums:
+    return _Sums(0, np.zeros(width), np.zeros((width, width)))
+
+
+def _with_block(sums: _Sums, block) -> _Sums:
+    """Adds rows; the way from mean to mean counts as one more."""
+    count = len(block)
+    number = sums.number + count
+    centred = np.empty((count + 1, block.shape[1]))
+    own = block.mean(axis=0)
+    np.subtract(block, own, out=centred[:-1])
+    rest = centred[:-1].mean(axis=0)  # what rounding left of the mean
+    centred[:-1] -= rest
+    gap = own + rest - sums.mean
+    centred[-1] = gap * np.sqrt(sums.number * count / number)
+    scatter = centred.T @ centred
+    scatter += sums.scatter
+    return _Sums(number, sums.mean + gap * (count / number), scatter)
+
+
+def _joined(one: _Sums, two: _Sums) -> _Sums:
+    number = one.number + two.number
+    gap = two.mean - one.mean
+    scatter = np.outer(gap, gap) * (one.number * two.number / number)
+    scatter += one.scatter
+    scatter += two.scatter
+    return _Sums(number, one.mean + gap * (two.number / number), scatter)
+
+
+def _factor(covariance) -> np.ndarray:
+    """Finds F with F F^T = S; narrower than S where its rank is lower."""
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(covariance)
+    if values[0] < -_ROUGH * values[-1]:
+        raise ValueError(
+            f"A covariance has no negative eigenvalue; this one has "
+            f"{values[0]:g} and {values[-1]:g} as its largest."
+        )
+    kept = values > len(values) * _EPSILON * values[-1]
+    return vectors[:, kept] * np.sqrt(values[kept])
+
+
+def _sum_of_singular(product, traces: float) -> float:
+    """Adds the singular values of a product of two factors.
+
+    As roots of the eigenvalues of the product with itself they are found
+    several times faster, but half the digits of the least ones are lost;
+    where that could matter they are found directly.
+    """
+    if not product.any():
+        return 0.0
+    if product.shape[0] > product.shape[1]:
+        product = product.T
+    squares = np.linalg.eigvalsh(product @ product.T)
+    doubt = 4.0 * _EPSILON * squares[-1]  # error of each
+    lost = doubt / np.sqrt(np.maximum(squares, doubt))
+    if np.sum(lost) <= _NEAR * traces:
+        return float(np.sqrt(np.maximum(squares, 0.0)).sum())
+    return float(np.linalg.svd(product, compute_uv=False).sum())
+
+
+def _check_widths(one: Moments, two: Moments) -> None:
+    if one.width != two.width:
+        raise ValueError(
+            "Both moments must come from one network; they are "
+            f"{one.width} and {two.width} features wide."
+        )
+
+
+def _check_stored(path, mean, covariance, number) -> None:
+    width = len(mean) if mean.ndim == 1 else 0
+    if not width or covariance.shape != (width, width):
+        raise ValueError(
+            f"{path} must hold mu (C,) and sigma (C, C); they have shapes "
+            f"{mean.shape} and {covariance.shape}."
+        )
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise ValueError(f"{path} holds numbers that are not finite.")
+    largest = np.abs(covariance).max()
+    if np.abs(covariance - covariance.T).max() > _ROUGH * largest:
+        raise ValueError(f"sigma of {path} is not symmetric.")
+    if (np.diagonal(covariance) < 0).any():
+        raise ValueError(f"sigma of {path} has a negative variance.")
+    if number is not None and number < 2:
+        raise ValueError(f"{path} says n={number}; a covariance needs two.")
