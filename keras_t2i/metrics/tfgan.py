@@ -17,6 +17,8 @@ import types
 
 import numpy as np
 
+from keras_t2i.metrics import inception_score as parts
+from keras_t2i.metrics import rows
 from keras_t2i.ops import noise
 
 #: Rows of one block of the kernel distance; more rows make several blocks.
@@ -74,7 +76,8 @@ def kid(real, fake, *, seed: int = 0) -> float:
         of one distribution.
 
     Raises:
-        ValueError: if shapes do not fit or a value is not finite.
+        ValueError: if shapes do not fit, a value is not finite, or a block
+            would have fewer than two rows of either side.
         ImportError: if TF-GAN or what it needs is not installed.
 
     Source:
@@ -84,6 +87,7 @@ def kid(real, fake, *, seed: int = 0) -> float:
         and rows are shuffled, which TF-GAN leaves to its caller.
     """
     real, fake = _pair(real, fake)
+    rows.blocks(BLOCK, len(real), len(fake))
     measure = _tfgan().kernel_classifier_distance_from_activations
     answer = measure(
         _shuffled(real, seed, "real"),
@@ -113,8 +117,37 @@ def inception_score(logits) -> float:
         `classifier_score_from_logits`.
         Ours differs: one score over all rows, not the mean of 10 splits.
     """
-    logits = _table("logits", logits, least=1)
+    logits = np.float64(rows.checked("logits", logits))
     return float(_tfgan().classifier_score_from_logits(logits))
+
+
+def inception_scores(logits, splits: int = 10) -> np.ndarray:
+    """Measures the score of each of several equal parts.
+
+    Args:
+        logits: (N, K) float, N >= splits. A classifier's answers to the
+            pictures, in the order in which they are parted.
+        splits: how many parts; part i is rows i * N // splits to
+            (i + 1) * N // splits.
+
+    Returns:
+        (splits,) float64. Published figures are their mean and standard
+        deviation (divided by `splits`).
+
+    Raises:
+        ValueError: if the shape does not fit, there are fewer pictures than
+            parts, or a value is not finite.
+        ImportError: if TF-GAN or what it needs is not installed.
+
+    Source:
+        Salimans et al. 2016, section 4, arXiv:1606.03498, by TF-GAN's
+        `classifier_score_from_logits` on each part.
+    """
+    logits = np.float64(rows.checked("logits", logits))
+    ends = parts.bounds(len(logits), splits)
+    measure = _tfgan().classifier_score_from_logits
+    pieces = np.split(logits, ends[1:-1])
+    return np.array([float(measure(piece)) for piece in pieces])
 
 
 def version() -> str:
@@ -186,31 +219,12 @@ def _take_out() -> dict[str, types.ModuleType]:
 
 
 def _pair(real, fake) -> tuple[np.ndarray, np.ndarray]:
-    real = _table("real", real, least=2)
-    fake = _table("fake", fake, least=2)
-    if real.shape[1] != fake.shape[1]:
-        raise ValueError(
-            "real and fake must come from one network; they are "
-            f"{real.shape[1]} and {fake.shape[1]} features wide."
-        )
-    return real, fake
+    real, fake = rows.pair(real, fake)
+    return np.float64(real), np.float64(fake)
 
 
-def _table(name: str, values, least: int) -> np.ndarray:
-    values = np.asarray(values, np.float64)
-    if values.ndim != 2 or len(values) < least:
-        raise ValueError(
-            f"{name} must have shape (rows, features) with at least {least} "
-            f"rows; this has shape {values.shape}."
-        )
-    if not np.isfinite(values).all():
-        row = int(np.argmin(np.isfinite(values).all(axis=1)))
-        raise ValueError(f"{name} must be finite; row {row} is not.")
-    return values
-
-
-def _shuffled(rows: np.ndarray, seed: int, salt: str):
+def _shuffled(side: np.ndarray, seed: int, salt: str):
     import tensorflow as tf
 
-    order = noise.permutation(noise.key(seed, salt=f"kid {salt}"), len(rows))
-    return tf.constant(rows[order.numpy()])
+    order = noise.permutation(noise.key(seed, salt=f"kid {salt}"), len(side))
+    return tf.constant(side[order.numpy()])
