@@ -6,9 +6,14 @@ from keras_t2i.metrics import (
     diversity,
     evaluator,
     features,
+    inception_score,
+    kernel,
+    moments,
+    neighbours,
     protocols,
     r_precision,
     soa,
+    subsamples,
     tfgan,
 )
 
@@ -18,8 +23,13 @@ __all__ = [
     "diversity",
     "evaluator",
     "features",
+    "inception_score",
+    "kernel",
+    "moments",
+    "neighbours",
     "protocols",
     "r_precision",
     "soa",
+    "subsamples",
     "tfgan",
 ]
