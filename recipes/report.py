@@ -569,6 +569,7 @@ details:target { border-color: var(--blue); }
 footer { margin-top: 3rem; }
 @media (max-width: 40rem) { .card { grid-template-columns: 1fr; gap: 0; }
   .card dd { margin-bottom: .4rem; } figure { max-width: 47%; }
+  .near > figure { max-width: 32%; }
   .near .grid figure { max-width: 30%; }
   tbody th { max-width: 32vw; }
   th, td { padding: .45rem .5rem; } }
