@@ -299,22 +299,42 @@ def hits(image_codes, own, others) -> np.ndarray:
     Source:
         DM-GAN's published evaluation (code/trainer.py, `sampling`).
     """
+    near = cosines(image_codes, own, others)
+    return (near <= near[:, :1] + TIE).all(axis=1)
+
+
+def cosines(image_codes, own, others) -> np.ndarray:
+    """Measures how near each picture's texts are to it.
+
+    Args:
+        image_codes: (N, D) float. Where each picture lies among texts.
+        own: (N, D) float. Its own text.
+        others: (N, R, D) float. The texts of others that it chooses from.
+
+    Returns:
+        (N, 1 + R) float64, that of the own text first.
+
+    Raises:
+        ValueError: if shapes do not fit or a value is not finite.
+
+    Source:
+        DM-GAN's published evaluation: the product of lengths is 1e-8 or more.
+    """
     images = _table("image_codes", image_codes)
     own = _table("own", own)
     others = np.asarray(others, np.float64)
     fits = others.ndim == 3 and others.shape[::2] == own.shape
     if images.shape != own.shape or not fits:
         raise ValueError(
-            "hits compares (N, D) with (N, D) and (N, R, D); the shapes are "
-            f"{images.shape}, {own.shape} and {others.shape}."
+            "Pictures (N, D) are compared with texts (N, D) and (N, R, D); the "
+            f"shapes are {images.shape}, {own.shape} and {others.shape}."
         )
     if not np.isfinite(others).all():
         raise ValueError("others must be finite; they are not.")
     texts = np.concatenate([own[:, None], others], axis=1)
     lengths = np.linalg.norm(texts, axis=2)
     lengths *= np.linalg.norm(images, axis=1)[:, None]
-    near = np.einsum("nd,nrd->nr", images, texts) / np.maximum(lengths, 1e-8)
-    return (near <= near[:, :1] + TIE).all(axis=1)
+    return np.einsum("nd,nrd->nr", images, texts) / np.maximum(lengths, 1e-8)
 
 
 def reference_folds(found, folds: int = FOLDS) -> np.ndarray:

@@ -158,6 +158,19 @@ class HitsTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(found.tolist(), slow_hits(images, own, rest))
         self.assertGreater(found.sum(), 0)
 
+    def test_cosines_are_those_of_the_own_text_and_of_each_other(self):
+        images, own = cloud(7, 4), cloud(7, 4, 1)
+        rest = cloud(21, 4, 2).reshape(7, 3, 4)
+        found = r_precision.cosines(images, own, rest)
+        for i, image in enumerate(images):
+            for j, text in enumerate([own[i], *rest[i]]):
+                lengths = np.linalg.norm(image) * np.linalg.norm(text)
+                self.assertAllClose(found[i, j], image @ text / lengths)
+        # Lengths whose product is below 1e-8 count as that.
+        tiny = r_precision.cosines(1e-9 * images, own, rest)
+        expected = 1e-9 * images[0] @ own[0] / 1e-8
+        self.assertAllClose(tiny[0, 0], expected)
+
     def test_ties_favour_the_own_text(self):
         own = cloud(5, 3)
         rest = np.stack([own, -own], axis=1)
