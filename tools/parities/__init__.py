@@ -4,8 +4,12 @@
 `tools.parity`, reads inputs and weights from it, and enters our outputs.
 """
 
-from tools.parities import dcgan_cls, dfgan
+from tools.parities import dcgan_cls, dfgan, fid
 
-FAMILIES = {"dcgan_cls": dcgan_cls.prove, "dfgan": dfgan.prove}
+FAMILIES = {
+    "dcgan_cls": dcgan_cls.prove,
+    "dfgan": dfgan.prove,
+    "fid": fid.prove,
+}
 
 __all__ = ["FAMILIES"]
