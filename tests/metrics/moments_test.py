@@ -276,6 +276,17 @@ class FrechetDistanceTest(parameterized.TestCase, tf.test.TestCase):
         found = distance(real, fake)
         self.assertAllClose(found, tfgan.fid(real, fake), rtol=1e-6, atol=0)
 
+    @parameterized.parameters((40, 30, 64), (40, 400, 64), (65, 66, 64))
+    def test_low_rank_is_as_exact_as_the_features_allow(self, n, m, width):
+        # The root's trace is the sum of singular values of X Y^T, centred.
+        real, fake = cloud(n, width, 0), cloud(m, width, 1, 0.2)
+        x = (real - real.mean(0)) / np.sqrt(n - 1)
+        y = (fake - fake.mean(0)) / np.sqrt(m - 1)
+        gap = real.mean(0) - fake.mean(0)
+        root = np.linalg.svd(x @ y.T, compute_uv=False).sum()
+        expected = gap @ gap + np.sum(x * x) + np.sum(y * y) - 2.0 * root
+        self.assertAllClose(distance(real, fake), expected, rtol=1e-11)
+
     def test_normal_clouds_by_their_closed_form(self):
         # 2 x 2: Tr (S S')^(1/2) = (Tr S S' + 2 (det S S')^(1/2))^(1/2).
         ours, theirs = (
