@@ -2,6 +2,7 @@
 
 from keras_t2i.weights import (
     arrays,
+    judges,
     presets,
     pretrained,
     rules,
@@ -13,6 +14,7 @@ __all__ = [
     "Report",
     "arrays",
     "export",
+    "judges",
     "load",
     "plan",
     "presets",

