@@ -8,7 +8,21 @@ import numpy as np
 import tensorflow as tf
 
 from keras_t2i import version
-from keras_t2i.metrics import colours, diversity, features, r_precision, tfgan
+from keras_t2i.metrics import (
+    colours,
+    diversity,
+    features,
+    inception_score,
+    kernel,
+    moments,
+    neighbours,
+    protocols,
+    r_precision,
+    statistics,
+    subsamples,
+    tfgan,
+)
+from keras_t2i.ops import noise
 
 #: Draws of other pictures' texts over which R-precision is averaged.
 DRAWS = (0, 1, 2)
@@ -19,20 +33,36 @@ NOISES = (0, 1, 2, 3)
 #: Half the least width of a figure's interval: what rounding on another
 #: processor may move. A share of the value, or two pictures in two hundred.
 LEAST_SHARE = 0.01
-LEAST = {"kid": 0.002, "r_precision": 0.01, "colour_truth": 0.01}
+LEAST = {
+    "kid": 0.002,
+    "precision": 0.01,
+    "recall": 0.01,
+    "density": 0.02,
+    "coverage": 0.01,
+    "r_precision": 0.01,
+    "colour_truth": 0.01,
+}
+
+_NEIGHBOURS = ("precision", "recall", "density", "coverage")
+_NEAREST = 5  # of them, which a set must exceed
+_LEAST_SAMPLED = 20  # pictures, of which halves are measured
+_ENOUGH = 1000  # pictures from which FID for endlessly many is told
 
 
 class Judge:
-    """Measures candidates against one set of training pictures.
+    """Measures candidates against one set of real pictures.
 
     Each row it yields is a dict fit for JSON: `candidate`, `name` of the
-    figure with the networks that made it, `value` (mean of `values`, one a
-    seed), their `std`, the `interval` within which a repetition must fall (3
-    standard deviations, at least `LEAST` and `LEAST_SHARE`), and the
-    `protocol`, the card that says how it was made.
+    figure with the protocol or network that made it, `value` (mean of
+    `values`, one a seed), their `std`, the `interval` within which a
+    repetition must fall (3 standard deviations, at least `LEAST` and
+    `LEAST_SHARE`), `sampling` (what other pictures of the same kind would
+    give, from 20 subsamples of the first seed; None where nobody asked) and
+    the `protocol`, the card that says how it was made.
 
     Args:
-        reference: yields (B, H, W, 3) uint8, the training pictures; read once.
+        reference: yields (B, H, W, 3) uint8, the real pictures, read once; or
+            their `statistics.Statistics`.
         sentences: (N, D) float. Mean sentence vector of each one's captions;
             None if nobody reads them, which leaves R-precision out.
         extractor: network of `features.extract`, which also has the strings
@@ -40,26 +70,36 @@ class Judge:
         text_encoder: what made all sentence vectors; has the strings `name`
             and `digest`. None without.
         protocol: facts that every card repeats: data set, splits, digests.
-        cache: folder of `features.extract` for the training pictures.
+        cache: folder of `features.extract`.
+        ruler: the protocol that is followed.
+        matcher: brings features and sentence vectors to one place, as
+            `r_precision.Bridge` does with `pictures` and `texts`; None fits
+            one to reference and sentences.
+        fast: use this library's own streaming moments instead of TF-GAN's
+            functions: the same to 1e-6, several times faster.
+        sampling: whether intervals are measured.
     """
 
     def __init__(
         self,
-        reference: Iterable,
+        reference: Iterable | statistics.Statistics,
         sentences: np.ndarray | None,
         extractor: Callable,
         text_encoder,
         protocol: Mapping,
         cache: str | os.PathLike | None = None,
+        *,
+        ruler: protocols.Protocol = protocols.PRESETS["offline"],
+        matcher=None,
+        fast: bool = False,
+        sampling: bool = False,
     ):
-        self.extractor = extractor
-        self.reference = features.extract(reference, extractor, cache)["pooled"]
-        self.bridge = None
-        if sentences is not None:
-            self.bridge = r_precision.ridge(self.reference, sentences)
+        self.extractor, self.ruler = extractor, ruler
         self._text_encoder = text_encoder
+        self._fast, self._sampling = fast, sampling
         self._protocol = {
             **protocol,
+            **ruler.card(),
             "image_network": {
                 "name": extractor.name,
                 "digest": extractor.digest,
@@ -67,6 +107,44 @@ class Judge:
             },
             "versions": versions(),
         }
+        if isinstance(reference, statistics.Statistics):
+            self._check_card(reference)
+        else:
+            found = self.read(reference, cache)["pooled"]
+            reference = statistics.Statistics.of(found, self._protocol)
+        self.statistics = reference
+        self.bridge = matcher
+        if matcher is None and sentences is not None:
+            self.bridge = r_precision.ridge(self.reference, sentences)
+
+    def _check_card(self, imported):
+        """Refuses statistics by another network; names those of nobody."""
+        theirs = imported.card.get("image_network")
+        if not imported.card:
+            self._protocol["statistics"] = imported.digest
+        elif theirs != self._protocol["image_network"]:
+            raise ValueError(
+                f"The statistics were made by {theirs}; this protocol's "
+                f"network is {self._protocol['image_network']}."
+            )
+
+    @property
+    def reference(self) -> np.ndarray | None:
+        """(N, C) float32 features of the real pictures, where they are kept."""
+        return self.statistics.features
+
+    def read(self, batches: Iterable, cache=None) -> dict[str, np.ndarray]:
+        """Shows pictures to the network, as the protocol wants it.
+
+        Args:
+            batches: yields (B, H, W, 3) pictures or `features.Later`.
+            cache: folder of `features.extract`, or None.
+
+        Returns:
+            name -> (N, C) float32.
+        """
+        shown = self.ruler.shown(batches)
+        return features.extract(shown, self.extractor, cache)
 
     def pictures(
         self,
@@ -75,7 +153,7 @@ class Judge:
         texts: np.ndarray | None,
         **about,
     ) -> Iterator[dict]:
-        """Measures pictures of given texts: FID, KID, IS and R-precision.
+        """Measures pictures of given texts.
 
         Args:
             candidate: what the pictures are, a row's name in the table.
@@ -86,53 +164,127 @@ class Judge:
             **about: what else the card shall say: generator, moves.
 
         Yields:
-            Four rows, three without texts.
+            The rows of `figures`.
+
+        Raises:
+            ValueError: as `figures`.
+        """
+        found = {seed: self.read(stream) for seed, stream in streams.items()}
+        yield from self.figures(candidate, found, texts, **about)
+
+    def figures(
+        self,
+        candidate: str,
+        found: Mapping[int, Mapping[str, np.ndarray]],
+        texts: np.ndarray | None,
+        classes: np.ndarray | None = None,
+        **about,
+    ) -> Iterator[dict]:
+        """Measures pictures that were read before.
+
+        Args:
+            candidate: what the pictures are, a row's name in the table.
+            found: seed of the noise -> what `read` gave.
+            texts: (N, D) float. Sentence vector of each picture's caption;
+                None leaves R-precision out.
+            classes: (N,) class of each picture; R-precision's wrong texts are
+                then of other classes.
+            **about: what else the card shall say: generator, moves.
+
+        Yields:
+            A row a figure of the protocol; those that need more pictures than
+            there are, or features that imported statistics don't have, are
+            left out.
 
         Raises:
             ValueError: if there are not as many pictures as texts, or not as
-                many in each stream.
+                many for each seed.
         """
-        vectors = [
-            features.extract(batches, self.extractor)
-            for batches in streams.values()
-        ]
-        pooled = [found["pooled"] for found in vectors]
+        pooled = [one["pooled"] for one in found.values()]
         count = len(pooled[0] if texts is None else texts)
-        for found in pooled:
-            if len(found) != count:
+        for rows in pooled:
+            if len(rows) != count:
                 raise ValueError(
-                    f"{candidate!r} has {len(found)} pictures for {count} "
+                    f"{candidate!r} has {len(rows)} pictures for {count} "
                     "texts; each needs one."
                 )
         card = {
             **about,
-            "seeds": list(streams),
+            "seeds": list(found),
             "counts": {
-                "reference": len(self.reference),
+                "reference": self.statistics.count,
                 "candidate": count,
             },
         }
-        network = self.extractor.name
-        yield self._row(
-            candidate,
-            f"fid_{network}",
-            [tfgan.fid(self.reference, x) for x in pooled],
-            card,
-        )
-        yield self._row(
-            candidate,
-            f"kid_{network}",
-            [tfgan.kid(self.reference, x) for x in pooled],
-            card,
-        )
-        yield self._row(
-            candidate,
-            f"is_{network}",
-            [tfgan.inception_score(found["logits"]) for found in vectors],
-            card,
-        )
-        if texts is not None:
-            yield self._r_precision(candidate, pooled, texts, card)
+        logits = [one["logits"] for one in found.values()]
+        for name, values, sampling in self._measured(pooled, logits):
+            name = f"{name}_{self._label}"
+            row = self._row(candidate, name, values, card)
+            yield row | {"sampling": sampling}
+        if texts is not None and "r_precision" in self.ruler.figures:
+            yield self._r_precision(candidate, pooled, texts, classes, card)
+
+    @property
+    def _label(self):
+        is_offline = self.ruler.name == "offline"
+        return self.extractor.name if is_offline else self.ruler.label
+
+    def _measured(self, pooled, logits):
+        """Yields name, values and sampling of each figure without texts."""
+        for name, measure, tables in self._measures(pooled, logits):
+            values = [measure(rows) for rows in tables]
+            yield name, values, self._sampled(measure, tables[0])
+        asked = [name for name in _NEIGHBOURS if name in self.ruler.figures]
+        if asked and self._has_neighbours(pooled[0]):
+            found = [neighbours.prdc(self.reference, rows) for rows in pooled]
+            for name in asked:
+                yield name, [one[name] for one in found], None
+        if self._sampling and "fid" in self.ruler.figures:
+            if len(pooled[0]) >= _ENOUGH:
+                real = self.statistics.moments
+                limits = [subsamples.fid_infinity(real, x) for x in pooled]
+                yield "fid_infinity", [one.value for one in limits], None
+
+    def _measures(self, pooled, logits):
+        """Yields name, function of rows and the rows for each noise."""
+        asked = self.ruler.figures
+        if "fid" in asked:
+            yield "fid", self._fid, pooled
+        if "kid" in asked and self.reference is not None:
+            yield "kid", self._kid, pooled
+        if "is" in asked and len(logits[0]) >= self.ruler.splits:
+            yield "is", self._inception_score, logits
+
+    def _fid(self, rows):
+        if self._fast or self.reference is None:
+            found = moments.Moments.of(rows)
+            return moments.frechet_distance(self.statistics.moments, found)
+        return tfgan.fid(self.reference, rows)
+
+    def _kid(self, rows):
+        measure = kernel.over_blocks if self._fast else tfgan.kid
+        return measure(self.reference, rows)
+
+    def _inception_score(self, logits):
+        """The mean of the parts, whose rows are dealt by chance."""
+        logits, splits = logits[:, self.ruler.skipped :], self.ruler.splits
+        if splits > 1:
+            key = noise.key(0, salt="inception score")
+            logits = logits[noise.permutation(key, len(logits)).numpy()]
+        fast = inception_score.of_logits
+        measure = fast if self._fast else tfgan.inception_scores
+        return float(np.mean(measure(logits, splits)))
+
+    def _has_neighbours(self, rows):
+        known = self.reference
+        return known is not None and min(len(known), len(rows)) > _NEAREST
+
+    def _sampled(self, measure, rows) -> dict | None:
+        """Where other pictures of the same kind would lie."""
+        if not self._sampling or len(rows) < _LEAST_SAMPLED:
+            return None
+        found = subsamples.interval(lambda some: measure(rows[some]), len(rows))
+        return {"low": found.low, "high": found.high, "error": found.error}
 
     def prompts(
         self,
@@ -201,34 +353,33 @@ class Judge:
             card = {**about, "counts": {"captions": len(right)}}
             yield self._row(candidate, "colour_truth", [right.mean()], card)
 
-    def _r_precision(self, candidate, pooled, texts, card) -> dict:
-        candidates = min(r_precision.CANDIDATES, len(texts))
+    def _r_precision(self, candidate, pooled, texts, classes, card) -> dict:
+        candidates = min(r_precision.CANDIDATES, _texts(len(texts), classes))
+        is_reference = self.ruler.retrieval == "reference"
+        measure = _by_reference if is_reference else _by_draws
+        texts = self.bridge.texts(texts)
         found = [
-            r_precision.over_seeds(
-                self.bridge.pictures(x),
-                self.bridge.texts(texts),
-                DRAWS,
-                candidates=candidates,
-            )
-            for x in pooled
+            measure(self.bridge.pictures(rows), texts, classes, candidates)
+            for rows in pooled
         ]
-        text = self._text_encoder
+        reader = self._text_encoder
         card = {
             **card,
-            "text_network": {"name": text.name, "digest": text.digest},
+            "text_network": {"name": reader.name, "digest": reader.digest},
             "candidates": candidates,
-            "draws": list(DRAWS),
+            "wrong_texts": "any" if classes is None else "of other classes",
+            "draws": [0] if is_reference else list(DRAWS),
         }
         return self._row(
             candidate,
-            f"r_precision_{self.extractor.name}_{text.name}",
+            f"r_precision_{self._label}_{reader.name}",
             [mean for mean, _ in found],
             card,
             std=found[0][1] if len(found) == 1 else None,
         )
 
     def _describe(self, drawn) -> np.ndarray:
-        return features.extract([drawn], self.extractor)["pooled"]
+        return self.read([drawn])["pooled"]
 
     def _row(self, candidate, name, values, card, std=None) -> dict:
         values = [float(value) for value in values]
@@ -246,6 +397,30 @@ class Judge:
             "interval": [value - half, value + half],
             "protocol": {**self._protocol, **card},
         }
+
+
+def _texts(count, classes):
+    """How many texts every picture has to choose from, its own included."""
+    if classes is None:
+        return count
+    return count - int(np.unique(classes, return_counts=True)[1].max()) + 1
+
+
+def _by_draws(images, texts, classes, candidates):
+    return r_precision.over_seeds(
+        images, texts, DRAWS, candidates=candidates, classes=classes
+    )
+
+
+def _by_reference(images, texts, classes, candidates):
+    return r_precision.reference(
+        images,
+        texts,
+        classes,
+        seed=0,
+        candidates=candidates,
+        slots=len(texts),
+    )
 
 
 _PROMPTS = {
@@ -302,4 +477,7 @@ def versions() -> dict[str, str]:
 def _cell(row: Mapping) -> str:
     has_spread = row["std"] and len(row["values"]) > 1
     spread = f" ± {row['std']:.2g}" if has_spread else ""
+    sampling = row.get("sampling")
+    if sampling:
+        spread += f" [{sampling['low']:.4g}, {sampling['high']:.4g}]"
     return f"{row['value']:.4g}{spread}"

@@ -6,13 +6,12 @@ beside every figure, and figures with different cards are not put side by side.
 """
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from keras_t2i.metrics import features
-from keras_t2i.ops import images, resizing
+from keras_t2i.ops import resizing
 
 #: Keys of a card that say what was judged, not how.
 CANDIDATE = ("generator", "generator_digest", "moves", "parameters", "seeds")
@@ -41,11 +40,11 @@ class Protocol:
         network: which one looks, a name of `weights.judges`.
         resize: how pictures reach its size, a name of `ops.resizing`.
         size: that size, in pixels.
-        normalise: what happens to pixels after that, as `weights.judges` names
-            it.
+        normalise: what happens to pixels after that, a name of
+            `encoders.features`.
         rounding: how a generator's floats become bytes: "round", "truncate",
             or "none" if they are judged as floats; "given" where they came as
-            bytes.
+            bytes. The network's way to pictures does it.
         jpeg: quality at which pictures are kept as JPEG before, or None.
         figures: what is measured, of `FIGURES`.
         splits: parts of the inception score.
@@ -65,7 +64,7 @@ class Protocol:
     resize: str
     source: str
     size: int = 299
-    normalise: str = "none"
+    normalise: str = "symmetric"
     rounding: str = "round"
     jpeg: int | None = None
     figures: tuple[str, ...] = FIGURES
@@ -91,37 +90,19 @@ class Protocol:
             )
 
     def shown(self, batches: Iterable) -> Iterator:
-        """Brings pictures to what its network is to be shown.
+        """Lets through what counts.
 
         Args:
-            batches: yields (B, H, W, D), uint8 or float32 in [-1, 1], or
-                `features.Later` of such.
+            batches: yields (B, H, W, D) pictures or `features.Later`.
 
         Yields:
-            The same: uint8, or float32 in [-1, 1] if floats came and are
-            judged as such. Batches of `batch` pictures if that is given; what
-            fills none is left out.
+            The same; with `batch`, batches of as many pictures. What fills
+            none is left out.
         """
-        if self.batch is not None:
-            batches = _whole(batches, self.batch)
-        for batch in batches:
-            if isinstance(batch, features.Later):
-                make = functools.partial(self._made, batch.make)
-                yield dataclasses.replace(batch, make=make)
-            else:
-                yield self._kept(np.asarray(batch))
-
-    def _made(self, make):
-        return self._kept(np.asarray(make()))
-
-    def _kept(self, batch):
-        if batch.dtype != np.uint8 and self.rounding != "none":
-            batch = resizing.to_bytes((batch + 1.0) * 127.5, self.rounding)
-        if self.jpeg is not None:
-            is_float = batch.dtype != np.uint8
-            batch = images.to_uint8(batch).numpy() if is_float else batch
-            batch = resizing.jpeg(batch, self.jpeg)
-        return batch
+        if self.batch is None:
+            yield from batches
+        else:
+            yield from _whole(batches, self.batch)
 
     @property
     def captions(self) -> str:
@@ -227,6 +208,7 @@ PRESETS = {
             label="clean",
             network="inception_2015",
             resize="bicubic_antialiased",
+            normalise="tf_2015",
             source="Parmar et al. 2022, arXiv:2104.11222 (clean-fid)",
         ),
         Protocol(
@@ -234,6 +216,7 @@ PRESETS = {
             label="tf_2015",
             network="inception_2015",
             resize="tf1_bilinear",
+            normalise="tf_2015",
             splits=10,
             source="Heusel et al. 2017, arXiv:1706.08500 (TTUR)",
         ),
@@ -242,7 +225,7 @@ PRESETS = {
             label="dm_gan",
             network="torchvision_inception",
             resize="pillow_bilinear",
-            normalise="unit_affine",
+            normalise="dm_gan",
             rounding="truncate",
             figures=("fid", "r_precision"),
             batch=50,
@@ -254,7 +237,7 @@ PRESETS = {
             label="galip",
             network="torchvision_inception",
             resize="bilinear",
-            normalise="unit_affine",
+            normalise="dm_gan",
             rounding="none",
             figures=("fid",),
             source="Tao et al. 2023, arXiv:2301.12959, code/lib",

@@ -1,13 +1,22 @@
 """Examines the judge: its rows, its cards, its order of candidates."""
 
+import dataclasses
 import json
 import os
+import pathlib
 import tempfile
 
 import numpy as np
 import tensorflow as tf
 
-from keras_t2i.metrics import evaluator, features
+from keras_t2i.metrics import (
+    evaluator,
+    features,
+    protocols,
+    statistics,
+    subsamples,
+)
+from keras_t2i.ops import noise
 
 WIDTH, COUNT, TESTS = 8, 600, 24
 
@@ -69,8 +78,9 @@ class PicturesTest(tf.test.TestCase):
 
     def test_names_carry_the_networks(self):
         rows = self.rows("real", self.images)
-        names = ["fid_toy", "kid_toy", "is_toy", "r_precision_toy_words"]
-        self.assertEqual(list(rows), names)
+        names = ["fid", "kid", "is", "precision", "recall", "density"]
+        names = [f"{name}_toy" for name in [*names, "coverage"]]
+        self.assertEqual(list(rows), [*names, "r_precision_toy_words"])
 
     def test_good_pictures_beat_bad_ones(self):
         mean = np.rint(world(COUNT, 0)[0].mean(axis=0)).astype(np.uint8)
@@ -142,7 +152,7 @@ class PicturesTest(tf.test.TestCase):
         streams = {0: batches(self.images), 1: batches(self.images[::-1])}
         rows = list(plain.pictures("real", streams, None))
         found = self.rows("real", self.images)
-        self.assertLen(rows, 3)
+        self.assertLen(rows, 7)
         for row in rows:
             values = [found[row["name"]]["value"]] * 2
             self.assertAllClose(row["values"], values, rtol=1e-4)
@@ -157,6 +167,142 @@ class PicturesTest(tf.test.TestCase):
             first, again = judge(folder), judge(folder)
             self.assertLen(os.listdir(folder), COUNT // 100)
         self.assertAllEqual(first.reference, again.reference)
+
+
+class RulerTest(tf.test.TestCase):
+    """Judges follow protocols, and measure no more than they ask for."""
+
+    def setUp(self):
+        super().setUp()
+        self.real, self.sentences = world(COUNT, 0)
+        self.images, self.texts = world(TESTS, 1)
+
+    def judge(self, reference=None, sentences=None, ruler=None, **more):
+        if ruler is not None:
+            settings = {"name": "mine", "label": "mine", "batch": None}
+            offline = protocols.PRESETS["offline"]
+            ruler = dataclasses.replace(offline, **settings | ruler)
+            more["ruler"] = ruler
+        if reference is None:
+            reference = batches(self.real)
+        return evaluator.Judge(
+            reference, sentences, Network(), Text(), {}, **more
+        )
+
+    def rows(self, judge, images=None, texts=None, classes=None):
+        images = self.images if images is None else images
+        seen = {0: judge.read(batches(images))}
+        found = judge.figures("made", seen, texts, classes)
+        return {row["name"]: row for row in found}
+
+    def test_figures_carry_the_protocols_label(self):
+        ruler = {"figures": ("kid", "r_precision")}
+        judge = self.judge(sentences=self.sentences, ruler=ruler)
+        rows = self.rows(judge, texts=self.texts)
+        self.assertEqual(list(rows), ["kid_mine", "r_precision_mine_words"])
+        card = rows["kid_mine"]["protocol"]
+        self.assertEqual((card["preset"], card["rounding"]), ("mine", "round"))
+
+    def test_own_moments_give_what_tfgan_gives(self):
+        rows, fast = (self.rows(self.judge(fast=x)) for x in (False, True))
+        for name, row in rows.items():
+            # The toy's features nearly depend on each other; TF-GAN takes no
+            # root of what is below 1e-10, which is 1e-5 each.
+            self.assertAllClose(
+                fast[name]["value"], row["value"], rtol=1e-6, atol=2e-5
+            )
+
+    def test_scores_in_parts_are_of_shuffled_rows_without_the_background(self):
+        judge = self.judge(ruler={"splits": 4, "skipped": 1})
+        logits = np.asarray(judge.read(batches(self.images))["logits"])[:, 1:]
+        row = self.rows(judge)["is_mine"]
+        # Whatever the order, each part is as surely recognised as the whole.
+        self.assertBetween(row["value"], 1.0, logits.shape[1])
+        order = noise.permutation(noise.key(0, salt="inception score"), TESTS)
+        parts = np.split(logits[order.numpy()], 4)
+        scores = []
+        for part in parts:
+            shares = np.exp(part) / np.exp(part).sum(1, keepdims=True)
+            mean = shares.mean(0)
+            scores.append(
+                np.exp((shares * np.log(shares / mean)).sum(1).mean())
+            )
+        self.assertAllClose(row["value"], np.mean(scores), 1e-4)
+        few = self.rows(judge, self.images[:3])
+        self.assertNotIn("is_mine", few)  # Three pictures make no four parts.
+
+    def test_intervals_hold_what_other_pictures_give(self):
+        rows = self.rows(self.judge(sampling=True), world(200, 3)[0])
+        inside = 0
+        for seed in range(4, 14):
+            value = self.rows(self.judge(), world(200, seed)[0])
+            sampling = rows["is_toy"]["sampling"]
+            value = value["is_toy"]["value"]
+            # Both vary: theirs lie within twice the half of the interval.
+            half = (sampling["high"] - sampling["low"]) / 2
+            inside += abs(value - rows["is_toy"]["value"]) <= 2 * half
+        self.assertGreaterEqual(inside, 8)
+        for name in ("fid_toy", "kid_toy"):
+            sampling = rows[name]["sampling"]
+            self.assertLess(sampling["low"], rows[name]["value"])
+            self.assertGreater(sampling["high"], rows[name]["value"])
+        self.assertNotIn("fid_infinity_toy", rows)  # Of 200 pictures.
+        few = self.rows(self.judge(sampling=True), self.images[:19])
+        self.assertIsNone(few["fid_toy"]["sampling"])
+
+    def test_distance_for_endlessly_many_is_told_of_a_thousand(self):
+        images, _ = world(1000, 3)
+        judge = self.judge(sampling=True, fast=True)
+        rows = self.rows(judge, images)
+        found = subsamples.fid_infinity(
+            judge.statistics.moments, judge.read(batches(images))["pooled"]
+        )
+        limit = rows["fid_infinity_toy"]["value"]
+        self.assertAllClose(limit, found.value, 1e-6)
+        self.assertNotAllClose(limit, rows["fid_toy"]["value"], 1e-6)
+
+    def test_wrong_texts_may_be_of_other_classes_only(self):
+        judge = self.judge(sentences=self.sentences)
+        # Each picture has a twin with the very same text.
+        images = np.concatenate([self.images, self.images])
+        texts = np.concatenate([self.texts, self.texts])
+        classes = np.tile(np.arange(TESTS), 2)
+        name = "r_precision_toy_words"
+        hard = self.rows(judge, images, texts)[name]
+        fair = self.rows(judge, images, texts, classes)
+        self.assertGreater(fair[name]["value"], hard["value"] + 0.1)
+        card = fair[name]["protocol"]
+        self.assertEqual(card["wrong_texts"], "of other classes")
+
+    def test_statistics_stand_for_pictures(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "real.npz")
+            first = self.judge()
+            first.statistics.save(path)
+            again = self.judge(statistics.load(path))
+            rows = self.rows(first)
+            for name, row in self.rows(again).items():
+                self.assertEqual(row["value"], rows[name]["value"])
+                self.assertEqual(row["protocol"], rows[name]["protocol"])
+            first.statistics.save(path, small=True)
+            small = self.rows(self.judge(statistics.load(path)))
+            self.assertEqual(list(small), ["fid_toy", "is_toy"])
+            self.assertAllClose(
+                small["fid_toy"]["value"], rows["fid_toy"]["value"], atol=2e-5
+            )
+            mean, covariance = first.statistics.moments.mean, np.eye(4)
+            np.savez(path, mu=mean, sigma=covariance)
+            row = self.rows(self.judge(statistics.load(path)))["fid_toy"]
+            self.assertLen(row["protocol"]["statistics"], 64)
+            self.assertIsNone(row["protocol"]["counts"]["reference"])
+
+    def test_statistics_of_another_network_are_refused(self):
+        first = self.judge()
+        other = dict(first.statistics.card)
+        other["image_network"] = {"name": "other"}
+        made = statistics.Statistics.of(first.reference, other)
+        with self.assertRaisesRegex(ValueError, "made by .*'other'.*'toy'"):
+            self.judge(made)
 
 
 class PromptsTest(tf.test.TestCase):
