@@ -1,160 +1,104 @@
 """Judges generators: what recipes.evaluate and the tools share."""
 
+import dataclasses
 import json
-import pathlib
+from collections.abc import Callable, Iterator
 
 import numpy as np
-import tensorflow as tf
+from tqdm import tqdm
 
 from keras_t2i import networks, weights
-from keras_t2i.data import catalog, pipeline, source, texts
-from keras_t2i.encoders import text
-from keras_t2i.metrics import evaluator, features
+from keras_t2i.data import catalog, pipeline, source
+from keras_t2i.metrics import evaluator, features, protocols, statistics
 from keras_t2i.ops import files, images
-from recipes import trained, wiring
+from recipes import asking, trained, wiring
 
+TRAINED = "trained generator"
+REAL = {"train": "real test pictures", "test": "real training pictures"}
 _SPLITS = ("train", "test")
-_SCORES = "scores.jsonl"
-_TRAINED = "trained generator"
-_REAL = {"train": "real test pictures", "test": "real training pictures"}
-#: Pictures below which FID, KID and IS are of little use, and of some.
-_FEW, _ENOUGH = 50, 500
-_ROWS = 1024  # of stored vectors held beside their means
+_OFFLINE = protocols.PRESETS["offline"]
 
 
-def write(rows, out: pathlib.Path):
-    """Replaces the scores in a folder and prints them.
+@dataclasses.dataclass(frozen=True)
+class How:
+    """Says how a generator is judged.
 
-    Args:
-        rows: the judge's rows.
-        out: the folder; made if missing.
-
-    Raises:
-        OSError: if it can't be written.
+    Attributes:
+        seeds: noises each caption is drawn with.
+        most: the most pictures of each part looked at; None for all.
+        reference: "train" or "test", which pictures all are compared with;
+            None for the protocol's. R-precision's map needs "train".
+        protocol: the ruler.
+        network: the protocol's, as `weights.judges.load` gives it; None for
+            the offline one.
+        imported: statistics of the real pictures; None measures them.
+        fast: this library's moments instead of TF-GAN's functions.
+        sampling: intervals from subsamples, and FID without end.
+        beside: whether the rows that give a scale are judged too.
+        cache: folder that keeps what was drawn and seen, so that a broken
+            evaluation goes on; None for none.
     """
-    rows = list(rows)
-    lines = [json.dumps(row, allow_nan=False) for row in rows]
-    files.atomic_write(out / _SCORES, "\n".join([*lines, ""]).encode())
-    files.atomic_write(out / "scores.md", f"{told(rows)}\n".encode())
-    print(f"\n{told(rows)}\n\nScores and their protocols lie in {out}")
+
+    seeds: int = 3
+    most: int | None = None
+    reference: str | None = None
+    protocol: protocols.Protocol = _OFFLINE
+    network: Callable | None = None
+    imported: statistics.Statistics | None = None
+    fast: bool = False
+    sampling: bool = False
+    beside: bool = True
+    cache: str | None = None
+
+    @property
+    def against(self) -> str:
+        """The part that all are compared with."""
+        return self.reference or self.protocol.reference
 
 
-def kept(
-    found: trained.Trained,
-    out: pathlib.Path,
-    *,
-    seeds=3,
-    most=None,
-    reference="train",
-):
-    """Reads a folder's scores if `judge` would only measure them again.
-
-    Args:
-        found: what was trained.
-        out: the folder.
-        seeds: as in `judge`.
-        most: as in `judge`.
-        reference: as in `judge`.
-
-    Returns:
-        Rows; none if there are no scores, or those of other weights, data,
-        settings or versions.
-    """
-    try:
-        lines = (out / _SCORES).read_text().splitlines()
-        rows = [json.loads(line) for line in lines]
-        cards = {row["candidate"]: row["protocol"] for row in reversed(rows)}
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    parts = _parts(found.config, most)
-    counts = dict(zip(_SPLITS, map(len, parts), strict=True))
-    wanted = {
-        **_about(found.config, found.painter, found.card["moves"]),
-        "seeds": list(range(seeds)),
-        "counts": {
-            "reference": counts[reference],
-            "candidate": counts["test"],
-        },
-        "reference": reference,
-        "data_digest": _digests(parts),
-        "versions": evaluator.versions(),
-    }
-    card = cards.get(_TRAINED, {})
-    is_same = all(card.get(key) == value for key, value in wanted.items())
-    return rows if is_same and _REAL[reference] in cards else []
-
-
-def told(rows) -> str:
-    """Lays rows out for people, with what must be known to read them.
-
-    Args:
-        rows: the judge's rows.
-
-    Returns:
-        Markdown: the table and a few sentences.
-    """
-    lines = []
-    first = rows[0]["protocol"]
-    count, noises = first["counts"]["candidate"], len(first["seeds"])
-    if count < _FEW:
-        lines.append(f"{count} test pictures: FID, KID and IS say little.")
-    elif count < _ENOUGH:
-        lines.append(
-            f"{count} pictures a row, fewer than {_ENOUGH}: FID, KID and IS "
-            "compare rows of this table and nothing else."
-        )
-    for row in rows:
-        if "candidates" in row["protocol"]:
-            texts = row["protocol"]["candidates"]
-            lines.append(f"R-precision: 1 of {texts}, chance {1 / texts:.2g}.")
-            break
-    if noises > 1:
-        lines.append(f"±: the standard deviation over {noises} noises.")
-    return "\n\n".join([evaluator.table(rows), *lines])
-
-
-def judge(
-    found: trained.Trained,
-    *,
-    seeds=3,
-    most=None,
-    beside=True,
-    reference="train",
-):
+def judge(found: trained.Trained, how: How | None = None, show=None, **more):
     """Judges a generator beside the rows that give its scores a scale.
 
     Args:
         found: what was trained.
-        seeds: int. Noises each test caption is drawn with.
-        most: int or None. The most training and test pictures looked at.
-        beside: bool. Whether the other rows are judged too.
-        reference: "train" or "test". Which pictures all are compared with;
-            R-precision needs "train".
+        how: how.
+        show: callable on (`evaluator.Judge`, `asking.Asked`, features of the
+            trained generator's pictures of the first noise, dict), called
+            once they are measured; or None.
+        **more: entries of `How`, in place of `how`.
 
     Yields:
         Rows of `metrics.evaluator.Judge`.
     """
-    config, reader = found.config, found.painter.text_encoder
-    train, test = parts = _parts(config, most)
+    how = how or How(**more)
+    config, reader = found.config, found.reader
+    both = parts(config, how.most)
+    train, test = both
     # Colour truth asks for what OpenMoji's captions name, in its colours.
     is_own = config.data.name == catalog.RECORDS
+    _stage(f"captions, and features of the {how.against} pictures", "")
+    bench = _judge(config, both, reader, how)
+    asked = asking.asked(test, reader, how.protocol, how.most)
     print(
         f"Judging {_describe(config)}, after {found.card['moves']:,} moves: "
-        f"{seeds} x {len(test):,} pictures against those of {reference}, "
-        f"{len(train):,} for training; a few minutes for thousands."
+        f"{how.seeds} x {len(asked.captions):,} pictures against those of "
+        f"{how.against}; a few minutes for thousands."
     )
-    _stage(f"captions, and features of the {reference} pictures")
-    bench = _judge(config, parts, reader, reference)
-    captions = _first_captions(test)
     is_read = reader.dim is not None
-    own = _first_sentences(test, reader) if reference == "train" else None
+    own = asked.sentences if bench.bridge is not None else None
 
     def measure(name, painter, moves):
         _stage(name)
         about = _about(config, painter, moves)
-        streams = {seed: draw(painter, captions, seed) for seed in range(seeds)}
-        yield from bench.pictures(name, streams, own, **about)
-        if not is_read:
+        seen = {}
+        for seed in range(how.seeds):
+            drawn = draw(painter, asked.captions, seed, how.protocol, about)
+            drawn = _bar(drawn, len(asked.captions), f"seed {seed}")
+            seen[seed] = bench.read(drawn, how.cache)
+        yield from bench.figures(name, seen, own, **about)
+        if show is not None and name == TRAINED:
+            show(bench, asked, seen[0])
+        if not is_read or how.protocol.name != _OFFLINE.name:
             return
         yield from bench.prompts(
             name,
@@ -168,21 +112,48 @@ def judge(
         _stage(name)
         yield from bench.pictures(name, {0: stream}, own)
 
-    if beside:
+    if how.beside:
         fresh = wiring.system(trained.exact(config), reader)
         painter = networks.Painter(fresh.players["generator"], reader)
         yield from measure("untrained generator", painter, 0)
         size, fit = config.data.image_size, config.data.get("fit") or "cut"
         mean = pipeline.mean_picture(train, size, fit)
-        still = np.broadcast_to(mean, (len(captions), *mean.shape))
-        still = features.in_batches(still)
-        yield from measure_still("mean training picture", still)
-    yield from measure(_TRAINED, found.painter, found.card["moves"])
-    if beside:
-        real = test if reference == "train" else _first(train, len(test))
-        yield from measure_still(_REAL[reference], _shown(config, real))
-        if is_read and not is_own:
-            yield from _real_colours(bench, train, test, _REAL[reference])
+        still = np.broadcast_to(mean, (len(asked.captions), *mean.shape))
+        yield from measure_still(
+            "mean training picture", features.in_batches(still)
+        )
+    yield from measure(TRAINED, found.painter, found.card["moves"])
+    if how.beside:
+        other = test if how.against == "train" else train
+        real = _as_many(other, asked, how.against)
+        yield from measure_still(REAL[how.against], shown(config, real))
+        if is_read and not is_own and how.protocol.name == _OFFLINE.name:
+            yield from _real_colours(bench, train, test, REAL[how.against])
+
+
+def wanted(found: trained.Trained, how: How) -> dict:
+    """Tells what the card of a generator's scores will say.
+
+    Args:
+        found: what was trained.
+        how: how.
+
+    Returns:
+        Entries of the card that change when measuring again would give
+        others.
+    """
+    both = parts(found.config, how.most)
+    own = asking.count_of(both[1], how.protocol, how.most)
+    counts = dict(zip(_SPLITS, map(len, both), strict=True))
+    return {
+        **_about(found.config, found.painter, found.card["moves"]),
+        **how.protocol.card(),
+        "seeds": list(range(how.seeds)),
+        "counts": {"reference": counts[how.against], "candidate": own},
+        "reference": how.against,
+        "data_digest": _digests(both),
+        "versions": evaluator.versions(),
+    }
 
 
 def glance(config, system, pictures, reader, most):
@@ -201,10 +172,10 @@ def glance(config, system, pictures, reader, most):
     Returns:
         callable, no arguments -> dict, name of a figure -> value, of one noise.
     """
-    some = _first(pictures, most)
-    bench = _judge(config, (some, some), reader, "train")
-    captions = _first_captions(some)
-    own = _first_sentences(some, reader)
+    some = asking.first(pictures, most)
+    bench = _judge(config, (some, some), reader, How(reference="train"))
+    captions = asking.first_captions(some)
+    own = asking.first_sentences(some, reader)
 
     def measure():
         drawn = draw(system.painter, captions, seed=0)
@@ -226,163 +197,160 @@ def _real_colours(bench, train, test, name):
     )
 
 
-def confirm(claims, rows) -> bool:
-    """Prints each score beside the card's claim.
+def draw(
+    painter,
+    captions: list[str],
+    seed: int,
+    protocol: protocols.Protocol = _OFFLINE,
+    about: dict | None = None,
+    size: int = 40,
+) -> Iterator[features.Later]:
+    """Draws one picture a caption, batch by batch, each when it is wanted.
 
     Args:
-        claims: rows on the card.
-        rows: rows measured now.
-
-    Returns:
-        True if every claim was measured and holds.
-    """
-    measured = {row["name"]: row for row in rows}
-    passed = True
-    for claim in claims:
-        row = measured.get(claim["name"])
-        good = row is not None and evaluator.holds(claim, row)
-        passed = passed and good
-        low, high = claim["interval"]
-        value = "not measured" if row is None else f"{row['value']:.4f}"
-        print(
-            f"{'pass' if good else 'FAIL'}  {claim['name']}: {value}, the "
-            f"card says {claim['value']:.4f} ({low:.4f} to {high:.4f})"
-        )
-    return passed
-
-
-def draw(painter, captions, seed, size=40):
-    """Draws one picture a caption, batch by batch.
-
-    Args:
-        painter: `networks.Painter`.
-        captions: list of strings.
-        seed: int. Row i is drawn with noise seed * 100,000 + i.
-        size: int. Pictures a batch.
+        painter: `networks.Painter` or `serving.Served`.
+        captions: what to draw.
+        seed: row i is drawn with noise seed * 100,000 + i.
+        protocol: the ruler, which says whether bytes or floats are wanted.
+        about: what else the pictures depend on: the generator's digest.
+        size: pictures a batch, if the protocol doesn't say it.
 
     Yields:
-        (B, H, W, 3) uint8.
+        Batches of (B, H, W, 3) pictures.
     """
-    generate = _generate(painter)
+    size = protocol.batch or size
+    rule = protocol.card()
     for start in range(0, len(captions), size):
         some = captions[start : start + size]
-        yield generate(some, seed * 100_000 + start + np.arange(len(some)))
+        seeds = seed * 100_000 + start + np.arange(len(some))
+        key = json.dumps([about, rule, some, seeds.tolist()], sort_keys=True)
+
+        def make(some=some, seeds=seeds):
+            drawn = painter.generate(list(some), seeds)
+            if protocol.rounding == "round":
+                return _bytes(drawn)
+            return np.asarray(drawn)
+
+        yield features.Later(len(some), files.digest(key), make)
+
+
+def draw_some(painter, captions: list[str], places: np.ndarray) -> np.ndarray:
+    """Draws a few pictures of the first noise again.
+
+    Args:
+        painter: as in `draw`.
+        captions: theirs.
+        places: which rows of `draw` they are.
+
+    Returns:
+        (N, H, W, D) uint8.
+    """
+    return _generate(painter)(captions, places)
 
 
 def _generate(painter):
     def generate(captions, seeds):
-        return images.to_uint8(painter.generate(list(captions), seeds)).numpy()
+        return _bytes(painter.generate(list(captions), seeds))
 
     return generate
+
+
+def _bytes(drawn):
+    drawn = np.asarray(drawn)
+    return drawn if drawn.dtype == np.uint8 else images.to_uint8(drawn).numpy()
+
+
+def _bar(batches, count, name):
+    with tqdm(
+        total=count, desc=f"  {name}", unit=" pictures", disable=None
+    ) as bar:
+        for batch in batches:
+            yield batch
+            bar.update(batch.count)
 
 
 def _describe(config):
     return f"{config.networks.generator.name}, trained by {config.system.name}"
 
 
-def _stage(name):
+def _stage(name, end="\n"):
     print(f"  {name} ...", flush=True)
 
 
 def _about(config, painter, moves):
     """Says on a card what drew."""
-    arrays = [np.asarray(weight) for weight in painter.generator.weights]
     return {
         "generator": _describe(config),
-        "generator_digest": files.digest(*arrays),
+        **trained.identity(painter),
         "moves": moves,
     }
 
 
-def _parts(config, most):
-    """Opens the training and the test pictures that are looked at."""
-    return [_first(wiring.source(config, split), most) for split in _SPLITS]
+def parts(config, most: int | None) -> list[source.Pictures]:
+    """Opens the training and the test pictures that are looked at.
+
+    Args:
+        config: the run's config.
+        most: how many of each at most; None for all.
+
+    Returns:
+        Both.
+    """
+    return [asking.first(wiring.source(config, name), most) for name in _SPLITS]
 
 
-def _digests(parts):
+def _digests(both):
     return {
-        split: part.digest for split, part in zip(_SPLITS, parts, strict=True)
+        split: part.digest for split, part in zip(_SPLITS, both, strict=True)
     }
 
 
-def _judge(config, parts, reader, reference):
-    train, _ = parts
-    read = _mean_sentences(train, reader) if reference == "train" else None
+def _judge(config, both, reader, how):
+    train, _ = both
+    is_mapped = how.against == "train" and how.imported is None
+    read = asking.mean_sentences(train, reader) if is_mapped else None
     protocol = {
         "data": config.data.name,
-        "data_digest": _digests(parts),
+        "data_digest": _digests(both),
         "image_size": config.data.image_size,
-        "reference": reference,
+        "reference": how.against,
         "split": "test",
-        "captions": "none"
-        if reader.dim is None
-        else "each test picture's first",
+        "captions": "none" if reader.dim is None else how.protocol.captions,
     }
+    real = how.imported
+    if real is None:
+        real = shown(config, both[_SPLITS.index(how.against)])
     return evaluator.Judge(
-        _shown(config, parts[_SPLITS.index(reference)]),
+        real,
         read,
-        weights.pretrained.lite0(),
+        how.network or weights.pretrained.lite0(),
         reader,
         protocol,
         wiring.cache_dir() / "features",
+        ruler=how.protocol,
+        fast=how.fast,
+        sampling=how.sampling,
     )
 
 
-def _first_captions(pictures) -> list[str]:
-    """Lists each picture's first caption."""
-    table = pictures.captions
-    if not isinstance(table, texts.Texts):
-        return table[:, 0].tolist()
-    count, each = table.shape
-    firsts = table.encoded(np.arange(count) * each)
-    return [caption.decode() for caption in firsts]
+def shown(config, pictures: source.Pictures) -> Iterator[np.ndarray]:
+    """Shows pictures as the generator should draw them.
 
+    Args:
+        config: the run's config.
+        pictures: which.
 
-def _first_sentences(pictures, reader):
-    """Reads each picture's first caption: (N, C) float32, None if unread."""
-    if reader.dim is None:
-        return None
-    if not _in_files(pictures):
-        return wiring.sentences(pictures, reader)[:, 0]
-    firsts = [[caption] for caption in _first_captions(pictures)]
-    return _means(texts.Texts.of(firsts), reader)
-
-
-def _mean_sentences(pictures, reader):
-    """Reads all captions of each picture: (N, C) float32, None if unread."""
-    if reader.dim is None:
-        return None
-    if not _in_files(pictures):
-        return wiring.sentences(pictures, reader).mean(axis=1)
-    return _means(pictures.captions, reader)
-
-
-def _in_files(pictures) -> bool:
-    return isinstance(pictures.images, source.Shards)
-
-
-def _means(captions, reader):
-    """Means of rows, from vectors that stay in files, as in training."""
-    stored = text.embed(
-        reader, captions, wiring.cache_dir(), progress=True, dtype="float16"
-    )
-    places = np.arange(np.prod(stored.shape)).reshape(stored.shape)
-    rows = tf.data.Dataset.from_tensor_slices(places).map(
-        lambda row: tf.reduce_mean(stored.sentences(row), axis=0),
-        tf.data.AUTOTUNE,
-    )
-    return np.concatenate([*rows.batch(_ROWS).as_numpy_iterator()])
-
-
-def _shown(config, pictures):
-    """Yields the pictures as the generator should draw them."""
+    Returns:
+        Yields (B, H, W, D) uint8.
+    """
     if pictures.size is not None:
         return features.in_batches(pictures.images)
     size, fit = config.data.image_size, config.data.get("fit") or "cut"
     return pipeline.in_order(pictures, size, fit)
 
 
-def _first(pictures, most):
-    if not most or most >= len(pictures):
-        return pictures
-    return pictures.subset(np.arange(most))
+def _as_many(pictures, asked, against):
+    """Real pictures to be judged: those of the captions, or as many others."""
+    if against == "train":
+        return pictures.subset(asked.rows)
+    return asking.first(pictures, len(asked.captions))

@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from absl import flags  # noqa: E402
 
-from recipes import judging, messages, trained, wiring  # noqa: E402
+from recipes import judging, messages, scores, trained, wiring  # noqa: E402
 
 _PRESET = flags.DEFINE_string(
     "preset", None, "The preset to verify.", required=True
@@ -30,7 +30,7 @@ def main(_):
     if not confirm_data(found):
         sys.exit(1)
     rows = judging.judge(found, beside=False, **found.card["judged"])
-    sys.exit(0 if judging.confirm(found.card["scores"], rows) else 1)
+    sys.exit(0 if scores.confirm(found.card["scores"], rows) else 1)
 
 
 def check(card, name):

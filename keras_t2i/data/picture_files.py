@@ -80,6 +80,20 @@ class PictureFiles:
         finally:
             pool.shutdown(cancel_futures=True)
 
+    def some(self, rows) -> np.ndarray:
+        """Decodes a few pictures.
+
+        Args:
+            rows: which, as numbers from 0 on.
+
+        Returns:
+            (len(rows), H, W, 3) uint8, as `batches` yields them.
+
+        Raises:
+            ValueError: as `batches`.
+        """
+        return np.stack([self._pixels(self.paths[row]) for row in rows])
+
     @functools.cached_property
     def captions(self) -> tuple[str, ...] | None:
         """Reads what each picture should show: N strings, or None.

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_t2i.data import prepared, shapes
 from keras_t2i.metrics import evaluator
-from recipes import judging, trained
+from recipes import judging, scores, trained
 from tests.recipes import command, runs
 
 FEW = ["--pictures=6", "--seeds=1"]
@@ -61,7 +61,8 @@ class EvaluateTest(tf.test.TestCase):
         found = {}
         for row in self.rows:
             found.setdefault(row["candidate"], []).append(row["name"])
-        pictures = ["fid", "kid", "is", "r_precision"]
+        pictures = ["fid", "kid", "is", "precision", "recall", "density"]
+        pictures += ["coverage", "r_precision"]
         pictures = [f"{name}_lite0" for name in pictures]
         pictures[-1] += "_letters"
         prompts = ["colour_truth", "diversity_pixels", "diversity_lite0"]
@@ -103,10 +104,11 @@ class EvaluateTest(tf.test.TestCase):
         self.assertEqual({card["reference"] for card in cards}, {"test"})
         # The very pictures of the test part are no distance away from it.
         config = trained.read_config(self.workdir)
-        test = judging._first(judging.wiring.source(config, "test"), 5)
-        train = judging._first(judging.wiring.source(config, "train"), 5)
+        both = judging.parts(config, 5)
         reader = judging.wiring.text_encoder(config)
-        bench = judging._judge(config, (train, test), reader, "test")
+        how = judging.How(reference="test")
+        bench = judging._judge(config, both, reader, how)
+        test = both[1]
         rows = bench.pictures("same", {0: [test.images]}, None)
         scores = {row["name"]: row["value"] for row in rows}
         self.assertLess(abs(scores["fid_lite0"]), 0.5)
@@ -161,19 +163,22 @@ class EvaluateTest(tf.test.TestCase):
 
     def test_scores_of_other_weights_or_of_no_table_are_not_taken(self):
         found = trained.run(self.workdir)
-        how = dict(seeds=1, most=6)
-        self.assertEqual(judging.kept(found, self.workdir, **how), self.rows)
+        how = judging.How(seeds=1, most=6)
+
+        def kept(found, folder):
+            wanted = judging.wanted(found, how)
+            return scores.kept(folder, judging.TRAINED, wanted)
+
+        self.assertEqual(kept(found, self.workdir), self.rows)
         found.painter.generator.weights[0].assign_add(
             tf.ones(found.painter.generator.weights[0].shape)
         )
-        self.assertEmpty(judging.kept(found, self.workdir, **how))
+        self.assertEmpty(kept(found, self.workdir))
         for text in ("", "{", "[]\n", '{"candidate": 1}\n'):
             with tempfile.TemporaryDirectory() as folder:
                 pathlib.Path(folder, "scores.jsonl").write_text(text)
-                found = judging.kept(
-                    trained.run(self.workdir), pathlib.Path(folder), **how
-                )
-                self.assertEmpty(found)
+                found = trained.run(self.workdir)
+                self.assertEmpty(kept(found, pathlib.Path(folder)))
 
     def test_own_pictures_are_not_asked_for_openmojis_colours(self):
         data = self.folder / "own"
@@ -203,14 +208,14 @@ class EvaluateTest(tf.test.TestCase):
             raise OSError("broken")
 
         with self.assertRaisesRegex(OSError, "broken"):
-            judging.write(breaking(), self.workdir)
+            scores.write(breaking(), self.workdir)
         self.assertEqual(runs.contents(self.workdir), before)
 
     def test_scores_are_replaced(self):
         with tempfile.TemporaryDirectory() as folder:
             out = pathlib.Path(folder, "deep")
             for rows in (self.rows, self.rows[:1]):
-                judging.write(rows, out)
+                scores.write(rows, out)
             lines = (out / "scores.jsonl").read_text().splitlines()
             self.assertLen(lines, 1)
 
@@ -222,7 +227,8 @@ class EvaluateTest(tf.test.TestCase):
                 asked.append((captions, list(seeds)))
                 return tf.zeros([len(captions), 4, 4, 3])
 
-        drawn = list(judging.draw(Painter(), ["a", "b", "c"], 2, size=2))
+        drawn = judging.draw(Painter(), ["a", "b", "c"], 2, size=2)
+        drawn = [later.make() for later in drawn]
         self.assertEqual(
             asked, [(["a", "b"], [200_000, 200_001]), (["c"], [200_002])]
         )

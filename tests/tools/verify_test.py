@@ -5,7 +5,7 @@ import json
 import tensorflow as tf
 from absl.testing import parameterized
 
-from recipes import judging, trained
+from recipes import scores, trained
 from tests.recipes import command, runs
 
 
@@ -75,10 +75,10 @@ class VerifyTest(parameterized.TestCase, tf.test.TestCase):
 
     def test_claim_that_was_not_measured_fails(self):
         claims = self.card["scores"]
-        self.assertTrue(judging.confirm(claims, claims))
-        self.assertFalse(judging.confirm(claims, claims[1:]))
+        self.assertTrue(scores.confirm(claims, claims))
+        self.assertFalse(scores.confirm(claims, claims[1:]))
         other = [{**claims[0], "name": "fid_other"}]
-        self.assertFalse(judging.confirm(other, claims))
+        self.assertFalse(scores.confirm(other, claims))
 
     def test_other_data_than_the_cards_fail_before_anything_is_measured(self):
         for split in ("train", "test"):

@@ -1,0 +1,82 @@
+"""Judges pictures in folders, whoever made them."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from tqdm import tqdm
+
+from keras_t2i import weights
+from keras_t2i.data import picture_files
+from keras_t2i.encoders import text
+from keras_t2i.metrics import evaluator
+from recipes import judging, wiring
+
+
+def judge(
+    real: picture_files.PictureFiles | None,
+    fakes: Mapping[str, picture_files.PictureFiles],
+    how: judging.How,
+    reader=None,
+    show=None,
+) -> Iterator[dict]:
+    """Measures folders of pictures against a folder of real ones.
+
+    Args:
+        real: the real ones; None where `how.imported` stand for them.
+        fakes: name -> pictures.
+        how: how; parts of data and noises are no matter here.
+        reader: reads captions that lie beside the pictures, as
+            `weights.pretrained.minilm` gives it; None leaves R-precision out.
+        show: callable on (`evaluator.Judge`, name, features), called once
+            each folder is measured; or None.
+
+    Yields:
+        Rows of `metrics.evaluator.Judge`.
+
+    Raises:
+        ValueError: if there are too few pictures for a figure.
+    """
+    is_read = reader is not None and real is not None and bool(real.captions)
+    bench = evaluator.Judge(
+        how.imported if real is None else _shown(real, "real pictures"),
+        _read(real, reader) if is_read else None,
+        how.network or weights.pretrained.lite0(),
+        reader,
+        {
+            "data": "folders",
+            "reference": "statistics" if real is None else "folder",
+            "reference_digest": None if real is None else real.digest,
+            "captions": "beside the pictures" if is_read else "none",
+        },
+        wiring.cache_dir() / "features",
+        ruler=dataclasses.replace(how.protocol, rounding="given"),
+        fast=how.fast,
+        sampling=how.sampling,
+    )
+    for name, pictures in fakes.items():
+        has_words = is_read and bool(pictures.captions)
+        seen = bench.read(_shown(pictures, name), how.cache)
+        yield from bench.figures(
+            name,
+            {0: seen},
+            _read(pictures, reader) if has_words else None,
+            image_size=list(pictures.size),
+        )
+        if show is not None:
+            show(bench, name, seen)
+
+
+def _read(pictures, reader):
+    captions = np.array(pictures.captions)[:, None]
+    found = text.embed(reader, captions, wiring.cache_dir(), progress=True)
+    return found[:, 0]
+
+
+def _shown(pictures, name):
+    with tqdm(
+        total=len(pictures), desc=f"  {name}", unit=" pictures", disable=None
+    ) as bar:
+        for batch in pictures.batches():
+            yield batch
+            bar.update(len(batch))
