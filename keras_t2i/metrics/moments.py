@@ -9,7 +9,7 @@ import numpy as np
 from keras_t2i.metrics import rows as tables
 from keras_t2i.ops import files
 
-_BLOCK = 2048  # rows folded in at once
+_BLOCK = 4096  # rows multiplied at once
 _EPSILON = np.finfo(np.float64).eps
 _ROUGH = 1e-5  # what float32 may have done to a covariance, by its largest
 _NEAR = 1e-7  # error of a distance, by the traces, that is near enough
@@ -20,28 +20,31 @@ class _Sums(NamedTuple):
 
     Attributes:
         number: how many they are; None: nobody knows.
-        mean: (C,) float64.
-        scatter: (C, C) float64, the sum of (x - mean) (x - mean)^T; where the
-            number is unknown, the covariance.
+        origin: (C,) float64, what is taken off each row.
+        total: (C,) float64, sum of x - origin.
+        products: (C, C) float64, sum of (x - origin) (x - origin)^T; where
+            the number is unknown, the covariance.
     """
 
     number: int | None
-    mean: np.ndarray
-    scatter: np.ndarray
+    origin: np.ndarray
+    total: np.ndarray
+    products: np.ndarray
 
 
 class Moments:
     """Learns the mean and the covariance of features from batches.
 
-    All is summed in float64, in blocks of 2,048 rows whatever batches they
-    came in, so that batches of another size give the same bits. Each block's
-    own mean is taken off before anything is multiplied: features far away
+    All is summed in float64, in blocks of 4,096 rows whatever batches they
+    came in, so that batches of another size give the same bits. The first row
+    is taken off each one before anything is multiplied: features far away
     from 0 lose no digits. Two tables of C x C numbers are held at most, and
     one block.
 
     Source:
         Chan, Golub and LeVeque 1979, Updating formulae and a pairwise
-        algorithm for computing sample variances, eq. 2.1.
+        algorithm for computing sample variances: shifted data, and eq. 2.1
+        to merge.
     """
 
     def __init__(self):
@@ -98,7 +101,7 @@ class Moments:
         if number is not None:
             scatter *= number - 1
         found = cls()
-        found._sums = _Sums(number, mean, scatter)
+        found._sums = _Sums(number, mean, np.zeros_like(mean), scatter)
         return found
 
     @property
@@ -112,20 +115,17 @@ class Moments:
     @property
     def width(self) -> int:
         """How many features a row has; 0 before the first."""
-        return 0 if self._sums is None else len(self._sums.mean)
+        return 0 if self._sums is None else len(self._sums.origin)
 
     @property
     def mean(self) -> np.ndarray:
         """The rows' mean, (C,) float64."""
-        self._check_rows(1)
-        return self._total().mean.copy()
+        return self._known(1)[0]
 
     @property
     def covariance(self) -> np.ndarray:
         """The rows' covariance, (C, C) float64, divided by their number - 1."""
-        self._check_rows(2)
-        number, _, scatter = self._total()
-        return scatter / (1 if number is None else number - 1)
+        return self._known(2)[1]
 
     def add(self, rows) -> None:
         """Takes in some more rows.
@@ -149,17 +149,18 @@ class Moments:
                 f"rows are {rows.shape[1]} features wide; those before were "
                 f"{self.width}."
             )
-        if self._sums is None:
-            self._sums = _none(rows.shape[1])
+        if self._sums is None and len(rows):
+            self._sums = _none(np.float64(rows[0]))
         if self._waiting is None:
-            self._waiting = np.empty((_BLOCK, self.width))
+            self._waiting = np.empty((_BLOCK, rows.shape[1]))
         while len(rows):
             taken = rows[: _BLOCK - self._filled]
-            self._waiting[self._filled : self._filled + len(taken)] = taken
+            place = self._waiting[self._filled : self._filled + len(taken)]
+            np.subtract(taken, self._sums.origin, out=place)
             self._filled += len(taken)
             rows = rows[len(taken) :]
             if self._filled == _BLOCK:
-                self._sums, self._filled = self._total(), 0
+                self._sums, self._filled = self._summed(), 0
 
     def merged(self, other: "Moments") -> "Moments":
         """Puts the moments of two tables together.
@@ -182,9 +183,9 @@ class Moments:
         found = Moments()
         if len(parts) == 2:
             _check_widths(self, other)
-            found._sums = _joined(self._total(), other._total())
+            found._sums = _joined(self._found(), other._found())
         elif parts:
-            found._sums = parts[0]._total()
+            found._sums = parts[0]._found()
         return found
 
     def save(self, path: str | os.PathLike) -> None:
@@ -197,25 +198,44 @@ class Moments:
             OSError: if it can't be written.
             ValueError: if there are fewer than two rows.
         """
-        held = {"mu": self.mean, "sigma": self.covariance}
+        mean, covariance = self._known(2)
+        held = {"mu": mean, "sigma": covariance}
         if self.count is not None:
             held["n"] = np.int64(self.count)
         content = io.BytesIO()
         np.savez(content, **held)
         files.atomic_write(path, content.getvalue())
 
-    def _check_rows(self, least: int) -> None:
+    def _known(self, least: int) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance, if there are so many rows."""
         if self.count is not None and self.count < least:
             raise ValueError(
                 "A mean needs one row or more and a covariance two; got "
                 f"{self.count}."
             )
+        number, mean, _, scatter = self._found()
+        divisor = 1 if number is None else max(number - 1, 1)
+        return mean.copy(), scatter / divisor
 
-    def _total(self) -> "_Sums":
+    def _summed(self) -> _Sums:
         """Sums of all rows, those that wait included."""
         if not self._filled:
             return self._sums
-        return _with_block(self._sums, self._waiting[: self._filled])
+        number, origin, total, products = self._sums
+        block = self._waiting[: self._filled]
+        squares = block.T @ block
+        squares += products
+        return _Sums(
+            number + len(block), origin, total + block.sum(axis=0), squares
+        )
+
+    def _found(self) -> _Sums:
+        """The same about the rows' own mean, where their total is 0."""
+        number, origin, total, products = self._summed()
+        if number is None or not total.any():
+            return _Sums(number, origin, total, products)
+        scatter = products - np.outer(total, total / number)
+        return _Sums(number, origin + total / number, 0.0 * total, scatter)
 
 
 def frechet_distance(real: Moments, fake: Moments) -> float:
@@ -246,40 +266,27 @@ def frechet_distance(real: Moments, fake: Moments) -> float:
     """
     if real.width and fake.width:
         _check_widths(real, fake)
-    gap = real.mean - fake.mean
-    spreads = real.covariance, fake.covariance
+    means, spreads = zip(real._known(2), fake._known(2), strict=True)
+    gap = means[0] - means[1]
     traces = float(np.trace(spreads[0]) + np.trace(spreads[1]))
     root = _sum_of_singular(_factor(spreads[0]).T @ _factor(spreads[1]), traces)
     return max(0.0, float(gap @ gap) + traces - 2.0 * root)
 
 
-def _none(width: int) -> _Sums:
-    return _Sums(0, np.zeros(width), np.zeros((width, width)))
-
-
-def _with_block(sums: _Sums, block) -> _Sums:
-    """Adds rows; the way from mean to mean counts as one more."""
-    count = len(block)
-    number = sums.number + count
-    centred = np.empty((count + 1, block.shape[1]))
-    own = block.mean(axis=0)
-    np.subtract(block, own, out=centred[:-1])
-    rest = centred[:-1].mean(axis=0)  # what rounding left of the mean
-    centred[:-1] -= rest
-    gap = own + rest - sums.mean
-    centred[-1] = gap * np.sqrt(sums.number * count / number)
-    scatter = centred.T @ centred
-    scatter += sums.scatter
-    return _Sums(number, sums.mean + gap * (count / number), scatter)
+def _none(origin) -> _Sums:
+    width = len(origin)
+    return _Sums(0, origin, np.zeros(width), np.zeros((width, width)))
 
 
 def _joined(one: _Sums, two: _Sums) -> _Sums:
+    """Sums of two tables' rows from those about their own means."""
     number = one.number + two.number
-    gap = two.mean - one.mean
+    gap = two.origin - one.origin
     scatter = np.outer(gap, gap) * (one.number * two.number / number)
-    scatter += one.scatter
-    scatter += two.scatter
-    return _Sums(number, one.mean + gap * (two.number / number), scatter)
+    scatter += one.products
+    scatter += two.products
+    mean = one.origin + gap * (two.number / number)
+    return _Sums(number, mean, 0.0 * gap, scatter)
 
 
 def _factor(covariance) -> np.ndarray:

@@ -99,6 +99,20 @@ class MomentsTest(parameterized.TestCase, tf.test.TestCase):
             found = Moments.of(rows)
         self.assertAllClose(found.covariance, np.cov(rows.T), rtol=1e-12)
 
+    def test_odd_first_row_spoils_nothing(self):
+        rows = cloud(400, 3, 0)
+        rows[0] += [1e3, 1e6, 0.0]
+        found = Moments.of(rows)
+        self.assertAllClose(found.mean, rows.mean(0), rtol=1e-12)
+        self.assertAllClose(found.covariance, np.cov(rows.T), rtol=1e-9)
+
+    def test_constant_features_have_no_spread_at_all(self):
+        rows = np.float32(cloud(50, 3, 0))
+        rows[:, 1] = 0.1
+        found = Moments.of(rows)
+        self.assertAllEqual(found.covariance[1], np.zeros(3))
+        self.assertAllEqual(found.mean[1], rows[0, 1])
+
     def test_whole_numbers_and_floats_of_any_size_are_taken(self):
         rows = np.random.default_rng(0).integers(0, 9, (20, 3))
         for dtype in ("int32", "float16", "float32", "float64"):
