@@ -1,0 +1,1 @@
+"""What `tools.human_study` makes and reads."""
