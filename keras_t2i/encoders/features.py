@@ -45,7 +45,8 @@ class Way:
             affine of torchvision's network on pixels that nothing was
             subtracted from, about [-0.2, 0.4].
         rounding: what happens to pictures of floats at first: "round",
-            "truncate" (`ops.resizing.to_bytes`), or None.
+            "truncate" (`ops.resizing.to_bytes`), or None: nothing. Pillow and
+            JPEG then refuse floats that weren't bytes.
         jpeg: int, the quality at which pictures go through JPEG before they
             are resized; None for none.
 
@@ -56,8 +57,8 @@ class Way:
         (B, size, size, 3) float32.
 
     Raises:
-        ValueError: if a name or number is unknown, or if floats would reach
-            Pillow: it resizes bytes.
+        ValueError: if a name or number is unknown; in a call, if no bytes
+            reach Pillow or JPEG.
     """
 
     size: int = 299
@@ -83,13 +84,6 @@ class Way:
         if self.jpeg is not None and not 1 <= self.jpeg <= 100:
             raise ValueError(
                 f"JPEG's quality is {self.jpeg}; allowed are 1 to 100."
-            )
-        if self.rounding is None and (
-            self.jpeg is not None or self.resize.startswith("pillow")
-        ):
-            raise ValueError(
-                "JPEG and Pillow's resizing take bytes: name a rounding, "
-                f"{' or '.join(resizing.ROUNDINGS)}."
             )
 
     @property

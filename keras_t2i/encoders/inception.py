@@ -178,7 +178,7 @@ def inception_v3(
     """Reads an image into regions, one vector, and scores of classes.
 
     Asked with `training=True` its norms use the batch's numbers, and move
-    their own by a tenth as PyTorch's do; nothing is frozen here.
+    their own by a tenth; nothing is frozen here.
 
     Args:
         variant: key of `VARIANTS`, which sets the next four:
@@ -211,7 +211,8 @@ def inception_v3(
     Source:
         Szegedy et al. 2016, arXiv:1512.00567; the last pool of "fid_2015" is
         a quirk of its graph.
-        Ours differs: no auxiliary scores and no dropout.
+        Ours differs: no auxiliary scores and no dropout. The norms are
+        Keras's: trained, their running variance is the biased one.
     """
     if variant not in VARIANTS:
         raise ValueError(

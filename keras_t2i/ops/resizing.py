@@ -13,6 +13,7 @@ import tensorflow as tf
 
 #: How numbers become bytes: to the nearest, or by cutting off the rest.
 ROUNDINGS = ("round", "truncate")
+_NEAR = 1e-3  # Bytes that went through floats in [-1, 1] are off by less.
 
 
 def tf1_bilinear(images, size: int):
@@ -103,7 +104,8 @@ def pillow_bilinear(images, size: int) -> np.ndarray:
     """Resizes bytes by Pillow's bilinear filter, widened when shrinking.
 
     Args:
-        images: (B, H, W, 1 or 3) whole numbers in [0, 255] of any type.
+        images: (B, H, W, 1 or 3) whole numbers in [0, 255] of any type, to
+            a thousandth.
         size: int > 0.
 
     Returns:
@@ -119,7 +121,8 @@ def pillow_bicubic(images, size: int) -> np.ndarray:
     """Resizes bytes by Pillow's bicubic filter, widened when shrinking.
 
     Args:
-        images: (B, H, W, 1 or 3) whole numbers in [0, 255] of any type.
+        images: (B, H, W, 1 or 3) whole numbers in [0, 255] of any type, to
+            a thousandth.
         size: int > 0.
 
     Returns:
@@ -211,7 +214,7 @@ def to_bytes(images, rounding: str = "round") -> np.ndarray:
     whole = np.rint(images)
     if rounding == "truncate":
         off = np.abs(images - whole).max((1, 2, 3), keepdims=True, initial=0)
-        whole = np.where(off < 1e-3, whole, np.floor(images))
+        whole = np.where(off < _NEAR, whole, np.floor(images))
     return whole.astype(np.uint8)
 
 
@@ -259,7 +262,9 @@ def _each(images, change):
             f"Pictures have shape {images.shape}; Pillow is shown "
             "(B, H, W, 1 or 3)."
         )
-    if not ((images == np.rint(images)) & (images >= 0) & (images < 256)).all():
+    whole = np.rint(images)
+    near = np.abs(images - whole) < _NEAR
+    if not (near & (whole >= 0) & (whole <= 255)).all():
         raise ValueError(
             "Pillow works on bytes, and these are other numbers: name a "
             f"rounding, {' or '.join(ROUNDINGS)}."
@@ -267,6 +272,6 @@ def _each(images, change):
     grey = images.shape[-1] == 1
     rows = [
         np.asarray(change(Image.fromarray(each[..., 0] if grey else each)))
-        for each in images.astype(np.uint8)
+        for each in whole.astype(np.uint8)
     ]
     return np.stack(rows).reshape(len(rows), *rows[0].shape[:2], -1)

@@ -249,14 +249,9 @@ def _of_hub(source):
             )
         rows = {"pooled": answer["pool_3"], "logits": answer["logits"]}
         return {
-            name: tf.reshape(each, [tf.shape(images)[0], _width(each)])
+            name: tf.reshape(each, [tf.shape(images)[0], -1])
             for name, each in rows.items()
         }
 
     ask(tf.zeros((1, 299, 299, 3)))  # Names are looked at now, not later.
     return ask, digest
-
-
-def _width(rows):
-    """How many numbers a row of (B, C) or (B, 1, 1, C) has."""
-    return int(np.prod(rows.shape[1:]))

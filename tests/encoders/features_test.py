@@ -41,6 +41,7 @@ class WayTest(tf.test.TestCase, parameterized.TestCase):
         for way in (
             WAY(7),
             WAY(7, "pillow_bicubic", rounding=rounding),
+            WAY(7, "pillow_bicubic", jpeg=75),  # None is needed: bytes.
             WAY(7, rounding=rounding, jpeg=75),
         ):
             self.assertAllClose(way(floats), way(pictures()), 0, 1e-6)
@@ -82,6 +83,12 @@ class WayTest(tf.test.TestCase, parameterized.TestCase):
                 made, np.asarray(small, np.float32) / 127.5 - 1, 0, 1e-6
             )
 
+    def test_pillow_and_jpeg_want_floats_rounded(self):
+        floats = np.full((1, 4, 4, 3), 0.3, np.float32)
+        for way in (WAY(7, "pillow_bicubic"), WAY(7, jpeg=75)):
+            with self.assertRaisesRegex(ValueError, "name a rounding, round"):
+                way(floats)
+
     def test_every_choice_is_in_the_words(self):
         ways = [
             WAY(),
@@ -107,8 +114,6 @@ class WayTest(tf.test.TestCase, parameterized.TestCase):
         (dict(normalise="imagenet"), "'imagenet'; known are symmetric"),
         (dict(size=0), "size is 0"),
         (dict(rounding="up"), "'up'; allowed are round"),
-        (dict(resize="pillow_bicubic"), "name a rounding, round or truncate"),
-        (dict(jpeg=75), "name a rounding"),
         (dict(jpeg=0, rounding="round"), "quality is 0"),
     )
     def test_bad_choices_are_refused(self, choices, words):

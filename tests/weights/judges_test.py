@@ -115,8 +115,11 @@ class LoadTest(Judges):
         )
         judge = judges.load("torchvision_inception", path, **choices)
         self.assert_answers(judge, model, features.Way(299, **choices))
+        judge = judges.load(
+            "torchvision_inception", path, resize="pillow_bicubic"
+        )
         with self.assertRaisesRegex(ValueError, "name a rounding"):
-            judges.load("torchvision_inception", path, resize="pillow_bicubic")
+            judge(np.full((1, 40, 40, 3), 0.3, np.float32))
 
     @parameterized.parameters("V1", "V2")
     def test_birds(self, version):
