@@ -45,7 +45,7 @@ class OfGenerator:
         self.bench = bench
         train, test = judging.parts(self._found.config, self._how.most)
         drawn = _Drawn(self._found.painter, asked)
-        self._parts["samples"] = drawn.some(range(_SAMPLES))
+        self._parts["samples"] = drawn.some(_spread(asked.captions, _SAMPLES))
         if self._how.against == "train" and bench.reference is not None:
             self._parts["neighbours"] = _copies(
                 drawn, seen, bench.reference, self._training(train)
@@ -122,7 +122,8 @@ class OfFolders:
         self.bench = bench
         each = max(1, _SAMPLES // len(self._fakes))
         drawn = _Kept(self._fakes[name], name)
-        self._parts["samples"] += drawn.some(range(each))
+        some = _spread(self._fakes[name], each)
+        self._parts["samples"] += drawn.some(some)
         if self._real is not None and bench.reference is not None:
             real = _Kept(self._real, "")
             self._parts["neighbours"] += _copies(
@@ -151,14 +152,12 @@ class _Drawn:
     """Draws a few pictures again."""
 
     def __init__(self, painter, asked):
-        self._painter, self._asked = painter, asked
+        self._painter, self.captions = painter, asked.captions
 
     def some(self, places):
-        captions = self._asked.captions
-        places = [place for place in places if place < len(captions)]
-        some = [captions[place] for place in places]
-        made = judging.draw_some(self._painter, some, np.array(places))
-        return [report.Shown(*each) for each in zip(made, some, strict=True)]
+        captions = [self.captions[place] for place in places]
+        made = judging.draw_some(self._painter, captions, np.array(places))
+        return [report.Shown(*x) for x in zip(made, captions, strict=True)]
 
 
 class _Kept:
@@ -168,32 +167,34 @@ class _Kept:
         self._files, self._name = files, name
 
     def some(self, places):
-        places = [place for place in places if place < len(self._files)]
-        return [
-            report.Shown(picture, caption)
-            for picture, caption in zip(*self.pictures(places), strict=True)
-        ]
+        shown = zip(*self.pictures(places), strict=True)
+        return [report.Shown(picture, caption) for picture, caption in shown]
 
     def pictures(self, rows):
         told = self._files.captions or [
             f"{self._name} {path.name}".strip() for path in self._files.paths
         ]
-        made = self._files.some(rows)
-        return made, [told[row] for row in rows]
+        return self._files.some(rows), [told[row] for row in rows]
+
+
+def _spread(among, count):
+    """Places at equal distances: sets are often in order of their classes."""
+    count = min(count, len(among))
+    return np.linspace(0, len(among) - 1, count).round().astype(int)
 
 
 def _copies(drawn, seen, real, pictures):
-    """Real pictures that the first samples are most like."""
-    count = min(report.NEIGHBOURS, len(seen["pooled"]))
+    """Real pictures that samples are most like."""
+    places = _spread(seen["pooled"], report.NEIGHBOURS)
     near = min(_NEAR, len(real))
-    far, rows = neighbours.nearest(seen["pooled"][:count], real, near)
+    far, rows = neighbours.nearest(seen["pooled"][places], real, near)
     made, captions = pictures(rows.ravel())
     shown = [report.Shown(*x) for x in zip(made, captions, strict=True)]
     return [
         report.Neighbours(
             sample, shown[i * near : (i + 1) * near], far[i].tolist()
         )
-        for i, sample in enumerate(drawn.some(range(count)))
+        for i, sample in enumerate(drawn.some(places))
     ]
 
 
@@ -215,7 +216,7 @@ def _retrievals(drawn, ranks, order):
     """Pictures that found their text at once, and those that never would."""
     count = min(report.RETRIEVALS // 2, len(ranks) // 2)
     places = np.argsort(ranks, kind="stable")
-    captions = drawn._asked.captions
+    captions = drawn.captions
     told = {}
     for name, some in (
         ("best", places[:count]),

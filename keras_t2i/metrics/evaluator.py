@@ -232,7 +232,7 @@ class Judge:
     def _measured(self, pooled, logits):
         """Yields name, values and sampling of each figure without texts."""
         for name, measure, tables in self._measures(pooled, logits):
-            values = [measure(rows) for rows in tables]
+            values = [measure(rows, self._fast) for rows in tables]
             yield name, values, self._sampled(measure, tables[0])
         asked = [name for name in _NEIGHBOURS if name in self.ruler.figures]
         if asked and self._has_neighbours(pooled[0]):
@@ -255,35 +255,36 @@ class Judge:
         if "is" in asked and len(logits[0]) >= self.ruler.splits:
             yield "is", self._inception_score, logits
 
-    def _fid(self, rows):
-        if self._fast or self.reference is None:
+    def _fid(self, rows, fast):
+        if fast or self.reference is None:
             found = moments.Moments.of(rows)
             return moments.frechet_distance(self.statistics.moments, found)
         return tfgan.fid(self.reference, rows)
 
-    def _kid(self, rows):
-        measure = kernel.over_blocks if self._fast else tfgan.kid
+    def _kid(self, rows, fast):
+        measure = kernel.over_blocks if fast else tfgan.kid
         return measure(self.reference, rows)
 
-    def _inception_score(self, logits):
+    def _inception_score(self, logits, fast):
         """The mean of the parts, whose rows are dealt by chance."""
         logits, splits = logits[:, self.ruler.skipped :], self.ruler.splits
         if splits > 1:
             key = noise.key(0, salt="inception score")
             logits = logits[noise.permutation(key, len(logits)).numpy()]
-        fast = inception_score.of_logits
-        measure = fast if self._fast else tfgan.inception_scores
-        return float(np.mean(measure(logits, splits)))
+        parts = inception_score.of_logits if fast else tfgan.inception_scores
+        return float(np.mean(parts(logits, splits)))
 
     def _has_neighbours(self, rows):
         known = self.reference
         return known is not None and min(len(known), len(rows)) > _NEAREST
 
     def _sampled(self, measure, rows) -> dict | None:
-        """Where other pictures of the same kind would lie."""
+        """Where other pictures of the same kind would lie; always fast."""
         if not self._sampling or len(rows) < _LEAST_SAMPLED:
             return None
-        found = subsamples.interval(lambda some: measure(rows[some]), len(rows))
+        found = subsamples.interval(
+            lambda some: measure(rows[some], True), len(rows)
+        )
         return {"low": found.low, "high": found.high, "error": found.error}
 
     def prompts(

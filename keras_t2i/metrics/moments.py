@@ -51,6 +51,7 @@ class Moments:
         self._sums = None
         self._waiting = None
         self._filled = 0
+        self._factored = None
 
     @classmethod
     def of(cls, rows) -> "Moments":
@@ -64,6 +65,10 @@ class Moments:
         """
         found = cls()
         found.add(rows)
+        if 2 <= found.count <= found.width:
+            # A few rows are a factor themselves, found for nothing.
+            centred = np.float64(rows) - found.mean
+            found._factored = centred.T / np.sqrt(found.count - 1)
         return found
 
     @classmethod
@@ -149,6 +154,7 @@ class Moments:
                 f"rows are {rows.shape[1]} features wide; those before were "
                 f"{self.width}."
             )
+        self._factored = None
         if self._sums is None and len(rows):
             self._sums = _none(np.float64(rows[0]))
         if self._waiting is None:
@@ -161,6 +167,12 @@ class Moments:
             rows = rows[len(taken) :]
             if self._filled == _BLOCK:
                 self._sums, self._filled = self._summed(), 0
+
+    def _factor(self) -> np.ndarray:
+        """F with F F^T = S, kept for the next distance."""
+        if self._factored is None:
+            self._factored = _factor(self.covariance)
+        return self._factored
 
     def merged(self, other: "Moments") -> "Moments":
         """Puts the moments of two tables together.
@@ -266,10 +278,10 @@ def frechet_distance(real: Moments, fake: Moments) -> float:
     """
     if real.width and fake.width:
         _check_widths(real, fake)
-    means, spreads = zip(real._known(2), fake._known(2), strict=True)
-    gap = means[0] - means[1]
-    traces = float(np.trace(spreads[0]) + np.trace(spreads[1]))
-    root = _sum_of_singular(_factor(spreads[0]).T @ _factor(spreads[1]), traces)
+    gap = real.mean - fake.mean
+    factors = real._factor(), fake._factor()
+    traces = float(sum(np.sum(each * each) for each in factors))
+    root = _sum_of_singular(factors[0].T @ factors[1], traces)
     return max(0.0, float(gap @ gap) + traces - 2.0 * root)
 
 

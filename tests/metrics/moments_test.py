@@ -386,6 +386,22 @@ class FrechetDistanceTest(parameterized.TestCase, tf.test.TestCase):
         traces = np.trace(np.cov(real.T)) + np.trace(np.cov(fake.T))
         self.assertAllClose(distance(real, fake), gap @ gap + traces)
 
+    def test_few_rows_at_once_are_as_far_as_row_by_row(self):
+        random = np.random.RandomState(0)
+        few, more = random.normal(size=(7, 9)), random.normal(size=(5, 9))
+        real = moments.Moments.of(random.normal(size=(40, 9)))
+        slow = moments.Moments()
+        for row in few:
+            slow.add(row[None])
+        at_once = moments.Moments.of(few)
+        before = moments.frechet_distance(real, at_once)
+        self.assertAllClose(before, moments.frechet_distance(real, slow), 1e-10)
+        for each in (slow, at_once):  # What was found before is forgotten.
+            each.add(more)
+        after = moments.frechet_distance(real, at_once)
+        self.assertAllClose(after, moments.frechet_distance(real, slow), 1e-10)
+        self.assertNotAllClose(before, after, 1e-3)
+
     def test_fast_way_and_sure_way_agree(self):
         real, fake = cloud(300, 40, 0, decay=1.0), cloud(300, 40, 1, decay=1.0)
         with mock.patch.object(moments, "_NEAR", -1.0):
