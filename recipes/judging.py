@@ -16,6 +16,7 @@ from recipes import asking, trained, wiring
 TRAINED = "trained generator"
 REAL = {"train": "real test pictures", "test": "real training pictures"}
 _SPLITS = ("train", "test")
+_CHUNK = 256  # pictures decoded at once
 _OFFLINE = protocols.PRESETS["offline"]
 
 
@@ -116,8 +117,7 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
         fresh = wiring.system(trained.exact(config), reader)
         painter = networks.Painter(fresh.players["generator"], reader)
         yield from measure("untrained generator", painter, 0)
-        size, fit = config.data.image_size, config.data.get("fit") or "cut"
-        mean = pipeline.mean_picture(train, size, fit)
+        mean = pipeline.mean_picture(train, *_frame(config))
         still = np.broadcast_to(mean, (len(asked.captions), *mean.shape))
         yield from measure_still(
             "mean training picture", features.in_batches(still)
@@ -333,20 +333,49 @@ def _judge(config, both, reader, how):
     )
 
 
-def shown(config, pictures: source.Pictures) -> Iterator[np.ndarray]:
+def shown(
+    config, pictures: source.Pictures
+) -> Iterator[np.ndarray | features.Later]:
     """Shows pictures as the generator should draw them.
 
     Args:
         config: the run's config.
         pictures: which.
 
-    Returns:
-        Yields (B, H, W, D) uint8.
+    Yields:
+        (B, H, W, D) uint8, or `features.Later` of such: what lies in files is
+        only decoded if nobody has seen it before.
     """
     if pictures.size is not None:
-        return features.in_batches(pictures.images)
-    size, fit = config.data.image_size, config.data.get("fit") or "cut"
-    return pipeline.in_order(pictures, size, fit)
+        yield from features.in_batches(pictures.images)
+        return
+    for start in range(0, len(pictures), _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, len(pictures)))
+
+        def make(rows=rows):
+            return decoded(config, pictures.subset(rows))
+
+        key = files.digest("shown", pictures.digest, rows, *_frame(config))
+        yield features.Later(len(rows), key, make)
+
+
+def decoded(config, pictures: source.Pictures) -> np.ndarray:
+    """Decodes a few pictures as the generator should draw them.
+
+    Args:
+        config: the run's config.
+        pictures: N of them.
+
+    Returns:
+        (N, H, W, D) uint8.
+    """
+    if pictures.size is not None:
+        return pictures.images
+    return np.concatenate([*pipeline.in_order(pictures, *_frame(config))])
+
+
+def _frame(config):
+    return config.data.image_size, config.data.get("fit") or "cut"
 
 
 def _as_many(pictures, asked, against):

@@ -88,8 +88,8 @@ class OfGenerator:
     def _training(self, train):
         def pictures(rows):
             some = train.subset(np.asarray(rows))
-            shown = judging.shown(self._found.config, some)
-            return np.concatenate([*shown]), asking.first_captions(some)
+            shown = judging.decoded(self._found.config, some)
+            return shown, asking.first_captions(some)
 
         return pictures
 

@@ -78,6 +78,9 @@ class Judge:
         fast: use this library's own streaming moments instead of TF-GAN's
             functions: the same to 1e-6, several times faster.
         sampling: whether intervals are measured.
+        trained_with: name -> digest of the networks in the generator's
+            training loss. A judge among them is warned of, and its rows'
+            cards say so.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class Judge:
         matcher=None,
         fast: bool = False,
         sampling: bool = False,
+        trained_with: Mapping[str, str] | None = None,
     ):
         self.extractor, self.ruler = extractor, ruler
         self._text_encoder = text_encoder
@@ -107,6 +111,10 @@ class Judge:
             },
             "versions": versions(),
         }
+        judges = {x.name: x.digest for x in (extractor, text_encoder) if x}
+        taught = r_precision.warn_if_trained(judges, trained_with or {})
+        if taught:
+            self._protocol["trained_with"] = taught
         if isinstance(reference, statistics.Statistics):
             self._check_card(reference)
         else:
@@ -226,8 +234,11 @@ class Judge:
 
     @property
     def _label(self):
-        is_offline = self.ruler.name == "offline"
-        return self.extractor.name if is_offline else self.ruler.label
+        """The protocol's; that of no network's weights says so."""
+        if self.ruler.name == "offline":
+            return self.extractor.name
+        is_random = self.extractor.name.endswith("_random")
+        return f"{self.ruler.label}{'_random' if is_random else ''}"
 
     def _measured(self, pooled, logits):
         """Yields name, values and sampling of each figure without texts."""

@@ -296,6 +296,29 @@ class RulerTest(tf.test.TestCase):
             self.assertLen(row["protocol"]["statistics"], 64)
             self.assertIsNone(row["protocol"]["counts"]["reference"])
 
+    def test_judge_of_the_training_loss_is_warned_of(self):
+        with self.assertWarnsRegex(UserWarning, "'toy' was in the generator"):
+            judge = self.judge(trained_with={"damsm": Network.digest})
+        card = self.rows(judge)["fid_toy"]["protocol"]
+        self.assertEqual(card["trained_with"], ["toy"])
+        card = self.rows(self.judge(trained_with={"other": "x"}))["fid_toy"]
+        self.assertNotIn("trained_with", card["protocol"])
+
+    def test_figures_of_no_weights_say_so(self):
+        network = Network()
+        network.name = "toy_random"
+        judge = evaluator.Judge(
+            batches(self.real),
+            None,
+            network,
+            None,
+            {},
+            ruler=protocols.preset("xmc"),
+        )
+        self.assertEqual(
+            list(self.rows(judge)), ["fid_xmc_random", "is_xmc_random"]
+        )
+
     def test_statistics_of_another_network_are_refused(self):
         first = self.judge()
         other = dict(first.statistics.card)
