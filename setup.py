@@ -50,7 +50,8 @@ setuptools.setup(
         "recipes": RECIPES,
         "tools": TOOLS,
         "tfds": ["tensorflow-datasets~=4.9.10"],  # --source=tfds:NAME
-        "torch": ["torch~=2.13"],  # tools/time_pipeline.py's other side
+        # The other sides of tools/time_pipeline.py and beside_fidelity.py.
+        "torch": ["torch~=2.13", "torch-fidelity==0.4.0"],
         "dev": DEV,
     },
     # Away from build/, which is BUILD where the disk ignores case.
