@@ -10,11 +10,11 @@ clock starts: `numpy.mean`, `numpy.cov` and `scipy.linalg.sqrtm` of the
 product of the covariances. SciPy is asked for here alone; nothing else of this
 library needs it.
 
-They take turns for --rounds=3; "ratio" is their seconds over ours, both
-medians, "relative_difference" that of the two distances. "peak_memory_gb" is
-the most that a process of its own holds while our side reads the features from
-files in batches of --batch_size=100 (most of it, "imports_gb", is TensorFlow).
-The last line is JSON.
+They take turns for --rounds=5; "ratio" is the median of their seconds over
+ours in the same round, "relative_difference" that of the two distances.
+"peak_memory_gb" is the most that a process of its own holds while our side
+reads the features from files in batches of --batch_size=100 (most of it,
+"imports_gb", is TensorFlow). The last line is JSON.
 """
 
 import importlib.metadata
@@ -38,7 +38,7 @@ from recipes import messages
 _ROOT = pathlib.Path(__file__).parents[1]
 _ROWS = flags.DEFINE_integer("rows", 30_000, "Of either set.", lower_bound=2)
 _WIDTH = flags.DEFINE_integer("width", 2048, "Features.", lower_bound=1)
-_ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of both.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns of both.", lower_bound=1)
 _BATCH = flags.DEFINE_integer(
     "batch_size", 100, "Rows that our side takes at once.", lower_bound=1
 )
@@ -93,13 +93,15 @@ def compare(folder: pathlib.Path) -> dict:
                 f"distance {found[name]:.9g}",
                 flush=True,
             )
-    medians = {name: statistics.median(s) for name, s in seconds.items()}
+    pairs = zip(seconds["scipy"], seconds["ours"], strict=True)
     return {
-        "ratio": round(medians["scipy"] / medians["ours"], 3),
+        "ratio": round(statistics.median(a / b for a, b in pairs), 3),
         "relative_difference": abs(found["ours"] / found["scipy"] - 1.0),
         "peak_memory_gb": apart["peak_memory_gb"],
         "imports_gb": apart["imports_gb"],
-        "seconds": {name: round(s, 3) for name, s in medians.items()},
+        "seconds": {
+            name: round(statistics.median(s), 3) for name, s in seconds.items()
+        },
         "distance": found["ours"],
         "distance_streamed": apart["distance"],
         "rows": _ROWS.value,
