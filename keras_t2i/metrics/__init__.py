@@ -14,6 +14,7 @@ from keras_t2i.metrics import (
     r_precision,
     rankings,
     soa,
+    statistics,
     subsamples,
     tfgan,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "r_precision",
     "rankings",
     "soa",
+    "statistics",
     "subsamples",
     "tfgan",
 ]
