@@ -50,6 +50,7 @@ def main(_):
         for row in judged(name, sets, ruler, extractor)
     ]
     order = {name: in_order(rows, name) for name in _names(rows)}
+    rows.append({"real": "all", "shown": "in order", "pictures": "-", **order})
     for row in rows:
         print(" ".join(f"{k} {_short(v)}" for k, v in row.items()))
     print(json.dumps({"ways": rows, "in_order": order}))
@@ -175,7 +176,7 @@ def _names(rows):
 
 
 def _short(value):
-    return value if isinstance(value, str) else f"{value:.4g}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":
