@@ -47,7 +47,9 @@ def kept(out: pathlib.Path, candidate: str, wanted: Mapping) -> list[dict]:
     try:
         lines = (out / FILE).read_text().splitlines()
         rows = [json.loads(line) for line in lines]
-        cards = {row["candidate"]: row["protocol"] for row in reversed(rows)}
+        cards = {
+            row["candidate"]: dict(row["protocol"]) for row in reversed(rows)
+        }
     except (OSError, ValueError, KeyError, TypeError):
         return []
     card = cards.get(candidate, {})
