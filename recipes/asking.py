@@ -78,14 +78,29 @@ def count_of(
         ValueError: if less than a batch of the protocol would be left.
     """
     count = protocol.pictures or len(pictures)
-    count = min(count, most or count)
-    whole = count - count % (protocol.batch or 1)
-    if not whole:
+    return whole(min(count, most or count), protocol)
+
+
+def whole(count: int, protocol: protocols.Protocol) -> int:
+    """Counts the pictures that a protocol looks at.
+
+    Args:
+        count: how many there are.
+        protocol: the ruler, which may judge whole batches only.
+
+    Returns:
+        How many of them fill batches.
+
+    Raises:
+        ValueError: if they fill none.
+    """
+    found = count - count % (protocol.batch or 1)
+    if not found:
         raise ValueError(
             f"Protocol {protocol.name} judges batches of {protocol.batch} "
             f"pictures; {count} do not fill one."
         )
-    return whole
+    return found
 
 
 def _drawn(pictures, each, count):

@@ -117,7 +117,7 @@ def main(_):
     else:
         found = trained.opened(flag, name, _CHECKPOINT.value)
         rows = scores.kept(out, judging.TRAINED, judging.wanted(found, how))
-        if rows:
+        if rows and not _EXPORT.value:
             print(
                 f"{scores.told(rows)}\n\nThis generator was judged like this "
                 f"before; remove {out / scores.FILE} to measure again."
@@ -157,15 +157,15 @@ def _of_folders(how, out):
         raise ValueError(
             "--fakes are compared with --real=FOLDER or --statistics=FILE."
         )
-    names = _FAKES.value
-    fakes = {name: _opened("fakes", name) for name in names}
+    fakes = {
+        name: _opened("fakes", name) for name in filter(None, _FAKES.value)
+    }
     real = _opened("real", _REAL.value) if _REAL.value else None
-    told = [pictures.captions for pictures in (real, *fakes.values())
-            if pictures is not None]  # fmt: skip
     reader = None
-    if _CAPTIONS.value and real is not None and all(told):
-        reader = weights.pretrained.minilm()
-    page = pages.OfFolders(real, fakes)
+    if _CAPTIONS.value and real is not None and real.captions:
+        if any(pictures.captions for pictures in fakes.values()):
+            reader = weights.pretrained.minilm()
+    page = pages.OfFolders(real, fakes, _CAPTIONS.value)
     rows = folders.judge(real, fakes, how, reader, page.show)
     page.add(scores.write(rows, out))
     return page

@@ -10,7 +10,7 @@ from keras_t2i import weights
 from keras_t2i.data import picture_files
 from keras_t2i.encoders import text
 from keras_t2i.metrics import evaluator
-from recipes import judging, wiring
+from recipes import asking, judging, wiring
 
 
 def judge(
@@ -35,18 +35,20 @@ def judge(
         Rows of `metrics.evaluator.Judge`.
 
     Raises:
-        ValueError: if there are too few pictures for a figure.
+        ValueError: if there are too few pictures for the protocol.
     """
+    for pictures in filter(None, (real, *fakes.values())):
+        asking.whole(len(pictures), how.protocol)
     is_read = reader is not None and real is not None and bool(real.captions)
     bench = evaluator.Judge(
         how.imported if real is None else _shown(real, "real pictures"),
-        _read(real, reader) if is_read else None,
+        _read(real, reader, how.protocol) if is_read else None,
         how.network or weights.pretrained.lite0(),
         reader,
         {
             "data": "folders",
             "reference": "statistics" if real is None else "folder",
-            "reference_digest": None if real is None else real.digest,
+            "reference_digest": (how.imported if real is None else real).digest,
             "captions": "beside the pictures" if is_read else "none",
         },
         wiring.cache_dir() / "features",
@@ -60,17 +62,18 @@ def judge(
         yield from bench.figures(
             name,
             {0: seen},
-            _read(pictures, reader) if has_words else None,
+            _read(pictures, reader, how.protocol) if has_words else None,
             image_size=list(pictures.size),
         )
         if show is not None:
             show(bench, name, seen)
 
 
-def _read(pictures, reader):
+def _read(pictures, reader, protocol):
+    """Vectors of the captions of those pictures that the protocol sees."""
     captions = np.array(pictures.captions)[:, None]
     found = text.embed(reader, captions, wiring.cache_dir(), progress=True)
-    return found[:, 0]
+    return found[: asking.whole(len(found), protocol), 0]
 
 
 def _shown(pictures, name):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from tqdm import tqdm
 
-from keras_t2i import networks, weights
+from keras_t2i import networks, serving, weights
 from keras_t2i.data import catalog, pipeline, source
 from keras_t2i.metrics import evaluator, features, protocols, statistics
 from keras_t2i.ops import files, images
@@ -70,8 +70,13 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
 
     Yields:
         Rows of `metrics.evaluator.Judge`.
+
+    Raises:
+        ValueError: if the protocol judges floats and a SavedModel, which
+            gives bytes, was opened.
     """
     how = how or How(**more)
+    _check_gives(found.painter, how.protocol)
     config, reader = found.config, found.reader
     both = parts(config, how.most)
     train, test = both
@@ -126,7 +131,8 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
     if how.beside:
         other = test if how.against == "train" else train
         real = _as_many(other, asked, how.against)
-        yield from measure_still(REAL[how.against], shown(config, real))
+        stream = shown(config, real, how.protocol.batch)
+        yield from measure_still(REAL[how.against], stream)
         if is_read and not is_own and how.protocol.name == _OFFLINE.name:
             yield from _real_colours(bench, train, test, REAL[how.against])
 
@@ -144,13 +150,19 @@ def wanted(found: trained.Trained, how: How) -> dict:
     """
     both = parts(found.config, how.most)
     own = asking.count_of(both[1], how.protocol, how.most)
-    counts = dict(zip(_SPLITS, map(len, both), strict=True))
+    if how.imported is not None:
+        count = how.imported.count
+    else:
+        count = asking.whole(
+            len(both[_SPLITS.index(how.against)]), how.protocol
+        )
     return {
         **_about(found.config, found.painter, found.card["moves"]),
         **how.protocol.card(),
         "seeds": list(range(how.seeds)),
-        "counts": {"reference": counts[how.against], "candidate": own},
-        "reference": how.against,
+        "counts": {"reference": count, "candidate": own},
+        **_reference(how),
+        **_network(how.network),
         "data_digest": _digests(both),
         "versions": evaluator.versions(),
     }
@@ -269,6 +281,16 @@ def _bar(batches, count, name):
             bar.update(batch.count)
 
 
+def _check_gives(painter, protocol):
+    """Refuses bytes where floats are to be judged."""
+    if isinstance(painter, serving.Served) and protocol.rounding != "round":
+        raise ValueError(
+            f"Protocol {protocol.name} judges floats (rounding: "
+            f"{protocol.rounding}), but a SavedModel gives rounded bytes; "
+            "judge the run directory it was exported from."
+        )
+
+
 def _describe(config):
     return f"{config.networks.generator.name}, trained by {config.system.name}"
 
@@ -309,17 +331,20 @@ def _judge(config, both, reader, how):
     train, _ = both
     is_mapped = how.against == "train" and how.imported is None
     read = asking.mean_sentences(train, reader) if is_mapped else None
+    if read is not None:
+        read = read[: asking.whole(len(read), how.protocol)]
     protocol = {
         "data": config.data.name,
         "data_digest": _digests(both),
         "image_size": config.data.image_size,
-        "reference": how.against,
+        **_reference(how),
         "split": "test",
         "captions": "none" if reader.dim is None else how.protocol.captions,
     }
     real = how.imported
     if real is None:
-        real = shown(config, both[_SPLITS.index(how.against)])
+        part = both[_SPLITS.index(how.against)]
+        real = shown(config, part, how.protocol.batch)
     return evaluator.Judge(
         real,
         read,
@@ -333,14 +358,30 @@ def _judge(config, both, reader, how):
     )
 
 
+def _reference(how):
+    """Says on a card what all are compared with."""
+    if how.imported is None:
+        return {"reference": how.against}
+    return {"reference": "statistics", "reference_digest": how.imported.digest}
+
+
+def _network(network):
+    """Says on a card who looks, if that was told."""
+    if network is None:
+        return {}
+    kept = ("name", "digest", "resize")
+    return {"image_network": {key: getattr(network, key) for key in kept}}
+
+
 def shown(
-    config, pictures: source.Pictures
+    config, pictures: source.Pictures, size: int | None = None
 ) -> Iterator[np.ndarray | features.Later]:
     """Shows pictures as the generator should draw them.
 
     Args:
         config: the run's config.
         pictures: which.
+        size: pictures a batch, where the protocol says it.
 
     Yields:
         (B, H, W, D) uint8, or `features.Later` of such: what lies in files is
@@ -349,8 +390,9 @@ def shown(
     if pictures.size is not None:
         yield from features.in_batches(pictures.images)
         return
-    for start in range(0, len(pictures), _CHUNK):
-        rows = np.arange(start, min(start + _CHUNK, len(pictures)))
+    size = size or _CHUNK
+    for start in range(0, len(pictures), size):
+        rows = np.arange(start, min(start + size, len(pictures)))
 
         def make(rows=rows):
             return decoded(config, pictures.subset(rows))

@@ -46,7 +46,8 @@ class OfGenerator:
         train, test = judging.parts(self._found.config, self._how.most)
         drawn = _Drawn(self._found.painter, asked)
         self._parts["samples"] = drawn.some(_spread(asked.captions, _SAMPLES))
-        if self._how.against == "train" and bench.reference is not None:
+        # Imported statistics may be of other pictures.
+        if self._how.against == "train" and self._how.imported is None:
             self._parts["neighbours"] = _copies(
                 drawn, seen, bench.reference, self._training(train)
             )
@@ -100,14 +101,15 @@ class OfFolders:
     Args:
         real: `picture_files.PictureFiles` of real pictures, or None.
         fakes: name -> those that are judged.
+        is_told: whether captions beside the pictures are shown.
 
     Attributes:
         bench: the judge, once it has judged.
         rows: its rows.
     """
 
-    def __init__(self, real, fakes):
-        self._real, self._fakes = real, fakes
+    def __init__(self, real, fakes, is_told: bool = True):
+        self._real, self._fakes, self._is_told = real, fakes, is_told
         self._parts = {"samples": [], "neighbours": []}
         self.bench, self.rows = None, []
 
@@ -121,11 +123,11 @@ class OfFolders:
         """
         self.bench = bench
         each = max(1, _SAMPLES // len(self._fakes))
-        drawn = _Kept(self._fakes[name], name)
+        drawn = _Kept(self._fakes[name], name, self._is_told)
         some = _spread(self._fakes[name], each)
         self._parts["samples"] += drawn.some(some)
         if self._real is not None and bench.reference is not None:
-            real = _Kept(self._real, "")
+            real = _Kept(self._real, "", self._is_told)
             self._parts["neighbours"] += _copies(
                 drawn, seen, bench.reference, real.pictures
             )
@@ -163,15 +165,16 @@ class _Drawn:
 class _Kept:
     """Opens a few pictures of a folder."""
 
-    def __init__(self, files, name):
+    def __init__(self, files, name, is_told):
         self._files, self._name = files, name
+        self._told = files.captions if is_told else None
 
     def some(self, places):
         shown = zip(*self.pictures(places), strict=True)
         return [report.Shown(picture, caption) for picture, caption in shown]
 
     def pictures(self, rows):
-        told = self._files.captions or [
+        told = self._told or [
             f"{self._name} {path.name}".strip() for path in self._files.paths
         ]
         return self._files.some(rows), [told[row] for row in rows]
