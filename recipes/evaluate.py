@@ -106,8 +106,12 @@ def main(_):
         workdir=_WORKDIR.value,
         preset=_PRESET.value,
         saved_model=_SAVED_MODEL.value,
-        fakes=",".join(_FAKES.value or []) or None,
+        fakes=",".join(_FAKES.value or []).strip(","),
     )
+    if flag != "fakes" and _REAL.value:
+        raise ValueError(
+            f"--real goes with --fakes; --{flag} has real pictures of its own."
+        )
     if flag != "workdir" and not _OUT.value:
         raise ValueError("Say with --out=FOLDER where the scores go.")
     out = pathlib.Path(_OUT.value or name)
