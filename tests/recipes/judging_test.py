@@ -1,15 +1,19 @@
 """Examines what judges share: glances, and pictures that stand for many."""
 
+import dataclasses
 from unittest import mock
 
 import numpy as np
 import tensorflow as tf
+from absl.testing import parameterized
 
 from keras_t2i import weights
 from keras_t2i.data import prepared, shapes
-from keras_t2i.metrics import features
-from recipes import judging, wiring
-from tests.recipes import runs
+from keras_t2i.metrics import features, protocols
+from recipes import asking, judging, wiring
+from tests.recipes import eyes, runs
+
+OFFLINE = protocols.PRESETS["offline"]
 
 
 class GlanceTest(tf.test.TestCase):
@@ -54,6 +58,86 @@ class StillTest(tf.test.TestCase):
         for key in features.KEPT:
             self.assertAllEqual(found[key], expected[key])
         self.assertLen(list(folder.glob("*.npz")), 2)  # 32 and 8 of them.
+
+
+class DrawnTest(parameterized.TestCase, tf.test.TestCase):
+    """Protocols are given what they judge."""
+
+    @parameterized.parameters("round", "truncate", "none")
+    def test_floats_are_rounded_only_where_the_protocol_says_so(self, rounding):
+        floats = np.linspace(-1.0, 1.0, 48, dtype=np.float32)
+        painter = mock.Mock()
+        painter.generate.return_value = floats.reshape(1, 4, 4, 3)
+        ruler = dataclasses.replace(OFFLINE, rounding=rounding)
+        (later,) = judging.draw(painter, ["a"], 0, ruler)
+        made = later.make().ravel()
+        if rounding == "round":
+            self.assertEqual(made.dtype, np.uint8)
+            self.assertAllEqual(made, np.rint((floats + 1.0) * 127.5))
+        else:
+            self.assertAllEqual(made, floats)
+
+    def test_kept_features_are_of_one_generator_one_noise_and_one_rule(self):
+        ruler = dataclasses.replace(OFFLINE, rounding="none")
+        keys = [
+            later.key
+            for seed, rule, about in (
+                (0, OFFLINE, {"generator_digest": "1"}),
+                (1, OFFLINE, {"generator_digest": "1"}),
+                (0, ruler, {"generator_digest": "1"}),
+                (0, OFFLINE, {"generator_digest": "2"}),
+            )
+            for later in judging.draw(None, ["a", "b"], seed, rule, about, 1)
+        ]
+        self.assertLen(set(keys), 8)
+
+
+class FiledTest(tf.test.TestCase):
+    """Pictures in files are judged as those in memory."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = runs.folder(cls)
+        cls.held = shapes.load(12, 16)
+        prepared.write(
+            cls.folder / "set", {"train": cls.held, "test": cls.held}
+        )
+        cls.filed = prepared.load(cls.folder / "set", "train")
+        cls.config = runs.smoke()
+
+    def test_they_are_decoded_in_the_batches_of_the_protocol(self):
+        for size, counts in ((5, [5, 5, 2]), (None, [12])):
+            found = [*judging.shown(self.config, self.filed, size)]
+            self.assertEqual([later.count for later in found], counts)
+            made = np.concatenate([later.make() for later in found])
+            self.assertAllEqual(made, self.held.images)
+
+    def test_whole_batches_of_them_are_judged(self):
+        ruler = dataclasses.replace(OFFLINE, batch=5)
+        figures = []
+        for pictures in (self.held, self.filed):
+            how = judging.How(protocol=ruler, network=eyes.Eye())
+            bench = judging._judge(
+                self.config, (pictures, pictures), wiring.Letters(), how
+            )
+            own = asking.first_sentences(pictures, wiring.Letters())[:10]
+            shown = judging.shown(self.config, pictures, 5)
+            rows = [*bench.pictures("same", {0: shown}, own)]
+            self.assertEqual(
+                rows[0]["protocol"]["counts"],
+                {"reference": 10, "candidate": 10},
+            )
+            figures.append({row["name"]: row["value"] for row in rows})
+        self.assertIn("r_precision_eye_letters", figures[0])
+        self.assertAllClose(*figures, atol=1e-3)
+
+    def test_less_than_a_batch_of_real_ones_is_refused(self):
+        ruler = dataclasses.replace(OFFLINE, batch=13)
+        how = judging.How(protocol=ruler, network=eyes.Eye())
+        both = self.held, self.filed
+        with self.assertRaisesRegex(ValueError, "of 13 pictures; 12 do not"):
+            judging._judge(self.config, both, wiring.Letters(), how)
 
 
 if __name__ == "__main__":
