@@ -129,7 +129,7 @@ class OfFolders:
         if self._real is not None and bench.reference is not None:
             real = _Kept(self._real, "", self._is_told)
             self._parts["neighbours"] += _copies(
-                drawn, seen, bench.reference, real.pictures
+                drawn, seen, bench.reference, real.pictures, len(self._fakes)
             )
 
     add = OfGenerator.add
@@ -186,9 +186,9 @@ def _spread(among, count):
     return np.linspace(0, len(among) - 1, count).round().astype(int)
 
 
-def _copies(drawn, seen, real, pictures):
-    """Real pictures that samples are most like."""
-    places = _spread(seen["pooled"], report.NEIGHBOURS)
+def _copies(drawn, seen, real, pictures, sets=1):
+    """Real pictures that samples are most like; all sets' share one page."""
+    places = _spread(seen["pooled"], max(1, report.NEIGHBOURS // sets))
     near = min(_NEAR, len(real))
     far, rows = neighbours.nearest(seen["pooled"][places], real, near)
     made, captions = pictures(rows.ravel())
