@@ -12,6 +12,7 @@ METRICS = [
     "tensorflow-gan==2.1.0",
     "tensorflow-probability~=0.25.0",
     "tf-keras~=2.21.0",
+    "threadpoolctl~=3.8",  # FID beside busy processors; works without
 ]
 RECIPES = [
     *METRICS,

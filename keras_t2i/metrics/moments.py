@@ -1,5 +1,7 @@
 """Mean and covariance of features, and the distance between two of them."""
 
+import contextlib
+import importlib.util
 import io
 import os
 from typing import NamedTuple
@@ -303,10 +305,11 @@ def _joined(one: _Sums, two: _Sums) -> _Sums:
 
 def _factor(covariance) -> np.ndarray:
     """Finds F with F F^T = S; narrower than S where its rank is lower."""
-    try:
-        return np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(covariance)
+    with _one_thread():
+        try:
+            return np.linalg.cholesky(covariance)
+        except np.linalg.LinAlgError:
+            values, vectors = np.linalg.eigh(covariance)
     if values[0] < -_ROUGH * values[-1]:
         raise ValueError(
             f"A covariance has no negative eigenvalue; this one has "
@@ -327,12 +330,29 @@ def _sum_of_singular(product, traces: float) -> float:
         return 0.0
     if product.shape[0] > product.shape[1]:
         product = product.T
-    squares = np.linalg.eigvalsh(product @ product.T)
+    square = product @ product.T
+    with _one_thread():
+        squares = np.linalg.eigvalsh(square)
     doubt = 4.0 * _EPSILON * squares[-1]  # error of each
     lost = doubt / np.sqrt(np.maximum(squares, doubt))
     if np.sum(lost) <= _NEAR * traces:
         return float(np.sqrt(np.maximum(squares, 0.0)).sum())
-    return float(np.linalg.svd(product, compute_uv=False).sum())
+    with _one_thread():
+        return float(np.linalg.svd(product, compute_uv=False).sum())
+
+
+def _one_thread():
+    """Keeps NumPy to one thread, if threadpoolctl is installed.
+
+    Threads that take a matrix apart wait for each other thousands of times:
+    two are hardly faster than one, and twenty times slower where another
+    program keeps one of the processors busy.
+    """
+    if importlib.util.find_spec("threadpoolctl") is None:
+        return contextlib.nullcontext()
+    import threadpoolctl
+
+    return threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 def _check_widths(one: Moments, two: Moments) -> None:

@@ -1,7 +1,11 @@
 """Examines moments and their distance against slow and closed formulas."""
 
+import contextlib
+import importlib.util
 import pathlib
+import sys
 import tempfile
+import types
 from unittest import mock
 
 import numpy as np
@@ -409,6 +413,32 @@ class FrechetDistanceTest(parameterized.TestCase, tf.test.TestCase):
         with mock.patch.object(np.linalg, "svd", side_effect=AssertionError):
             fast = distance(real, fake)
         self.assertAllClose(fast, sure, rtol=1e-12)
+
+    @parameterized.parameters(True, False)
+    def test_matrices_are_taken_apart_by_one_thread(self, is_installed):
+        threads, seen, eigvalsh = [2], [], np.linalg.eigvalsh
+
+        @contextlib.contextmanager
+        def limits(count, user_api):
+            self.assertEqual(user_api, "blas")
+            threads.append(count)
+            yield
+            threads.pop()
+
+        def spy(matrix):
+            seen.append(threads[-1])
+            return eigvalsh(matrix)
+
+        library = types.SimpleNamespace(threadpool_limits=limits)
+        found = {"threadpoolctl": library} if is_installed else {}
+        with (
+            mock.patch.dict(sys.modules, found),
+            mock.patch.object(importlib.util, "find_spec", found.get),
+            mock.patch.object(np.linalg, "eigvalsh", spy),
+        ):
+            distance(cloud(20, 3, 0), cloud(20, 3, 1))
+        self.assertEqual(seen, [1 if is_installed else 2])
+        self.assertEqual(threads, [2])
 
     def test_different_widths_give_a_sentence(self):
         with self.assertRaisesRegex(ValueError, "3 and 4 features wide"):
