@@ -35,7 +35,7 @@ def compare(paths: Sequence[str], force: bool = False) -> str:
             for name, rows in tables.items()
         )
         raise ValueError(f"No figure stands in two of the files: {has}.")
-    faults = [fault for name in shared for fault in _faults(tables, name)]
+    faults = _grouped([x for name in shared for x in _faults(tables, name)])
     if faults and not force:
         raise ValueError(
             "These figures were not measured alike: "
@@ -116,11 +116,20 @@ def _faults(tables, name):
             beside = known.get(candidate, next(reversed(known.values())))
             phrases = protocols.differences(beside, card)
             if phrases:
-                found.append(
-                    f"{name} of {first} and of {file} ({'; '.join(phrases)})"
-                )
+                found.append((name, first, file, "; ".join(phrases)))
                 break
     return found
+
+
+def _grouped(faults):
+    """Words faults; figures that differ in the same are told together."""
+    names = {}
+    for name, *rest in faults:
+        names.setdefault(tuple(rest), []).append(name)
+    return [
+        f"{', '.join(some)} of {first} and of {file} ({phrases})"
+        for (first, file, phrases), some in names.items()
+    ]
 
 
 def _table(tables):

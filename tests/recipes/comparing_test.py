@@ -85,6 +85,16 @@ class ComparingTest(parameterized.TestCase, tf.test.TestCase):
         self.assertIn("Not measured alike: fid_lite0 of one/sco", printed)
         self.assertIn(said, printed)
 
+    def test_what_differs_in_several_figures_is_told_once(self):
+        names = "fid_lite0", "kid_lite0"
+        one = self.file("one", *(row(name) for name in names))
+        two = self.file("two", *(row(name, resize="x") for name in names))
+        with self.assertRaises(ValueError) as raised:
+            comparing.compare([one, two])
+        said = str(raised.exception)
+        self.assertIn("alike: fid_lite0, kid_lite0 of one/scores", said)
+        self.assertEqual(said.count("resize is"), 1)
+
     def test_candidates_are_held_against_their_own(self):
         real = row(candidate="real", split="train and test")
         files = self.file("one", row(), real), self.file("two", row(), real)
