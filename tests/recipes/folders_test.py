@@ -415,10 +415,11 @@ class MistakesTest(Case):
             self.assertIn("one holds 1 picture(s); 2 are needed.", found)
 
     def test_less_than_a_batch_of_the_protocol_is_too_few(self):
-        found = self.refused(
-            f"--real={self.real}", f"--fakes={self.ours}", "--protocol=cub_is"
-        )
-        self.assertIn(f"batches of 64 pictures; {COUNT} do not fill", found)
+        words = f"--real={self.real}", f"--fakes={self.ours}"
+        for more in ("--captions", "--nocaptions"):
+            found = self.refused(*words, "--protocol=cub_is", more)
+            told = f"cub_is judges batches of 64 pictures; {COUNT} do not fill"
+            self.assertIn(told, found)
 
     def test_unreadable_picture_is_named(self):
         folder = self.folder / "cut"

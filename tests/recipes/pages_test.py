@@ -202,9 +202,10 @@ class RetrievalTest(parameterized.TestCase, tf.test.TestCase):
     def test_length_of_vectors_is_no_matter(self):
         before = [found.rank for found in self.shown().worst]
         scale = np.float32([[1], [9], [3], [0.1], [5], [2]])
-        with mock.patch.object(Same, "pictures", lambda _, rows: scale * rows):
-            after = [found.rank for found in self.shown().worst]
-        self.assertEqual(after, before)
+        for name in ("pictures", "texts"):
+            with mock.patch.object(Same, name, lambda _, rows: scale * rows):
+                after = [found.rank for found in self.shown().worst]
+            self.assertEqual(after, before)
 
     def test_bars_are_means_of_classes(self):
         ahead = 1.0 - (np.array(RANKS) - 1) / 5
