@@ -1,5 +1,6 @@
 """Protocols by flags: which ruler judges, and where its network lies."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ from absl import flags
 
 from keras_t2i import weights
 from keras_t2i.metrics import protocols
+from keras_t2i.ops import resizing
 
 
 class Ruler(NamedTuple):
@@ -15,14 +17,21 @@ class Ruler(NamedTuple):
     Attributes:
         name: --protocol.
         source: --network_weights.
+        jpeg: --jpeg.
+        resize: --resize.
     """
 
     name: flags.FlagHolder
     source: flags.FlagHolder
+    jpeg: flags.FlagHolder
+    resize: flags.FlagHolder
 
     def protocol(self) -> protocols.Protocol:
-        """Looks up the protocol asked for."""
-        return protocols.preset(self.name.value)
+        """Looks up the protocol asked for, with what is changed of it."""
+        asked = {"jpeg": self.jpeg.value, "resize": self.resize.value}
+        changes = {k: v for k, v in asked.items() if v is not None}
+        preset = protocols.preset(self.name.value)
+        return dataclasses.replace(preset, **changes)
 
     def network(self, protocol: protocols.Protocol) -> Callable:
         """Opens the protocol's network.
@@ -36,7 +45,7 @@ class Ruler(NamedTuple):
         Raises:
             ValueError: if its weights are missing or are others.
         """
-        if protocol.network == "lite0":  # Its own way; the preset's too.
+        if protocol == protocols.PRESETS["offline"]:  # By lite0's own way.
             return weights.judges.load("lite0", self.source.value)
         rounding = protocol.rounding
         return weights.judges.load(
@@ -51,7 +60,7 @@ class Ruler(NamedTuple):
 
 
 def define_flags() -> Ruler:
-    """Defines --protocol and --network_weights.
+    """Defines --protocol, --network_weights, --jpeg and --resize.
 
     Returns:
         The flags.
@@ -68,5 +77,18 @@ def define_flags() -> Ruler:
             None,
             "File, folder or hub handle of the protocol's network; `random` "
             "tries the way without it, and its figures mean nothing.",
+        ),
+        flags.DEFINE_integer(
+            "jpeg",
+            None,
+            "Send pictures through JPEG of this quality before judging.",
+            lower_bound=1,
+            upper_bound=95,
+        ),
+        flags.DEFINE_enum(
+            "resize",
+            None,
+            list(resizing.RESIZES),
+            "Another way to the network's size than the protocol's.",
         ),
     )

@@ -12,10 +12,10 @@ from recipes import ruling
 from tests.recipes import command
 
 
-def flags(name, source="random"):
+def flags(name, source="random", jpeg=None, resize=None):
     """Makes the flags of a command that got these."""
-    values = [types.SimpleNamespace(value=value) for value in (name, source)]
-    return ruling.Ruler(*values)
+    values = name, source, jpeg, resize
+    return ruling.Ruler(*(types.SimpleNamespace(value=x) for x in values))
 
 
 class RulerTest(parameterized.TestCase, tf.test.TestCase):
@@ -70,6 +70,16 @@ class RulerTest(parameterized.TestCase, tf.test.TestCase):
             rounding=rounding,
             jpeg=None,
         )
+
+    def test_ways_may_be_changed_and_cards_say_so(self):
+        ruler = flags("offline", None, jpeg=75, resize="pillow_bicubic")
+        protocol = ruler.protocol()
+        self.assertEqual(protocol.card()["jpeg"], 75)
+        network = ruler.network(protocol)
+        self.assertIn("JPEG 75; bicubic of Pillow", network.resize)
+        usual = flags("offline", None)
+        usual = usual.network(usual.protocol())
+        self.assertNotEqual(network.digest, usual.digest)
 
     def test_offline_opens_lite0_its_own_way(self):
         ruler = flags("offline", None)
