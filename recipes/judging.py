@@ -16,7 +16,7 @@ from recipes import asking, trained, wiring
 TRAINED = "trained generator"
 REAL = {"train": "real test pictures", "test": "real training pictures"}
 _SPLITS = ("train", "test")
-_CHUNK = 256  # pictures decoded at once
+_CHUNK = 32  # pictures decoded and looked at together
 _OFFLINE = protocols.PRESETS["offline"]
 
 
@@ -87,8 +87,8 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
     asked = asking.asked(test, reader, how.protocol, how.most)
     print(
         f"Judging {_describe(config)}, after {found.card['moves']:,} moves: "
-        f"{how.seeds} x {len(asked.captions):,} pictures against those of "
-        f"{how.against}; a few minutes for thousands."
+        f"{how.seeds} x {len(asked.captions):,} pictures against "
+        f"{_reference(how)['reference']}; a few minutes for thousands."
     )
     is_read = reader.dim is not None
     own = asked.sentences if bench.bridge is not None else None
@@ -163,6 +163,7 @@ def wanted(found: trained.Trained, how: How) -> dict:
         "counts": {"reference": count, "candidate": own},
         **_reference(how),
         **_network(how.network),
+        "intervals": how.sampling,
         "data_digest": _digests(both),
         "versions": evaluator.versions(),
     }

@@ -70,7 +70,7 @@ def told(rows: list[dict]) -> str:
     first = rows[0]["protocol"]
     count, noises = first["counts"]["candidate"], len(first["seeds"])
     if count < _FEW:
-        lines.append(f"{count} test pictures: FID, KID and IS say little.")
+        lines.append(f"{count} pictures a row: FID, KID and IS say little.")
     elif count < _ENOUGH:
         lines.append(
             f"{count} pictures a row, fewer than {_ENOUGH}: FID, KID and IS "

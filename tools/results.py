@@ -42,7 +42,11 @@ _TIMES = flags.DEFINE_string(
 )
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-_AGAINST = {"train": "training", "test": "test"}
+_AGAINST = {
+    "train": "training",
+    "test": "test",
+    "statistics": "imported",
+}
 _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -209,12 +213,14 @@ def _with_run(rows) -> str:
     )
     protocol = rows[0]["protocol"]
     counts, against = protocol["counts"], _AGAINST[protocol["reference"]]
+    many = counts["reference"]  # None: the imported file doesn't say.
+    many = "unknown" if many is None else f"{many:,}"
     return (
         f"{evaluator.table(rows)}\n\n"
         f"`{run['command']}`: {run['config']['train']['moves']:,} moves, "
         f"{run['minutes']} minutes on 2 CPU cores, seed {run['seed']}, commit "
         f"{run['commit']}; {counts['candidate']} pictures a row against "
-        f"{counts['reference']:,} {against} pictures.{others}"
+        f"{many} {against} pictures.{others}"
     )
 
 

@@ -46,7 +46,7 @@ LEAST = {
 _NEIGHBOURS = ("precision", "recall", "density", "coverage")
 _NEAREST = 5  # of them, which a set must exceed
 _LEAST_SAMPLED = 20  # pictures, of which halves are measured
-_ENOUGH = 1000  # pictures from which FID for endlessly many is told
+_ENOUGH = 1000  # pictures of which FID for endlessly many may be told
 
 
 class Judge:
@@ -109,6 +109,7 @@ class Judge:
                 "digest": extractor.digest,
                 "resize": extractor.resize,
             },
+            "intervals": sampling,
             "versions": versions(),
         }
         judges = {x.name: x.digest for x in (extractor, text_encoder) if x}
@@ -250,11 +251,16 @@ class Judge:
             found = [neighbours.prdc(self.reference, rows) for rows in pooled]
             for name in asked:
                 yield name, [one[name] for one in found], None
-        if self._sampling and "fid" in self.ruler.figures:
-            if len(pooled[0]) >= _ENOUGH:
-                real = self.statistics.moments
-                limits = [subsamples.fid_infinity(real, x) for x in pooled]
-                yield "fid_infinity", [one.value for one in limits], None
+        width = pooled[0].shape[1]
+        is_enough = len(pooled[0]) >= max(_ENOUGH, 2 * width)
+        if self._sampling and "fid" in self.ruler.figures and is_enough:
+            # Below as many rows as features the way to the limit is no line.
+            least = max(len(pooled[0]) // 6, width)
+            yield "fid_infinity", [self._limit(x, least) for x in pooled], None
+
+    def _limit(self, rows, least):
+        real = self.statistics.moments
+        return subsamples.fid_infinity(real, rows, least=least).value
 
     def _measures(self, pooled, logits):
         """Yields name, function of rows and the rows for each noise."""

@@ -16,7 +16,7 @@ from keras_t2i.ops import resizing
 #: Keys of a card that say what was judged, not how.
 CANDIDATE = ("generator", "generator_digest", "moves", "parameters", "seeds")
 #: Keys that a reader should know but that change no number worth a refusal.
-TOLD = ("versions", "source")
+TOLD = ("intervals", "versions", "source")
 #: Everything that may be measured.
 FIGURES = (
     "fid",

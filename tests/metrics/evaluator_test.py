@@ -255,11 +255,15 @@ class RulerTest(tf.test.TestCase):
         judge = self.judge(sampling=True, fast=True)
         rows = self.rows(judge, images)
         found = subsamples.fid_infinity(
-            judge.statistics.moments, judge.read(batches(images))["pooled"]
+            judge.statistics.moments,
+            judge.read(batches(images))["pooled"],
+            least=166,  # A sixth.
         )
         limit = rows["fid_infinity_toy"]["value"]
         self.assertAllClose(limit, found.value, 1e-6)
         self.assertNotAllClose(limit, rows["fid_toy"]["value"], 1e-6)
+        few = self.rows(judge, images[:999])
+        self.assertNotIn("fid_infinity_toy", few)
 
     def test_wrong_texts_may_be_of_other_classes_only(self):
         judge = self.judge(sentences=self.sentences)

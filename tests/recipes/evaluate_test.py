@@ -136,7 +136,7 @@ class EvaluateTest(tf.test.TestCase):
         table = (self.workdir / "scores.md").read_text()
         self.assertIn(table, self.printed)
         self.assertStartsWith(table, evaluator.table(self.rows))
-        self.assertIn("6 test pictures: FID, KID and IS say little.", table)
+        self.assertIn("6 pictures a row: FID, KID and IS say little.", table)
         self.assertIn("R-precision: 1 of 6, chance 0.17.", table)
         self.assertNotIn("±", table)  # One seed.
         for name in CANDIDATES:

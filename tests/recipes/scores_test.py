@@ -133,7 +133,7 @@ class ToldTest(parameterized.TestCase, tf.test.TestCase):
     """Tables say what must be known to read them."""
 
     @parameterized.parameters(
-        (49, "49 test pictures: FID, KID and IS say little."),
+        (49, "49 pictures a row: FID, KID and IS say little."),
         (50, "50 pictures a row, fewer than 500: "),
         (499, "499 pictures a row, fewer than 500: "),
     )
