@@ -21,7 +21,8 @@ What raters save and send back is read by the second:
 
 It prints for each question mean ranks, shares ranked first and pairwise wins
 with intervals over captions, and how far raters agree. The last line is JSON;
---rows adds a line a figure to a file that recipes.compare takes.
+--rows writes a line a figure into a file that recipes.compare takes; those
+that an earlier call wrote there for the same study are replaced.
 
 Source: Zhang et al. 2021 (XMC-GAN), arXiv:2101.04702: 1,000 captions, five
 raters, all systems side by side, realism and alignment apart. Ours differs:
@@ -32,7 +33,6 @@ import json
 
 from absl import app, flags
 
-from keras_t2i.ops import files
 from recipes import messages, quiet
 from tools.studies import making, reading
 
@@ -100,8 +100,8 @@ def _read(options, paths):
     _needed(options, "study")
     told = reading.read(messages.folder("study", options.study), paths)
     print(reading.table(told))
-    for row in reading.rows(told) if options.rows else ():
-        files.append_line(options.rows, json.dumps(row))
+    if options.rows:
+        reading.write_rows(told, options.rows)
     print(json.dumps(told))
 
 
@@ -134,7 +134,7 @@ if __name__ == "__main__":
     flags.DEFINE_integer("seed", 0, "make: of all orders.", lower_bound=0)
     flags.DEFINE_string("study", None, "read: the folder that make wrote.")
     flags.DEFINE_string(
-        "rows", None, "read: JSON lines, to which figures are added."
+        "rows", None, "read: JSON lines, into which figures are written."
     )
     quiet.lower()
     app.run(messages.told(main), flags_parser=_parse)

@@ -10,6 +10,9 @@ from keras_t2i.ops import noise
 #: Draws of captions from which intervals are read.
 DRAWS = 1000
 
+#: Captions below which there are no intervals: draws of so few are too alike.
+LEAST = 5
+
 _TAIL = 2.5  # percent of the draws beyond each end of an interval
 
 
@@ -18,6 +21,7 @@ class Summary:
     """Tells how S systems were ranked.
 
     An interval holds the middle 95 percent of what draws of captions give.
+    Below `LEAST` captions there are none.
 
     Attributes:
         mean_rank: (S,) float64 in [1, S]; 1 is best.
@@ -25,8 +29,8 @@ class Summary:
             shared.
         wins: (S, S) float64, share of answers that rank the row's system
             ahead of the column's; a tie counts half, as does the diagonal.
-        mean_rank_interval, first_interval: (S, 2) float64.
-        wins_interval: (S, S, 2) float64.
+        mean_rank_interval, first_interval: (S, 2) float64, or None.
+        wins_interval: (S, S, 2) float64, or None.
         answers: how many there are.
         captions: of how many captions.
     """
@@ -34,9 +38,9 @@ class Summary:
     mean_rank: np.ndarray
     first: np.ndarray
     wins: np.ndarray
-    mean_rank_interval: np.ndarray
-    first_interval: np.ndarray
-    wins_interval: np.ndarray
+    mean_rank_interval: np.ndarray | None
+    first_interval: np.ndarray | None
+    wins_interval: np.ndarray | None
     answers: int
     captions: int
 
@@ -55,7 +59,7 @@ def summary(
         seed: key of the draws.
 
     Returns:
-        Averages over answers, with intervals.
+        Averages over answers, with intervals if there are `LEAST` captions.
 
     Raises:
         ValueError: if shapes do not fit, a rank is not finite, or there are
@@ -76,23 +80,18 @@ def summary(
     # A column a figure, summed over the answers of each caption.
     middle = np.stack([_mean_ranks(row) for row in ranks])
     flat = np.hstack([middle, first, wins.reshape(len(ranks), -1)])
-    sums = np.zeros((len(names), flat.shape[1]))
-    np.add.at(sums, rows, flat)
-    counts = np.bincount(rows)
-    times = _times_drawn(len(names), draws, seed)
-    spread = (times @ sums) / (times @ counts)[:, None]
-    ends = np.percentile(spread, [_TAIL, 100 - _TAIL], axis=0).T
     size = ranks.shape[1]
-    mean = flat.mean(axis=0)
+    ends = (None, None, None)
+    if len(names) >= LEAST:
+        sums = np.zeros((len(names), flat.shape[1]))
+        np.add.at(sums, rows, flat)
+        times = _times_drawn(len(names), draws, seed)
+        spread = (times @ sums) / (times @ np.bincount(rows))[:, None]
+        found = np.percentile(spread, [_TAIL, 100 - _TAIL], axis=0).T
+        ends = _parted(found, size)
+    mean_rank, first, wins = _parted(flat.mean(axis=0), size)
     return Summary(
-        mean_rank=mean[:size],
-        first=mean[size : 2 * size],
-        wins=mean[2 * size :].reshape(size, size),
-        mean_rank_interval=ends[:size],
-        first_interval=ends[size : 2 * size],
-        wins_interval=ends[2 * size :].reshape(size, size, 2),
-        answers=len(ranks),
-        captions=len(names),
+        mean_rank, first, wins, *ends, answers=len(ranks), captions=len(names)
     )
 
 
@@ -171,6 +170,12 @@ def alpha(values) -> float | None:
     if not expected:
         return None
     return float(1.0 - (total.sum() - 1.0) * np.sum(met * apart) / expected)
+
+
+def _parted(flat, size):
+    """Parts columns into mean ranks, firsts and wins."""
+    wins = flat[2 * size :].reshape(size, size, *flat.shape[1:])
+    return flat[:size], flat[size : 2 * size], wins
 
 
 def _mean_ranks(row) -> np.ndarray:

@@ -199,6 +199,16 @@ class SummaryTest(parameterized.TestCase, tf.test.TestCase):
             found.first_interval[0], [share - half, share + half], atol=0.01
         )
 
+    @parameterized.parameters(1, 2, 4)
+    def test_few_captions_have_no_interval(self, count):
+        ranks = np.tile([2, 1, 3], (12, 1))
+        found = rankings.summary(ranks, np.arange(12) % count)
+        self.assertAllEqual(found.mean_rank, [2, 1, 3])
+        for figure in ("mean_rank", "first", "wins"):
+            self.assertIsNone(getattr(found, f"{figure}_interval"))
+        found = rankings.summary(ranks, np.arange(12) % 5)
+        self.assertEqual(found.wins_interval.shape, (3, 3, 2))
+
     def test_one_seed_one_answer(self):
         ranks = orders(30, 3)
         intervals = [

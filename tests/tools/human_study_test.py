@@ -442,15 +442,40 @@ class ReadTest(StudyCase):
         self.assertRegex(lines[4], r"ours +3.00 .* 0.0% \[0.0%, 0.0%\] +0.0%")
         self.assertIn("alpha, ordinal): 1.000", lines[5])
 
+    def test_few_captions_have_no_intervals(self):
+        paths = self.save(self.pages("realism")[:1], darkest_first)  # 4
+        told = reading.read(self.out, paths)
+        lines = reading.table(told).splitlines()
+        self.assertRegex(lines[2], r"ours +1.00 +100.0% +100.0%")
+        self.assertIn("intervals: none below 5 captions", lines[5])
+        self.assertNotIn("[", "".join(lines))
+        self.assertIsNone(reading.rows(told)[0]["interval"])
+
     def test_rows_are_scores_that_can_be_compared(self):
-        paths = self.save(self.pages(), darkest_first)
         path = self.root / "rows.jsonl"
-        for row in reading.rows(reading.read(self.out, paths)):
-            files.append_line(path, json.dumps(row))
+        paths = self.save(self.pages(), lambda names, _: sorted(names))
+        reading.write_rows(reading.read(self.out, paths), path)
+        paths = self.save(self.pages(), darkest_first)
+        reading.write_rows(reading.read(self.out, paths), path)
         rows = comparing.read(str(path))
         self.assertLen(rows, 2 * 2 * 3)
         found = {(row["candidate"], row["name"]): row["value"] for row in rows}
         self.assertEqual(found["theirs", "human_alignment_mean_rank"], 2.0)
+
+    def test_rows_stand_beside_those_of_others(self):
+        told = reading.read(self.out, self.save(self.pages(), darkest_first))
+        path = self.root / "scores.jsonl"
+        other = dict(candidate="ours", name="fid", value=1.0, protocol={})
+        files.append_line(path, json.dumps(other))
+        for _ in range(2):
+            reading.write_rows(told, path)
+            self.assertEqual(comparing.read(path), [other, *reading.rows(told)])
+        reading.write_rows(told | {"study": "x"}, self.root / "x.jsonl")
+        before = path.read_bytes()
+        path.write_bytes(before + b"words\n")
+        with self.assertRaisesRegex(ValueError, "scores.jsonl, line 14"):
+            reading.write_rows(told, path)
+        self.assertEqual(path.read_bytes(), before + b"words\n")
 
     def bad(self, change):
         """Saves one file, changed."""

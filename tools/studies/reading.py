@@ -4,8 +4,11 @@ import json
 import pathlib
 
 from keras_t2i.metrics import rankings
-from recipes import messages
+from keras_t2i.ops import files
+from recipes import comparing, messages
 from tools.studies import making
+
+_FIGURES = ("mean_rank", "first")
 
 
 def read(
@@ -21,7 +24,8 @@ def read(
     Returns:
         "study", and under "criteria" for each question: "systems" (names, in
         the order of the rest), mean ranks, shares ranked first, wins, their
-        intervals, "agreement", and how much was answered.
+        intervals (None for few captions, as in `rankings.summary`),
+        "agreement", and how much was answered.
 
     Raises:
         ValueError: naming a file that is damaged, of another study, there
@@ -78,6 +82,7 @@ def rows(told: dict) -> list[dict]:
     """
     made = []
     for criterion, found in told["criteria"].items():
+        ends = [found.get(f"{figure}_interval") for figure in _FIGURES]
         card = {
             "preset": "human_study",
             "study": told["study"],
@@ -91,17 +96,38 @@ def rows(told: dict) -> list[dict]:
         for row, system in enumerate(
             found["systems"] if found["answers"] else ()
         ):
-            for figure in ("mean_rank", "first"):
+            for figure, end in zip(_FIGURES, ends, strict=True):
                 made.append(
                     {
                         "candidate": system,
                         "name": f"human_{criterion}_{figure}",
                         "value": found[figure][row],
-                        "interval": found[f"{figure}_interval"][row],
+                        "interval": end and end[row],
                         "protocol": card,
                     }
                 )
     return made
+
+
+def write_rows(told: dict, path: str | pathlib.Path) -> None:
+    """Writes the rows into a file of scores, in place of the study's old ones.
+
+    Args:
+        told: what `read` returned.
+        path: JSON lines; it may be missing. Other rows in it stay.
+
+    Raises:
+        ValueError: if the file holds something else than scores.
+        OSError: if it can't be written.
+    """
+    path = pathlib.Path(path)
+    kept = [
+        row
+        for row in (comparing.read(path) if path.exists() else ())
+        if row["protocol"].get("study") != told["study"]
+    ]
+    lines = [json.dumps(row) + "\n" for row in kept + rows(told)]
+    files.atomic_write(path, "".join(lines).encode())
 
 
 def _listed(paths) -> list[pathlib.Path]:
@@ -199,9 +225,8 @@ def _criterion(key, criterion, answers, draws) -> dict:
         found = rankings.summary(ranks, captions, draws=draws)
         for figure in ("mean_rank", "first", "wins"):
             told[figure] = getattr(found, figure).tolist()
-            told[f"{figure}_interval"] = getattr(
-                found, f"{figure}_interval"
-            ).tolist()
+            ends = getattr(found, f"{figure}_interval")
+            told[f"{figure}_interval"] = None if ends is None else ends.tolist()
         told["agreement"] = rankings.agreement(ranks, captions, raters)
     return told
 
@@ -217,9 +242,7 @@ def _lines(found) -> list[str]:
         f"ahead of {' '.join(heads)}"
     ]
     for row in order:
-        rank, first = (
-            _figure(found, name, row) for name in ("mean_rank", "first")
-        )
+        rank, first = (_figure(found, name, row) for name in _FIGURES)
         wins = [
             f"{found['wins'][row][other]:12.1%}" if other != row else " " * 12
             for other in order
@@ -228,6 +251,8 @@ def _lines(found) -> list[str]:
             f"  {systems[row]:{wide}}  {rank:>20}  {first:>20}  "
             f"{' ' * 8} {' '.join(wins)}"
         )
+    if found["captions"] < rankings.LEAST:
+        lines.append(f"  intervals: none below {rankings.LEAST} captions")
     agreement = found["agreement"]
     told = "none can be told" if agreement is None else f"{agreement:.3f}"
     lines.append(f"  agreement (Krippendorff's alpha, ordinal): {told}")
@@ -235,6 +260,9 @@ def _lines(found) -> list[str]:
 
 
 def _figure(found, name, row) -> str:
-    low, high = found[f"{name}_interval"][row]
     way = ".1%" if name == "first" else ".2f"
-    return f"{found[name][row]:{way}} [{low:{way}}, {high:{way}}]"
+    value, ends = f"{found[name][row]:{way}}", found[f"{name}_interval"]
+    if ends is None:
+        return value
+    low, high = ends[row]
+    return f"{value} [{low:{way}}, {high:{way}}]"
