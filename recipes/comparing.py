@@ -5,8 +5,20 @@ import pathlib
 from collections.abc import Sequence
 
 from keras_t2i.metrics import protocols
+from recipes import judging
 
 _NEEDED = ("candidate", "name", "value", "protocol")
+#: Kinds of figures that move with the count of pictures.
+_COUNTED = (
+    "fid",
+    "kid",
+    "is",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+)
+_NOISE = 1e-12  # Smaller deviations are of rounding.
 
 
 def compare(paths: Sequence[str], force: bool = False) -> str:
@@ -20,12 +32,14 @@ def compare(paths: Sequence[str], force: bool = False) -> str:
     Returns:
         Markdown: a line a candidate with its parameters, a column a figure;
         in brackets the interval of 20 subsamples, or ± the standard
-        deviation over noises.
+        deviation over noises, or in brackets the row's own interval.
 
     Raises:
         ValueError: if a file can't be read or holds no scores, if no figure
             stands in two files, or, without `force`, if one was measured
-            differently.
+            differently; of candidates in one file only how many pictures they
+            have is compared. Real pictures of another count, for there are
+            no more, are told of below the table.
     """
     tables = {name: read(path) for name, path in _named(paths).items()}
     shared = _shared(tables)
@@ -35,13 +49,18 @@ def compare(paths: Sequence[str], force: bool = False) -> str:
             for name, rows in tables.items()
         )
         raise ValueError(f"No figure stands in two of the files: {has}.")
-    faults = _grouped([x for name in shared for x in _faults(tables, name)])
+    between = [x for name in shared for x in _faults(tables, name)]
+    within = [x for file, rows in tables.items() for x in _uneven(file, rows)]
+    real = [x for x in within if x[2] in judging.REAL.values()]
+    faults = _grouped([x for x in within if x not in real] + between)
     if faults and not force:
         raise ValueError(
             "These figures were not measured alike: "
             f"{'; '.join(faults)}. With --force they are shown all the same."
         )
-    notes = [f"Not measured alike: {fault}." for fault in faults]
+    notes = [
+        f"Not measured alike: {fault}." for fault in faults + _grouped(real)
+    ]
     return "\n\n".join([_table(tables), *notes])
 
 
@@ -55,13 +74,14 @@ def read(path: str) -> list[dict]:
         Its rows.
 
     Raises:
-        ValueError: naming the file, and the line if one is no score.
+        ValueError: naming the file, and the line if one is no score or
+            tells a candidate's figure again.
     """
     try:
         lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} can't be read: {error}") from error
-    rows = []
+    rows, known = [], set()
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
@@ -73,6 +93,13 @@ def read(path: str) -> list[dict]:
                 f"{path}, line {number} is no score: it has no "
                 f"{', '.join(lacking)}."
             )
+        told = row["candidate"], row["name"]
+        if told in known:
+            raise ValueError(
+                f"{path}, line {number} tells {told[1]} of {told[0]} a second "
+                "time."
+            )
+        known.add(told)
         rows.append(row)
     if not rows:
         raise ValueError(f"{path} holds no scores.")
@@ -99,6 +126,22 @@ def _shared(tables):
         for name in dict.fromkeys(row["name"] for row in rows)
     ]
     return [name for name in dict.fromkeys(found) if found.count(name) > 1]
+
+
+def _uneven(file, rows):
+    """Figures of a file whose candidates have different counts of pictures."""
+    first, found = {}, []
+    for row in rows:
+        name, counts = row["name"], row["protocol"].get("counts") or {}
+        if name.split("_")[0] not in _COUNTED or "candidate" not in counts:
+            continue
+        card = {"counts": {"candidate": counts["candidate"]}}
+        known, beside = first.setdefault(name, (row["candidate"], card))
+        phrases = protocols.differences(beside, card)
+        if phrases:
+            labels = (f"{known} in {file}", row["candidate"])
+            found.append((name, *labels, "; ".join(phrases)))
+    return found
 
 
 def _faults(tables, name):
@@ -153,8 +196,9 @@ def _table(tables):
 
 def _cell(row):
     text = f"{row['value']:.4g}"
-    if row.get("sampling"):
-        return f"{text} [{row['sampling']['low']:.4g}, " + (
-            f"{row['sampling']['high']:.4g}]"
-        )
-    return f"{text} ± {row['std']:.2g}" if row.get("std") else text
+    sampling, std = row.get("sampling"), row.get("std") or 0.0
+    ends = (sampling["low"], sampling["high"]) if sampling else None
+    if not ends and std >= _NOISE:
+        return f"{text} ± {std:.2g}"
+    ends = ends or row.get("interval")
+    return f"{text} [{ends[0]:.4g}, {ends[1]:.4g}]" if ends else text

@@ -69,6 +69,70 @@ class ComparingTest(parameterized.TestCase, tf.test.TestCase):
         self.assertIn("| trained generator | - | 2 |", table)
 
     @parameterized.parameters(
+        (dict(std=0.0), "2 [1.98, 2.02]"),
+        (dict(std=4e-18), "2 [1.98, 2.02]"),
+        (dict(std=None), "2 [1.98, 2.02]"),
+        (dict(std=0.25), "2 ± 0.25"),
+        (dict(std=4e-18, interval=None), "2"),
+        (dict(sampling={"low": 1, "high": 3}, std=0.25), "2 [1, 3]"),
+    )
+    def test_spread_is_the_best_that_is_known(self, more, cell):
+        row_ = row() | {"interval": [1.98, 2.02]} | more
+        table = comparing.compare([self.file("one", row_)])
+        self.assertEqual(
+            table.splitlines()[-1], f"| trained generator | - | {cell} |"
+        )
+
+    def test_figure_that_is_told_twice_is_refused(self):
+        path = self.file("one", row(), row(candidate="b"), row(value=3.0))
+        code, _, complained = self.run_it(path)
+        self.assertEqual(code, 2)
+        self.assertIn(
+            f"{path}, line 3 tells fid_lite0 of trained generator a second",
+            complained,
+        )
+
+    @parameterized.parameters("fid_lite0", "kid_clean", "coverage_lite0")
+    def test_counts_within_a_file_must_be_equal(self, name):
+        few = row(name, candidate="b", counts={"candidate": 8})
+        other = row(name, candidate="c", generator="x")
+        path = self.file("one", row(name), other, few)
+        code, _, complained = self.run_it(path)
+        self.assertEqual(code, 2)
+        self.assertIn(
+            f"alike: {name} of trained generator in scores.jsonl and of b "
+            "(counts.candidate is 9 and 8)",
+            complained,
+        )
+        code, printed, _ = self.run_it(path, "--force")
+        self.assertEqual(code, 0)
+        self.assertIn("| b | - | 2 |", printed)
+        self.assertIn(f"Not measured alike: {name} of trained", printed)
+
+    def test_real_pictures_may_be_few_which_is_told(self):
+        real = row(candidate="real test pictures", counts={"candidate": 8})
+        table = comparing.compare([self.file("one", row(), real)])
+        self.assertRegex(
+            table,
+            r"real test pictures \| - \| 2 \|\n\nNot measured alike: fid_lite0 "
+            r"of trained generator in scores.jsonl and of real test pictures "
+            r"\(counts.candidate is 9 and 8\).$",
+        )
+
+    def test_other_differences_within_a_file_are_meant(self):
+        rows = [
+            row("colour_truth", counts={"colours": 8}),
+            row("colour_truth", candidate="b", counts={"captions": 9}),
+            row("r_precision_lite0_x", counts={"candidate": 9}),
+            row("r_precision_lite0_x", candidate="b", counts={"candidate": 8}),
+            row(split="test", generator="x"),
+            row(candidate="b", split="train", counts={"candidate": 9}),
+        ]
+        del rows[-1]["protocol"]["resize"]
+        table = comparing.compare([self.file("one", *rows)])
+        self.assertNotIn("Not measured alike", table)
+
+    @parameterized.parameters(
         (dict(resize="bicubic"), "resize is 'bilinear' and 'bicubic'"),
         (dict(counts={"candidate": 8}), "counts.candidate is 9 and 8"),
         (dict(jpeg=75), "jpeg is not told and 75"),
