@@ -52,12 +52,11 @@ class Statistics:
         """How many pictures; None if nobody knows."""
         return self.moments.count
 
-    def save(self, path: str | os.PathLike, *, small: bool = False) -> None:
+    def save(self, path: str | os.PathLike) -> None:
         """Writes them as an .npz that pytorch-fid and clean-fid read too.
 
         Args:
             path: the file; replaced whole.
-            small: leave the features out, and with them all but FID.
 
         Raises:
             OSError: if it can't be written.
@@ -69,7 +68,7 @@ class Statistics:
         }
         if self.count is not None:
             arrays["n"] = np.int64(self.count)
-        if self.features is not None and not small:
+        if self.features is not None:
             arrays["feats"] = self.features
         content = io.BytesIO()
         np.savez(content, **arrays)

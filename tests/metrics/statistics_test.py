@@ -39,12 +39,6 @@ class StatisticsTest(parameterized.TestCase, tf.test.TestCase):
         other = statistics.Statistics.of(rows(seed=1))
         self.assertNotEqual(other.digest, before.digest)
 
-    def test_small_ones_have_no_features(self):
-        statistics.Statistics.of(rows()).save(self.path, small=True)
-        after = statistics.load(self.path)
-        self.assertIsNone(after.features)
-        self.assertEqual(after.count, 9)
-
     def test_others_find_what_they_look_for(self):
         statistics.Statistics.of(rows()).save(self.path)
         with np.load(self.path, allow_pickle=False) as stored:
