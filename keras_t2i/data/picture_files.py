@@ -37,9 +37,9 @@ class PictureFiles:
         size: height and width of every batch.
         digest: names the contents of the files, in this order; neither their
             names nor captions count.
-        left_out: what was not taken, "hidden" or the ending of its name, and
-            how many files. Captions are not among them; what lies in hidden
-            folders isn't either.
+        left_out: what was not taken, "hidden", "no regular file" (a pipe, a
+            device) or the ending of its name, and how many files. Captions
+            are not among them; what lies in hidden folders isn't either.
         frame: how pictures are brought to one size; None if they are of one.
     """
 
@@ -101,12 +101,13 @@ class PictureFiles:
         They stand in one of `TABLES` in the folder, whose rows name a file
         (file_name, filename, file, image or path: the way from the folder)
         and a caption (caption, captions or text); or beside each NAME.png in
-        NAME.txt. Of several the first one counts.
+        NAME.txt. Of several the first one counts. Backslashes may part
+        folders, as on Windows.
 
         Raises:
             ValueError: if there are captions of pictures that are not there,
                 pictures without one, or captions in several places, naming
-                the first of them.
+                the first of them, or if a table is empty.
         """
         tables = [name for name in TABLES if (self.folder / name).is_file()]
         texts = {} if tables else self._sidecars()
@@ -115,24 +116,25 @@ class PictureFiles:
                 f"{self.folder} holds captions in {' and '.join(tables)}; "
                 "leave one of them."
             )
-        found = _read_table(self.folder / tables[0]) if tables else texts
-        if not found:
-            return None
         names = [_name(path, self.folder) for path in self.paths]
-        lost = sorted(set(found) - set(names))
+        if tables:
+            texts = _read_table(self.folder / tables[0], set(names))
+        if not texts:
+            return None
+        lost = sorted(set(texts) - set(names))
         if lost:
             raise ValueError(
                 f"{self.folder} has {len(lost):,} caption(s) without a "
                 f"picture, the first for {lost[0]}."
             )
-        bare = [name for name in names if name not in found]
+        bare = [name for name in names if name not in texts]
         if bare:
             raise ValueError(
                 f"{self.folder} has {len(bare):,} picture(s) without a "
                 f"caption among {len(names):,}, the first {bare[0]}."
             )
         return tuple(
-            captions.clean(found[name], f"The caption of {self.folder / name}")
+            captions.clean(texts[name], f"The caption of {self.folder / name}")
             for name in names
         )
 
@@ -250,6 +252,8 @@ def _sorted_out(folder):
 def _kind(path) -> str:
     if path.name.startswith("."):
         return "hidden"
+    if not path.is_file() and path.exists():
+        return "no regular file"  # To read a pipe would wait for ever.
     return path.suffix.lower() or "without ending"
 
 
@@ -303,7 +307,8 @@ def _check_alike(paths, sizes):
         raise ValueError(
             f"Pictures differ in size: {paths[one]} has {_shown(usual)} px, "
             f"{paths[other]} {_shown(sizes[other])} ({len(others):,} of "
-            f"{len(paths):,} are not like the first). Ask for one size."
+            f"{len(paths):,} are not like the first). Give the image size "
+            "to which all are to be brought."
         )
 
 
@@ -318,7 +323,8 @@ def _stacked(waiting):
     return np.stack([each.result() for each in waiting])
 
 
-def _read_table(path) -> dict[str, str]:
+def _read_table(path, names) -> dict[str, str]:
+    """Captions by the names of their pictures, `names` where they are known."""
     rows = _json_rows(path) if path.suffix == ".jsonl" else _csv_rows(path)
     found = {}
     for place, row in rows:
@@ -331,7 +337,12 @@ def _read_table(path) -> dict[str, str]:
                 f"({', '.join(_FILE)}) and its caption "
                 f"({', '.join(_CAPTION)})."
             )
-        found.setdefault(pathlib.PurePath(name).as_posix(), text)
+        known = pathlib.PurePath(name).as_posix()
+        if known not in names:
+            known = pathlib.PureWindowsPath(name).as_posix()
+        found.setdefault(known, text)
+    if not found:
+        raise ValueError(f"{path} holds no captions.")
     return found
 
 

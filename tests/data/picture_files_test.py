@@ -3,6 +3,7 @@
 import gc
 import io
 import json
+import os
 import pathlib
 import tempfile
 import threading
@@ -105,6 +106,20 @@ class PicturesTest(FolderTest):
             },
         )
         self.assertIsNone(found.captions)
+
+    def test_pipes_are_left_out_and_counted(self):
+        drawn = self.pictures(2)
+        for name in ("z.png", "000.txt", "pipe", ".a.png"):
+            os.mkfifo(self.folder / name)
+        (self.folder / "y.png").symlink_to(self.folder / "001.png")
+        found = picture_files.opened(self.folder)
+        self.assertAllEqual(
+            np.concatenate([*found.batches()]), drawn[[0, 1, 1]]
+        )
+        self.assertEqual(found.left_out, {"hidden": 1, "no regular file": 3})
+        self.assertIsNone(found.captions)
+        (self.folder / "x.png").symlink_to(self.folder / "gone.png")
+        self.assertIn("x.png can't be read: No such file", self.refused())
 
     def test_every_kind_of_picture_becomes_colours_on_white(self):
         for name, picture in (
@@ -220,7 +235,7 @@ class MistakesTest(FolderTest):
         self.assertRegex(
             self.refused(),
             r"differ in size: .*/000.png has 12 x 12 px, .*/003.png 16 x 12 "
-            r"\(1 of 5 are not like the first\)",
+            r"\(1 of 5 are not like the first\). Give the image size to which",
         )
 
     def test_picture_that_changes_meanwhile_is_named(self):
@@ -287,6 +302,16 @@ class CaptionsTest(FolderTest):
         self.write("captions.csv", rows)
         self.assertEqual(self.captions(), ("x", 'a cat, "sad"'))
 
+    def test_names_of_windows_are_understood(self):
+        self.pictures(1)
+        self.write("in/a.png", painted(3))
+        rows = "file,text\n.\\in\\a.png,a boat\n.\\000.png,a bird\n"
+        self.write("captions.csv", rows)
+        self.assertEqual(self.captions(), ("a bird", "a boat"))
+        self.write("b\\c.png", painted(4))
+        self.write("captions.csv", rows + "b\\c.png,a cat\n")
+        self.assertEqual(self.captions(), ("a bird", "a cat", "a boat"))
+
     def test_captions_of_pictures_that_are_not_there_are_named(self):
         self.pictures(1)
         self.write("000.txt", "a bird")
@@ -309,6 +334,9 @@ class CaptionsTest(FolderTest):
         ("captions.jsonl", '\n{"file": "0", "text": 3}', "line 2, does not"),
         ("captions.csv", "name,words\na,b", r"line 2, does not.*\(file_name"),
         ("captions.csv", "file,text\n000.png", "line 2, does not name"),
+        ("captions.jsonl", "\n", "captions.jsonl holds no captions"),
+        ("captions.csv", "", "captions.csv holds no captions"),
+        ("captions.csv", "file,text\n", "captions.csv holds no captions"),
         ("000.txt", b"\xff\xfe", "000.txt is not UTF-8"),
         ("000.txt", " \n", "caption of .*000.png is empty"),
     )
