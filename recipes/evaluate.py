@@ -92,6 +92,9 @@ _STATISTICS = flags.DEFINE_string(
 _EXPORT = flags.DEFINE_string(
     "export_statistics", None, "Write those of the real pictures to this .npz."
 )
+_BESIDE = flags.DEFINE_bool(
+    "beside", True, "Judge what gives a scale too, not the generator alone."
+)
 _FAST = flags.DEFINE_bool(
     "fast", False, "This library's moments instead of TF-GAN's functions."
 )
@@ -121,7 +124,7 @@ def main(_):
     else:
         found = trained.opened(flag, name, _CHECKPOINT.value)
         rows = scores.kept(out, judging.TRAINED, judging.wanted(found, how))
-        if rows and not _EXPORT.value:
+        if rows and not _EXPORT.value and (out / pages.FILE).exists():
             print(
                 f"{scores.told(rows)}\n\nThis generator was judged like this "
                 f"before; remove {out / scores.FILE} to measure again."
@@ -129,15 +132,20 @@ def main(_):
             return
         page = pages.OfGenerator(found, how)
         page.add(scores.write(judging.judge(found, how, page.show), out))
+    told = scores.card(page.rows, judging.TRAINED)
+    print(f"{told}\n\nThe report is {page.write(out)}")
     if _EXPORT.value:
         page.bench.statistics.save(_EXPORT.value)
         print(f"Statistics of the real pictures: {_EXPORT.value}")
-    print(f"{scores.card(page.rows)}\n\nThe report is {page.write(out)}")
     shutil.rmtree(how.cache, ignore_errors=True)
 
 
 def _how(out):
     protocol = _RULER.protocol()
+    if _EXPORT.value and not pathlib.Path(_EXPORT.value).parent.is_dir():
+        raise ValueError(
+            f"--export_statistics={_EXPORT.value}: there is no such folder."
+        )
     real = None
     if _STATISTICS.value:
         if _REAL.value:
@@ -152,6 +160,7 @@ def _how(out):
         imported=real,
         fast=_FAST.value,
         sampling=_SAMPLING.value,
+        beside=_BESIDE.value,
         cache=str(out / ".features"),
     )
 

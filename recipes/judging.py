@@ -10,7 +10,7 @@ from tqdm import tqdm
 from keras_t2i import networks, serving, weights
 from keras_t2i.data import catalog, pipeline, source
 from keras_t2i.metrics import evaluator, features, protocols, statistics
-from keras_t2i.ops import files, images
+from keras_t2i.ops import files, resizing
 from recipes import asking, trained, wiring
 
 TRAINED = "trained generator"
@@ -88,10 +88,16 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
     print(
         f"Judging {_describe(config)}, after {found.card['moves']:,} moves: "
         f"{how.seeds} x {len(asked.captions):,} pictures against "
-        f"{_reference(how)['reference']}; a few minutes for thousands."
+        f"those of {_reference(how)['reference']}."
     )
     is_read = reader.dim is not None
     own = asked.sentences if bench.bridge is not None else None
+    if is_read and own is None and "r_precision" in how.protocol.figures:
+        print(
+            "R-precision is left out: its map is fitted on training pictures, "
+            "which are read with --reference=train only."
+        )
+    classes = _classes(test, asked, how.protocol)
 
     def measure(name, painter, moves):
         _stage(name)
@@ -101,7 +107,9 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
             drawn = draw(painter, asked.captions, seed, how.protocol, about)
             drawn = _bar(drawn, len(asked.captions), f"seed {seed}")
             seen[seed] = bench.read(drawn, how.cache)
-        yield from bench.figures(name, seen, own, **about)
+        yield from bench.figures(
+            name, seen, own, classes, may_be_alike=True, **about
+        )
         if show is not None and name == TRAINED:
             show(bench, asked, seen[0])
         if not is_read or how.protocol.name != _OFFLINE.name:
@@ -114,25 +122,37 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
             **about,
         )
 
-    def measure_still(name, stream):
-        _stage(name)
-        yield from bench.pictures(name, {0: stream}, own)
-
     if how.beside:
         fresh = wiring.system(trained.exact(config), reader)
         painter = networks.Painter(fresh.players["generator"], reader)
         yield from measure("untrained generator", painter, 0)
+        _stage("mean training picture")
         mean = pipeline.mean_picture(train, *_frame(config))
-        still = np.broadcast_to(mean, (len(asked.captions), *mean.shape))
-        yield from measure_still(
-            "mean training picture", features.in_batches(still)
+        yield from bench.figures(
+            "mean training picture",
+            {0: _copies(bench, mean, len(asked.captions))},
+            own,
+            classes,
+            may_be_alike=True,
         )
     yield from measure(TRAINED, found.painter, found.card["moves"])
     if how.beside:
-        other = test if how.against == "train" else train
-        real = _as_many(other, asked, how.against)
+        _stage(REAL[how.against])
+        if how.against == "train":  # Rounds would show them again and again.
+            _, places = np.unique(asked.rows, return_index=True)
+            places = places[: asking.whole(len(places), how.protocol)]
+            real = test.subset(asked.rows[places])
+        else:
+            places = slice(None)
+            real = asking.first(train, len(asked.captions))
         stream = shown(config, real, how.protocol.batch)
-        yield from measure_still(REAL[how.against], stream)
+        seen = bench.read(_bar(stream, len(real), "real"), how.cache)
+        yield from bench.figures(
+            REAL[how.against],
+            {0: seen},
+            None if own is None else own[places],
+            None if classes is None else classes[places],
+        )
         if is_read and not is_own and how.protocol.name == _OFFLINE.name:
             yield from _real_colours(bench, train, test, REAL[how.against])
 
@@ -192,7 +212,7 @@ def glance(config, system, pictures, reader, most):
 
     def measure():
         drawn = draw(system.painter, captions, seed=0)
-        rows = bench.pictures("in training", {0: drawn}, own)
+        rows = bench.pictures("in training", {0: drawn}, own, may_be_alike=True)
         return {row["name"]: row["value"] for row in rows}
 
     return measure
@@ -269,8 +289,11 @@ def _generate(painter):
 
 
 def _bytes(drawn):
+    """Bytes of pictures; what is not finite is refused, not made black."""
     drawn = np.asarray(drawn)
-    return drawn if drawn.dtype == np.uint8 else images.to_uint8(drawn).numpy()
+    if drawn.dtype == np.uint8:
+        return drawn
+    return resizing.to_bytes((drawn + 1.0) * 127.5)
 
 
 def _bar(batches, count, name):
@@ -279,7 +302,8 @@ def _bar(batches, count, name):
     ) as bar:
         for batch in batches:
             yield batch
-            bar.update(batch.count)
+            is_later = isinstance(batch, features.Later)
+            bar.update(batch.count if is_later else len(batch))
 
 
 def _check_gives(painter, protocol):
@@ -421,8 +445,23 @@ def _frame(config):
     return config.data.image_size, config.data.get("fit") or "cut"
 
 
-def _as_many(pictures, asked, against):
-    """Real pictures to be judged: those of the captions, or as many others."""
-    if against == "train":
-        return pictures.subset(asked.rows)
-    return asking.first(pictures, len(asked.captions))
+def _classes(test, asked, protocol):
+    """Classes between which R-precision's wrong texts are drawn.
+
+    Published protocols take them from other classes of the set, or from other
+    pictures where it has none or several a picture.
+    """
+    if protocol.name.startswith(_OFFLINE.name):
+        return None
+    labels = test.labels[asked.rows]
+    is_single = test.label_sets is None and (labels >= 0).all()
+    if is_single and len(np.unique(labels)) > 1:
+        return labels
+    return asked.rows
+
+
+def _copies(bench, picture, count):
+    """Features of many copies of a picture, which is looked at once."""
+    few = np.broadcast_to(picture, (bench.ruler.batch or 1, *picture.shape))
+    seen = bench.read([few])
+    return {key: np.repeat(rows[:1], count, 0) for key, rows in seen.items()}

@@ -7,6 +7,7 @@ import numpy as np
 from keras_t2i.metrics import evaluator, neighbours
 from recipes import asking, judging, report, scores, trained
 
+FILE = "report.html"
 _SAMPLES, _NEAR, _RETRIEVED = 16, 3, 3
 _MOST = 2000  # pictures among whose texts retrievals are looked for
 _CLASSES = 40
@@ -254,7 +255,7 @@ def _bars(names, labels, ranks):
 
 
 def _written(out, title, rows, parts):
-    path = out / "report.html"
+    path = out / FILE
     notes = scores.told(rows).split("\n\n")[1:]
     report.write(path, report.Report(title, rows, notes, **parts))
     return path

@@ -31,6 +31,19 @@ class Ruler(NamedTuple):
         asked = {"jpeg": self.jpeg.value, "resize": self.resize.value}
         changes = {k: v for k, v in asked.items() if v is not None}
         preset = protocols.preset(self.name.value)
+        if self.jpeg.value and preset.rounding == "none":
+            raise ValueError(
+                f"Protocol {preset.name} judges floats; JPEG takes bytes. "
+                "--jpeg goes with the others."
+            )
+        if not changes:
+            return preset
+        ending = "_".join(
+            f"jpeg{value}" if key == "jpeg" else value
+            for key, value in changes.items()
+        )
+        changes["name"] = f"{preset.name}_{ending}"
+        changes["label"] = f"{preset.label}_{ending}"
         return dataclasses.replace(preset, **changes)
 
     def network(self, protocol: protocols.Protocol) -> Callable:

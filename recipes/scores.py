@@ -68,7 +68,14 @@ def told(rows: list[dict]) -> str:
     """
     lines = []
     first = rows[0]["protocol"]
-    count, noises = first["counts"]["candidate"], len(first["seeds"])
+    counts = [row["protocol"]["counts"].get("candidate") for row in rows]
+    counts = sorted({count for count in counts if count is not None})
+    count, noises = counts[0], len(first["seeds"])
+    if len(counts) > 1:
+        lines.append(
+            f"{', '.join(f'{each:,}' for each in counts)} pictures: rows of "
+            "other counts can't be compared by FID, which is less for more."
+        )
     if count < _FEW:
         lines.append(f"{count} pictures a row: FID, KID and IS say little.")
     elif count < _ENOUGH:
@@ -85,23 +92,35 @@ def told(rows: list[dict]) -> str:
         lines.append(f"±: the standard deviation over {noises} noises.")
     if any(row.get("sampling") for row in rows):
         lines.append(
-            "[a, b]: where 95 of 100 other samples of as many pictures would "
-            "lie, from 20 subsamples."
+            "[a, b]: the 95 % interval of what is expected of as many "
+            "pictures, from 20 subsamples of the first noise."
+        )
+    alike = [r["candidate"] for r in rows if r["protocol"].get("alike")]
+    if alike:
+        lines.append(
+            f"All pictures alike: {', '.join(dict.fromkeys(alike))}. FID, KID "
+            "and IS of copies of one picture say little."
+        )
+    if any("statistics" in row["protocol"] for row in rows):
+        lines.append(
+            "The imported statistics don't say which network made them."
         )
     return "\n\n".join([evaluator.table(rows), *lines])
 
 
-def card(rows: list[dict]) -> str:
+def card(rows: list[dict], candidate: str | None = None) -> str:
     """Words the protocol of a table.
 
     Args:
         rows: the judge's rows.
+        candidate: whose card; the first row's if there is none of it.
 
     Returns:
-        A line an entry, of the first row's card.
+        A line an entry.
     """
+    own = [row for row in rows if row["candidate"] == candidate]
     lines = []
-    for key, value in rows[0]["protocol"].items():
+    for key, value in (own or rows)[0]["protocol"].items():
         if isinstance(value, Mapping):
             value = ", ".join(f"{k} {v}" for k, v in value.items())
         lines.append(f"  {key}: {value}")

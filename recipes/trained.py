@@ -166,6 +166,10 @@ def saved_model(folder: str | os.PathLike) -> Trained:
             f"The card of {folder} names no recipe: which captions it should "
             "draw is not known. Judge pictures in folders instead."
         )
+    if not served.card.get("generator_digest"):  # An old export.
+        held = sorted(pathlib.Path(folder, "variables").iterdir())
+        digest = files.digest(*(path.read_bytes() for path in held))
+        served.card["generator_digest"] = digest
     return Trained(served, served.card)
 
 
@@ -176,8 +180,8 @@ def identity(painter) -> dict:
         painter: `networks.Painter` or `serving.Served`.
 
     Returns:
-        "generator_digest" and "parameters", None where an old export does not
-        tell them.
+        "generator_digest" and "parameters", which old exports don't tell:
+        None then.
     """
     if not hasattr(painter, "generator"):
         known = ("generator_digest", "parameters")

@@ -45,6 +45,7 @@ LEAST = {
 
 _NEIGHBOURS = ("precision", "recall", "density", "coverage")
 _NEAREST = 5  # of them, which a set must exceed
+_MANY = 10_000  # pictures above which TF-GAN's functions need gigabytes
 _LEAST_SAMPLED = 20  # pictures, of which halves are measured
 _ENOUGH = 1000  # pictures of which FID for endlessly many may be told
 
@@ -56,9 +57,9 @@ class Judge:
     figure with the protocol or network that made it, `value` (mean of
     `values`, one a seed), their `std`, the `interval` within which a
     repetition must fall (3 standard deviations, at least `LEAST` and
-    `LEAST_SHARE`), `sampling` (what other pictures of the same kind would
-    give, from 20 subsamples of the first seed; None where nobody asked) and
-    the `protocol`, the card that says how it was made.
+    `LEAST_SHARE`), `sampling` (the 95 % interval of what would be expected of
+    as many other pictures, from 20 subsamples of the first seed; None where
+    nobody asked) and the `protocol`, the card that says how it was made.
 
     Args:
         reference: yields (B, H, W, 3) uint8, the real pictures, read once; or
@@ -76,7 +77,8 @@ class Judge:
             `r_precision.Bridge` does with `pictures` and `texts`; None fits
             one to reference and sentences.
         fast: use this library's own streaming moments instead of TF-GAN's
-            functions: the same to 1e-6, several times faster.
+            functions: the same to 1e-6, several times faster. Above 10,000
+            pictures they always are.
         sampling: whether intervals are measured.
         trained_with: name -> digest of the networks in the generator's
             training loss. A judge among them is warned of, and its rows'
@@ -109,6 +111,8 @@ class Judge:
                 "digest": extractor.digest,
                 "resize": extractor.resize,
             },
+            "kernel_block": tfgan.BLOCK,
+            "neighbours": [3, _NEAREST],
             "intervals": sampling,
             "versions": versions(),
         }
@@ -120,6 +124,8 @@ class Judge:
             self._check_card(reference)
         else:
             found = self.read(reference, cache)["pooled"]
+            if _are_alike(found):
+                raise ValueError(_COPIES.format("The real pictures"))
             reference = statistics.Statistics.of(found, self._protocol)
         self.statistics = reference
         self.bridge = matcher
@@ -187,6 +193,8 @@ class Judge:
         found: Mapping[int, Mapping[str, np.ndarray]],
         texts: np.ndarray | None,
         classes: np.ndarray | None = None,
+        *,
+        may_be_alike: bool = False,
         **about,
     ) -> Iterator[dict]:
         """Measures pictures that were read before.
@@ -198,6 +206,8 @@ class Judge:
                 None leaves R-precision out.
             classes: (N,) class of each picture; R-precision's wrong texts are
                 then of other classes.
+            may_be_alike: whether copies of one picture, as a collapsed
+                generator draws them, are measured; their card says so.
             **about: what else the card shall say: generator, moves.
 
         Yields:
@@ -206,10 +216,13 @@ class Judge:
             left out.
 
         Raises:
-            ValueError: if there are not as many pictures as texts, or not as
-                many for each seed.
+            ValueError: if there are not as many pictures as texts, not as
+                many for each seed, or if all are alike.
         """
         pooled = [one["pooled"] for one in found.values()]
+        alike = any(map(_are_alike, pooled))
+        if alike and not may_be_alike:
+            raise ValueError(_COPIES.format(f"The pictures of {candidate!r}"))
         count = len(pooled[0] if texts is None else texts)
         for rows in pooled:
             if len(rows) != count:
@@ -219,6 +232,7 @@ class Judge:
                 )
         card = {
             **about,
+            **({"alike": True} if alike else {}),
             "seeds": list(found),
             "counts": {
                 "reference": self.statistics.count,
@@ -230,7 +244,8 @@ class Judge:
             name = f"{name}_{self._label}"
             row = self._row(candidate, name, values, card)
             yield row | {"sampling": sampling}
-        if texts is not None and "r_precision" in self.ruler.figures:
+        is_asked = texts is not None and "r_precision" in self.ruler.figures
+        if is_asked and _texts(count, classes) > 1:
             yield self._r_precision(candidate, pooled, texts, classes, card)
 
     @property
@@ -245,7 +260,7 @@ class Judge:
         """Yields name, values and sampling of each figure without texts."""
         for name, measure, tables in self._measures(pooled, logits):
             values = [measure(rows, self._fast) for rows in tables]
-            yield name, values, self._sampled(measure, tables[0])
+            yield name, values, self._sampled(measure, tables[0], values)
         asked = [name for name in _NEIGHBOURS if name in self.ruler.figures]
         if asked and self._has_neighbours(pooled[0]):
             found = [neighbours.prdc(self.reference, rows) for rows in pooled]
@@ -269,17 +284,18 @@ class Judge:
             yield "fid", self._fid, pooled
         if "kid" in asked and self.reference is not None:
             yield "kid", self._kid, pooled
-        if "is" in asked and len(logits[0]) >= self.ruler.splits:
+        if "is" in asked and len(logits[0]) >= 2 * self.ruler.splits:
             yield "is", self._inception_score, logits
 
     def _fid(self, rows, fast):
-        if fast or self.reference is None:
+        if fast or self.reference is None or len(rows) > _MANY:
             found = moments.Moments.of(rows)
             return moments.frechet_distance(self.statistics.moments, found)
         return tfgan.fid(self.reference, rows)
 
     def _kid(self, rows, fast):
-        measure = kernel.over_blocks if fast else tfgan.kid
+        is_fast = fast or len(rows) > _MANY
+        measure = kernel.over_blocks if is_fast else tfgan.kid
         return measure(self.reference, rows)
 
     def _inception_score(self, logits, fast):
@@ -295,14 +311,16 @@ class Judge:
         known = self.reference
         return known is not None and min(len(known), len(rows)) > _NEAREST
 
-    def _sampled(self, measure, rows) -> dict | None:
-        """Where other pictures of the same kind would lie; always fast."""
+    def _sampled(self, measure, rows, values) -> dict | None:
+        """How sure the mean of the values is; always fast."""
         if not self._sampling or len(rows) < _LEAST_SAMPLED:
             return None
         found = subsamples.interval(
             lambda some: measure(rows[some], True), len(rows)
         )
-        return {"low": found.low, "high": found.high, "error": found.error}
+        reach, value = (found.high - found.low) / 2.0, float(np.mean(values))
+        low, high = value - reach, value + reach
+        return {"low": low, "high": high, "error": found.error}
 
     def prompts(
         self,
@@ -415,6 +433,14 @@ class Judge:
             "interval": [value - half, value + half],
             "protocol": {**self._protocol, **card},
         }
+
+
+_COPIES = "{} are all alike; no figure is made of copies of one picture."
+
+
+def _are_alike(rows) -> bool:
+    """Whether features are those of copies of one picture."""
+    return bool(np.ptp(rows, axis=0).max() <= 1e-6 * np.abs(rows).max())
 
 
 def _texts(count, classes):

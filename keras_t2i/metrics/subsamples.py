@@ -21,11 +21,12 @@ _LEVEL = 0.95
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """Where a figure would lie for other pictures of the same kind.
+    """How sure a figure is, given the pictures it happened to be made of.
 
     Attributes:
         value: measured on all rows.
-        low: lower end of the 95 % interval.
+        low: lower end of the 95 % interval of what is expected of as many
+            pictures; the figure of one other set varies as much again.
         high: its upper end.
         error: estimate of the standard deviation of `value`.
         values: (draws,) float64, measured on a share of the rows each. For

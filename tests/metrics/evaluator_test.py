@@ -76,6 +76,19 @@ class PicturesTest(tf.test.TestCase):
         found = self.judge.pictures(candidate, streams, self.texts, **about)
         return {row["name"]: row for row in found}
 
+    def flat(self, pictures):
+        return self.rows("mean", pictures, may_be_alike=True)
+
+    def test_copies_of_one_picture_are_refused_unless_meant(self):
+        alike = np.repeat(self.images[:1], TESTS, 0)
+        with self.assertRaisesRegex(ValueError, "'x' are all alike"):
+            self.rows("x", alike)
+        self.assertTrue(self.flat(alike)["fid_toy"]["protocol"]["alike"])
+        card = self.rows("x", self.images)["fid_toy"]["protocol"]
+        self.assertNotIn("alike", card)
+        with self.assertRaisesRegex(ValueError, "The real pictures are all al"):
+            evaluator.Judge([alike], None, Network(), None, {})
+
     def test_names_carry_the_networks(self):
         rows = self.rows("real", self.images)
         names = ["fid", "kid", "is", "precision", "recall", "density"]
@@ -85,7 +98,7 @@ class PicturesTest(tf.test.TestCase):
     def test_good_pictures_beat_bad_ones(self):
         mean = np.rint(world(COUNT, 0)[0].mean(axis=0)).astype(np.uint8)
         mean = np.broadcast_to(mean, self.images.shape)
-        real, flat = self.rows("real", self.images), self.rows("mean", mean)
+        real, flat = self.rows("real", self.images), self.flat(mean)
         for name in ("fid_toy", "kid_toy"):
             self.assertLess(real[name]["value"], flat[name]["value"])
         for name in ("is_toy", "r_precision_toy_words"):
@@ -228,8 +241,22 @@ class RulerTest(tf.test.TestCase):
                 np.exp((shares * np.log(shares / mean)).sum(1).mean())
             )
         self.assertAllClose(row["value"], np.mean(scores), 1e-4)
-        few = self.rows(judge, self.images[:3])
-        self.assertNotIn("is_mine", few)  # Three pictures make no four parts.
+        few = self.rows(judge, self.images[:7])
+        self.assertNotIn("is_mine", few)  # A part would be of one picture.
+
+    def test_intervals_lie_about_the_mean_of_all_noises(self):
+        judge = self.judge(sampling=True)
+        seen = {x: judge.read(batches(world(40, 5 + x)[0])) for x in range(3)}
+        for row in judge.figures("made", seen, None):
+            if row["sampling"]:
+                ends = row["sampling"]["low"], row["sampling"]["high"]
+                self.assertAllClose(sum(ends) / 2, row["value"])
+
+    def test_single_class_leaves_retrieval_out(self):
+        judge = self.judge(sentences=self.sentences)
+        rows = self.rows(judge, texts=self.texts, classes=np.zeros(TESTS, int))
+        self.assertIn("fid_toy", rows)
+        self.assertNotIn("r_precision_toy_words", rows)
 
     def test_intervals_hold_what_other_pictures_give(self):
         rows = self.rows(self.judge(sampling=True), world(200, 3)[0])

@@ -10,7 +10,7 @@ from absl.testing import parameterized
 from keras_t2i import weights
 from keras_t2i.data import prepared, shapes
 from keras_t2i.metrics import features, protocols
-from recipes import asking, judging, wiring
+from recipes import asking, judging, trained, wiring
 from tests.recipes import eyes, runs
 
 OFFLINE = protocols.PRESETS["offline"]
@@ -90,6 +90,89 @@ class DrawnTest(parameterized.TestCase, tf.test.TestCase):
             for later in judging.draw(None, ["a", "b"], seed, rule, about, 1)
         ]
         self.assertLen(set(keys), 8)
+
+
+class JudgedTest(tf.test.TestCase):
+    """A small run is judged by a protocol that draws captions in rounds."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = runs.folder(cls)
+        runs.make(folder / "run")
+        cls.found = trained.run(folder / "run")
+        cls.config = cls.found.config
+        cls.protocol = dataclasses.replace(
+            OFFLINE, name="mine", label="mine", pictures=50
+        )
+
+    def judged(self, found=None, **more):
+        how = judging.How(
+            seeds=1,
+            most=12,
+            reference="train",
+            network=eyes.Eye(),
+            protocol=self.protocol,
+            **more,
+        )
+        with mock.patch.object(wiring, "cache_dir", lambda: self.folder):
+            rows = judging.judge(found or self.found, how)
+            return {(row["candidate"], row["name"]): row for row in rows}
+
+    def setUp(self):
+        super().setUp()
+        self.folder = runs.folder(self)
+
+    def test_real_pictures_are_judged_once_whatever_the_rounds(self):
+        rows = np.array([3, 1, 3, 2, 1, 3])
+        asked = asking.Asked(rows, [str(row) for row in rows], None)
+        with mock.patch.object(asking, "asked", return_value=asked):
+            found = self.judged()
+        for name, count in (
+            ("trained generator", 6),
+            ("real test pictures", 3),
+        ):
+            card = found[name, "fid_mine"]["protocol"]
+            self.assertEqual(card["counts"]["candidate"], count)
+
+    def test_wrong_texts_are_of_other_classes_or_pictures(self):
+        test = judging.parts(self.config, 12)[1]
+        asked = asking.asked(test, self.found.reader, self.protocol, None)
+        self.assertLen(asked.rows, 50)  # Each picture about four times.
+        labels = judging._classes(test, asked, self.protocol)
+        self.assertAllEqual(labels, test.labels[asked.rows])
+        plain = dataclasses.replace(test, labels=np.full(12, -1, np.int32))
+        others = judging._classes(plain, asked, self.protocol)
+        self.assertAllEqual(others, asked.rows)
+        self.assertIsNone(judging._classes(test, asked, OFFLINE))
+        row = self.judged()["trained generator", "r_precision_mine_letters"]
+        self.assertEqual(row["protocol"]["wrong_texts"], "of other classes")
+
+    def test_what_is_not_finite_is_not_black(self):
+        class Broken:
+            text_encoder = self.found.painter.text_encoder
+            generator = self.found.painter.generator
+
+            def generate(self, captions, seeds):
+                drawn = np.zeros((len(captions), 16, 16, 3), np.float32)
+                drawn[1, 0, 0] = np.nan
+                return drawn
+
+        broken = self.found._replace(painter=Broken())
+        with self.assertRaisesRegex(ValueError, "Picture 1 .* aren't finite"):
+            self.judged(broken, beside=False)
+
+    def test_copies_are_those_of_a_picture_looked_at_once(self):
+        bench = mock.Mock()
+        eye = eyes.Eye()
+        bench.ruler.batch = None
+        bench.read = lambda batches: features.extract(batches, eye)
+        picture = shapes.load(1, 16).images[0]
+        found = judging._copies(bench, picture, 40)
+        self.assertEqual(eye.seen, 1)
+        copies = features.extract([np.repeat(picture[None], 40, 0)], eye)
+        for key, rows in found.items():
+            self.assertAllClose(rows, copies[key], 1e-6, 1e-6)
 
 
 class FiledTest(tf.test.TestCase):

@@ -75,7 +75,7 @@ class CopierTest(tf.test.TestCase):
         self.assertEqual(content.title, "gan_cls by GANINTCLS, 4,000 moves")
         self.assertEqual(content.rows, self.page.rows)
         self.assertEqual(content.rows[0]["name"], "fid_eye")
-        self.assertStartsWith(content.notes[0], "20 test pictures")
+        self.assertStartsWith(content.notes[0], "20 pictures a row")
         self.assertStartsWith(content.notes[1], "R-precision: 1 of 20")
 
     def test_samples_are_spread_over_all_captions(self):

@@ -161,7 +161,7 @@ class ToldTest(parameterized.TestCase, tf.test.TestCase):
         sampled = row() | {"sampling": {"low": 1.5, "high": 2.5, "error": 0.1}}
         told = scores.told([row("is_lite0"), sampled])
         self.assertIn("2 [1.5, 2.5]", told)
-        self.assertIn("[a, b]: where 95 of 100 other samples", told)
+        self.assertIn("[a, b]: the 95 % interval of what is expected", told)
 
     def test_card_is_a_line_an_entry(self):
         text = scores.card([row(network={"name": "eye", "size": 9}), row()])
