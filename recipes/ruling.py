@@ -1,6 +1,7 @@
 """Protocols by flags: which ruler judges, and where its network lies."""
 
 import dataclasses
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -60,16 +61,27 @@ class Ruler(NamedTuple):
         """
         if protocol == protocols.PRESETS["offline"]:  # By lite0's own way.
             return weights.judges.load("lite0", self.source.value)
+        network, normalise = protocol.network, protocol.normalise
+        if network == "inception_2015" and _is_module(self.source.value):
+            # TF-GAN's SavedModel of the same graph, which takes [-1, 1].
+            network, normalise = "tfgan_inception", "symmetric"
         rounding = protocol.rounding
         return weights.judges.load(
-            protocol.network,
+            network,
             self.source.value,
             size=protocol.size,
             resize=protocol.resize,
-            normalise=protocol.normalise,
+            normalise=normalise,
             rounding=None if rounding in ("none", "given") else rounding,
             jpeg=protocol.jpeg,
         )
+
+
+def _is_module(source):
+    """Whether it is a hub handle or the folder of a SavedModel."""
+    if not source:
+        return False
+    return source.startswith("https://") or os.path.isdir(source)
 
 
 def define_flags() -> Ruler:
@@ -88,8 +100,9 @@ def define_flags() -> Ruler:
         flags.DEFINE_string(
             "network_weights",
             None,
-            "File, folder or hub handle of the protocol's network; `random` "
-            "tries the way without it, and its figures mean nothing.",
+            "File of the protocol's network, or folder or hub handle of "
+            "TF-GAN's module; `random` tries the way without it, and its "
+            "figures mean nothing.",
         ),
         flags.DEFINE_integer(
             "jpeg",

@@ -81,6 +81,27 @@ class RulerTest(parameterized.TestCase, tf.test.TestCase):
         usual = usual.network(usual.protocol())
         self.assertNotEqual(network.digest, usual.digest)
 
+    def test_folders_and_handles_are_tfgans_module(self):
+        folder = self.create_tempdir().full_path
+        for source in (folder, "https://tfhub.dev/tensorflow/tfgan/eval"):
+            ruler = flags("tf_2015", source)
+            with mock.patch.object(weights.judges, "load") as load:
+                ruler.network(ruler.protocol())
+            self.assertEqual(load.call_args.args, ("tfgan_inception", source))
+            self.assertEqual(load.call_args.kwargs["normalise"], "symmetric")
+            self.assertEqual(load.call_args.kwargs["resize"], "tf1_bilinear")
+        ruler = flags("dm_gan", folder)
+        with mock.patch.object(weights.judges, "load") as load:
+            ruler.network(ruler.protocol())
+        self.assertEqual(load.call_args.args[0], "torchvision_inception")
+
+    def test_changed_ways_have_names_of_their_own(self):
+        protocol = flags("tf_2015", jpeg=75).protocol()
+        self.assertEqual(protocol.name, "tf_2015_jpeg75")
+        self.assertEqual(protocol.label, "tf_2015_jpeg75")
+        with self.assertRaisesRegex(ValueError, "galip judges floats; JPEG"):
+            flags("galip", jpeg=75).protocol()
+
     def test_offline_opens_lite0_its_own_way(self):
         ruler = flags("offline", None)
         with mock.patch.object(weights.judges, "load") as load:
