@@ -11,6 +11,7 @@ import tempfile
 import tensorflow as tf
 
 from keras_t2i import callbacks
+from keras_t2i.metrics import protocols
 from keras_t2i.ops import files
 from recipes import cluster, judging, stopping, trained, wiring
 
@@ -25,6 +26,7 @@ _FILES = (
     "metrics.jsonl",
     "rollbacks.jsonl",
 )
+_OFFLINE = protocols.PRESETS["offline"]
 #: What each roll-back leaves of the learning rates.
 _SLOWER = 0.5
 
@@ -304,7 +306,7 @@ def check(config, workdir: pathlib.Path, *, accept_changes=False):
             where the run writes, or a count is wrong.
     """
     _check_counts(config.train, config.samples, config.text.encoder != "none")
-    _check_best(config.best)
+    _check_best(config.best, config.text.encoder)
     for place in (workdir, *workdir.parents):
         if place.exists() and not place.is_dir():
             raise ValueError(f"--workdir={workdir}: {place} is a file.")
@@ -328,7 +330,7 @@ def _check_counts(train, samples, is_read):
         )
 
 
-def _check_best(best):
+def _check_best(best, reader):
     moves = 1 if best.moves is None else best.moves
     if best.keep < 0 or min(best.every, moves) < 1 or best.pictures < 2:
         raise ValueError(
@@ -336,11 +338,10 @@ def _check_best(best):
             f"{best.every} and pictures {best.pictures}; allowed: 0, 1, 1 and "
             "2 and more."
         )
-    if not best.by.startswith(("fid_", "kid_", "is_", "r_precision_")):
-        raise ValueError(
-            f"config.best.by is {best.by!r}; allowed: fid_lite0, kid_lite0, "
-            "is_lite0, r_precision_lite0_minilm (or another reader)."
-        )
+    measured = {f"{x}_lite0" for x in _OFFLINE.figures if x != "r_precision"}
+    if reader != "none":
+        measured.add(f"r_precision_lite0_{reader}")
+    wiring.choose("config.best.by", best.by, dict.fromkeys(measured))
 
 
 def _check_colours(pictures, system):

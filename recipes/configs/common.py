@@ -39,12 +39,14 @@ def base(**changes) -> config_dict.ConfigDict:
     more than `max_words` word pieces is refused, or cut off there with
     `truncate`.
 
-    `best.keep` checkpoints are kept that score best `by` one of fid_lite0,
-    kid_lite0, is_lite0 and r_precision_lite0_<reader>, measured on so many
-    training pictures and their captions, with the same noise each time,
-    whenever the count of moves reaches a multiple of `best.moves`. Where that
-    is None, it is after every `best.every` epochs. With moves and a keep of 0
-    it measures and keeps nothing; with neither it does not measure.
+    `best.keep` checkpoints are kept that score best `by` one of fid_lite0 and
+    kid_lite0 (the least is best), is_lite0, precision_lite0, recall_lite0,
+    density_lite0, coverage_lite0 and r_precision_lite0_<text.encoder> (the
+    most), measured on so many training pictures and their captions, with the
+    same noise each time, whenever the count of moves reaches a multiple of
+    `best.moves`. Where that is None, it is after every `best.every` epochs.
+    With moves and a keep of 0 it measures and keeps nothing; with neither it
+    does not measure.
 
     `train.rollbacks` is how often a run that met a number that is not finite
     goes back to its last checkpoint with half the learning rates.

@@ -17,7 +17,7 @@ from PIL import Image
 from keras_t2i import callbacks
 from keras_t2i.callbacks import journal
 from keras_t2i.ops import files
-from recipes import configs, trained
+from recipes import configs, trained, training
 from tests.recipes import command, runs
 
 CONFIGS = pathlib.Path(configs.__file__).parent
@@ -280,7 +280,12 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         rows = (workdir / "best" / "scores.jsonl").read_text().splitlines()
         scores = {row["move"]: row for row in map(json.loads, rows)}
         self.assertEqual(set(scores), {2, 4})
-        names = {"fid_lite0", "kid_lite0", "is_lite0"}
+        for name in set(scores[2]) - {"move"}:  # All may be chosen by.
+            config = trained.read_config(workdir)
+            config.best.by = name
+            training.check(config, self.folder / "new")
+        names = {"fid", "kid", "is", "precision", "coverage"}
+        names = {f"{x}_lite0" for x in names} | {"r_precision_lite0_letters"}
         self.assertLessEqual(names, set(scores[2]))
         best = min(scores, key=lambda move: scores[move]["kid_lite0"])
         kept = [p for p in (workdir / "best").iterdir() if p.is_dir()]
@@ -537,7 +542,9 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
         ),
         ("train.moves=5", "moves is 5 and moves_per_epoch 2.*multiple"),
         ("best.keep=-1", "config.best has keep -1"),
-        ("best.by=kid", "config.best.by is 'kid'; allowed: fid_lite0"),
+        ("best.by=kid_lite", "best.by is 'kid_lite'; .* mean 'kid_lite0'?"),
+        ("best.by=fid_clean", "config.best.by is 'fid_clean'; known: coverage"),
+        ("best.by=r_precision_lite0_minilm", "mean 'r_precision_lite0_let"),
         (
             "optimizers.generator.decay_moves=3",
             "generator.decay_moves is 3 and decay is None",
