@@ -54,6 +54,7 @@ Everything lies in $run:
   samples/       the film's frames
   curves.png     the loss curves
   scores.md      the score table; scores.jsonl holds each score's protocol
+  report.html    the scores with samples, their neighbours and retrievals
   metrics.jsonl  the terms, a line an epoch
   tensorboard/   scalars and pictures: .venv/bin/tensorboard --logdir $run
   checkpoints/   what a second call goes on from
