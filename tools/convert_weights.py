@@ -8,12 +8,13 @@ Every array is reported: where it goes, or why it does not. The file is
 written only when all fit. `keras_t2i.weights.load` takes it.
 """
 
+import functools
 import io
 
 import numpy as np
 from absl import flags
 
-from keras_t2i.encoders import bert, efficientnet_lite
+from keras_t2i.encoders import bert, efficientnet_lite, inception
 from keras_t2i.ops import files
 from keras_t2i.weights import arrays, export, load
 from keras_t2i.weights.families import dcgan_cls, df_gan
@@ -99,6 +100,11 @@ def _bert(found):
     )
 
 
+def _inception(found, variant, bias):
+    classes = _size(found, bias, 0, None)
+    return inception.inception_v3(variant, classes=classes)
+
+
 def _size(found, key, axis, default):
     """The size of an array; a wrong one is refused when it is loaded."""
     shape = np.shape(found.get(key, 0))
@@ -111,6 +117,17 @@ MODELS = {
     "df_gan/discriminator": df_gan.discriminator_of,
     "df_gan/generator": df_gan.generator_of,
     "efficientnet_lite0/image": _lite0,
+    **{
+        f"inception/{variant}": functools.partial(
+            _inception, variant=variant, bias=bias
+        )
+        for variant, bias in (
+            ("fid_2015", "fc.bias"),
+            ("keras", "predictions/bias"),
+            ("slim", "logits/logits/biases"),
+            ("torchvision", "fc.bias"),
+        )
+    },
     "minilm/text": _bert,
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_t2i import weights
-from keras_t2i.encoders import bert
+from keras_t2i.encoders import bert, inception
 from keras_t2i.networks import df_gan
 from keras_t2i.weights import families
 from tools import convert_weights
@@ -80,6 +80,20 @@ class ConvertTest(tf.test.TestCase):
             found = weights.arrays.read(self.out)
             self.assertEqual(set(found), set(self.arrays))
             weights.load(family, model, found)
+
+    def test_inception_is_converted_with_the_files_classes(self):
+        # One file of 90 MB each: two variants stand for four.
+        for variant in ("torchvision", "slim"):
+            model = inception.inception_v3(variant, classes=7)
+            self.arrays = weights.export(f"inception/{variant}", model)
+            self.write()
+            convert_weights.convert(
+                f"inception/{variant}", self.source, self.out
+            )
+            found = weights.arrays.read(self.out)
+            self.assertEqual(set(found), set(self.arrays))
+            for name, array in self.arrays.items():
+                self.assertAllEqual(found[name], array)
 
     def test_one_wrong_array_writes_nothing(self):
         self.write(extra=np.zeros(3))
