@@ -313,7 +313,9 @@ class Judge:
 
     def _sampled(self, measure, rows, values) -> dict | None:
         """How sure the mean of the values is; always fast."""
-        if not self._sampling or len(rows) < _LEAST_SAMPLED:
+        # Half of them must fill the blocks of the kernel distance, by twos.
+        blocks = -(-(self.statistics.count or 1) // tfgan.BLOCK)
+        if not self._sampling or len(rows) < max(_LEAST_SAMPLED, 5 * blocks):
             return None
         found = subsamples.interval(
             lambda some: measure(rows[some], True), len(rows)

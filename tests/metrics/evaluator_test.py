@@ -252,6 +252,14 @@ class RulerTest(tf.test.TestCase):
                 ends = row["sampling"]["low"], row["sampling"]["high"]
                 self.assertAllClose(sum(ends) / 2, row["value"])
 
+    def test_halves_too_small_for_blocks_give_no_interval(self):
+        reference = batches(world(11_000, 0)[0])  # Six blocks: 12 rows.
+        judge = self.judge(reference, sampling=True)
+        row = self.rows(judge, self.images[:22])["kid_toy"]
+        self.assertIsNone(row["sampling"])
+        more = self.rows(judge, world(30, 1)[0])["kid_toy"]
+        self.assertLess(more["sampling"]["low"], more["sampling"]["high"])
+
     def test_single_class_leaves_retrieval_out(self):
         judge = self.judge(sentences=self.sentences)
         rows = self.rows(judge, texts=self.texts, classes=np.zeros(TESTS, int))
