@@ -195,7 +195,7 @@ class _Cards:
         self.numbers, self.methods, self.users = [], [], []
         self.judged = {}
         for row in rows:
-            card = _flat(row["protocol"])
+            card = protocols.flat(row["protocol"])
             about = {k: card.pop(k) for k in _JUDGED if k in card}
             self.judged.setdefault(row["candidate"], {}).update(about)
             if card not in self.methods:
@@ -445,17 +445,6 @@ def _told(found, most):
     if len(found) <= most:
         return ""
     return f"<p class=dim>The first {most:,} of {len(found):,}.</p>"
-
-
-def _flat(card, above=""):
-    """Entries of a card by dotted names."""
-    found = {}
-    for key, value in card.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{above}{key}.")
-        else:
-            found[f"{above}{key}"] = value
-    return found
 
 
 def _entries(card):

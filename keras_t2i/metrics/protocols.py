@@ -158,7 +158,7 @@ def differences(one: Mapping, other: Mapping) -> list[str]:
         A phrase for each entry that differs, in the order of the keys; what
         `CANDIDATE` and `TOLD` name may differ.
     """
-    one, other = _flat(one), _flat(other)
+    one, other = flat(one), flat(other)
     return [
         f"{key} is {_word(one, key)} and {_word(other, key)}"
         for key in sorted(one | other)
@@ -167,12 +167,20 @@ def differences(one: Mapping, other: Mapping) -> list[str]:
     ]
 
 
-def _flat(card, above=""):
-    """Entries of a card by dotted names."""
+def flat(card: Mapping, above: str = "") -> dict:
+    """Lists the entries of a card, inner ones by dotted names.
+
+    Args:
+        card: a row's "protocol".
+        above: what stands before each name.
+
+    Returns:
+        name -> value, no mapping among them.
+    """
     found = {}
     for key, value in card.items():
         if isinstance(value, Mapping):
-            found |= _flat(value, f"{above}{key}.")
+            found |= flat(value, f"{above}{key}.")
         else:
             found[f"{above}{key}"] = value
     return found
