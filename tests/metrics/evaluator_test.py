@@ -260,6 +260,24 @@ class RulerTest(tf.test.TestCase):
         more = self.rows(judge, world(30, 1)[0])["kid_toy"]
         self.assertLess(more["sampling"]["low"], more["sampling"]["high"])
 
+    def test_readers_that_share_a_place_need_no_map(self):
+        class Shared:
+            """Mean colours of pictures are what texts tell."""
+
+            def pictures(self, rows):
+                return rows[:, :3]
+
+            def texts(self, sentences):
+                return sentences
+
+        name = "r_precision_toy_words"
+        judge = self.judge(matcher=Shared())
+        self.assertGreater(
+            self.rows(judge, texts=self.texts)[name]["value"], 0.6
+        )
+        wrong = self.rows(judge, texts=self.texts[::-1])[name]["value"]
+        self.assertLess(wrong, 0.3)
+
     def test_single_class_leaves_retrieval_out(self):
         judge = self.judge(sentences=self.sentences)
         rows = self.rows(judge, texts=self.texts, classes=np.zeros(TESTS, int))
