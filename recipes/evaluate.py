@@ -72,8 +72,7 @@ _REFERENCE = flags.DEFINE_enum(
     None,
     ["train", "test"],
     "Which pictures all are compared with; else the protocol's choice. With "
-    "test, real training pictures are the last row, and R-precision is left "
-    "out.",
+    "test, real training pictures are the last row.",
 )
 _RULER = ruling.define_flags()
 _SIZE = flags.DEFINE_integer(
@@ -151,6 +150,11 @@ def _how(out):
         if _REAL.value:
             raise ValueError("Give --real or --statistics, not both.")
         real = statistics.load(_STATISTICS.value)
+    if _EXPORT.value and not (protocol.compares or _REAL.value):
+        raise ValueError(
+            f"Protocol {protocol.name} looks at no real pictures; there is "
+            "nothing to --export_statistics of."
+        )
     return judging.How(
         seeds=_SEEDS.value,
         most=_PICTURES.value,
@@ -166,7 +170,7 @@ def _how(out):
 
 
 def _of_folders(how, out):
-    if not _REAL.value and not how.imported:
+    if how.protocol.compares and not _REAL.value and not how.imported:
         raise ValueError(
             "--fakes are compared with --real=FOLDER or --statistics=FILE."
         )

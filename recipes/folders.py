@@ -9,7 +9,7 @@ from tqdm import tqdm
 from keras_t2i import weights
 from keras_t2i.data import picture_files
 from keras_t2i.encoders import text
-from keras_t2i.metrics import evaluator
+from keras_t2i.metrics import evaluator, statistics
 from recipes import asking, judging, wiring
 
 
@@ -23,7 +23,8 @@ def judge(
     """Measures folders of pictures against a folder of real ones.
 
     Args:
-        real: the real ones; None where `how.imported` stand for them.
+        real: the real ones; None where `how.imported` stand for them, or
+            where the protocol compares with none.
         fakes: name -> pictures.
         how: how; parts of data and noises are no matter here.
         reader: reads captions that lie beside the pictures, as
@@ -47,8 +48,7 @@ def judge(
         reader,
         {
             "data": "folders",
-            "reference": "statistics" if real is None else "folder",
-            "reference_digest": (how.imported if real is None else real).digest,
+            **_reference(how.imported if real is None else real),
             "captions": "beside the pictures" if is_read else "none",
         },
         wiring.cache_dir() / "features",
@@ -58,6 +58,7 @@ def judge(
     )
     for name, pictures in fakes.items():
         has_words = is_read and bool(pictures.captions)
+        judging.tell_lacking(bench, len(pictures))
         seen = bench.read(_shown(pictures, name), how.cache)
         yield from bench.figures(
             name,
@@ -67,6 +68,15 @@ def judge(
         )
         if show is not None:
             show(bench, name, seen)
+
+
+def _reference(compared):
+    """Says on a card what all are compared with."""
+    if compared is None:
+        return {"reference": "none"}
+    is_imported = isinstance(compared, statistics.Statistics)
+    kind = "statistics" if is_imported else "folder"
+    return {"reference": kind, "reference_digest": compared.digest}
 
 
 def _read(pictures, reader, protocol):

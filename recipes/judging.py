@@ -28,7 +28,7 @@ class How:
         seeds: noises each caption is drawn with.
         most: the most pictures of each part looked at; None for all.
         reference: "train" or "test", which pictures all are compared with;
-            None for the protocol's. R-precision's map needs "train".
+            None for the protocol's.
         protocol: the ruler.
         network: the protocol's, as `weights.judges.load` gives it; None for
             the offline one.
@@ -56,6 +56,13 @@ class How:
         """The part that all are compared with."""
         return self.reference or self.protocol.reference
 
+    @property
+    def compared(self) -> str:
+        """What all are compared with, if it is no part: a card's word."""
+        if self.imported is not None:
+            return "statistics"
+        return self.against if self.protocol.compares else "none"
+
 
 def judge(found: trained.Trained, how: How | None = None, show=None, **more):
     """Judges a generator beside the rows that give its scores a scale.
@@ -82,21 +89,16 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
     train, test = both
     # Colour truth asks for what OpenMoji's captions name, in its colours.
     is_own = config.data.name == catalog.RECORDS
-    _stage(f"captions, and features of the {how.against} pictures", "")
+    _stage("captions, and features of the real pictures")
     bench = _judge(config, both, reader, how)
     asked = asking.asked(test, reader, how.protocol, how.most)
     print(
         f"Judging {_describe(config)}, after {found.card['moves']:,} moves: "
         f"{how.seeds} x {len(asked.captions):,} pictures against "
-        f"those of {_reference(how)['reference']}."
+        f"{how.compared}."
     )
-    is_read = reader.dim is not None
-    own = asked.sentences if bench.bridge is not None else None
-    if is_read and own is None and "r_precision" in how.protocol.figures:
-        print(
-            "R-precision is left out: its map is fitted on training pictures, "
-            "which are read with --reference=train only."
-        )
+    tell_lacking(bench, len(asked.captions))
+    is_read, own = reader.dim is not None, asked.sentences
     classes = _classes(test, asked, how.protocol)
 
     def measure(name, painter, moves):
@@ -143,7 +145,8 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
             places = places[: asking.whole(len(places), how.protocol)]
             real = test.subset(asked.rows[places])
         else:
-            places = slice(None)
+            # The map of R-precision was fitted on the very ones.
+            places, own = slice(None), None
             real = asking.first(train, len(asked.captions))
         stream = shown(config, real, how.protocol.batch)
         seen = bench.read(_bar(stream, len(real), "real"), how.cache)
@@ -170,9 +173,8 @@ def wanted(found: trained.Trained, how: How) -> dict:
     """
     both = parts(found.config, how.most)
     own = asking.count_of(both[1], how.protocol, how.most)
-    if how.imported is not None:
-        count = how.imported.count
-    else:
+    count = how.imported and how.imported.count
+    if how.compared == how.against:
         count = asking.whole(
             len(both[_SPLITS.index(how.against)]), how.protocol
         )
@@ -353,9 +355,12 @@ def _digests(both):
 
 
 def _judge(config, both, reader, how):
-    train, _ = both
-    is_mapped = how.against == "train" and how.imported is None
-    read = asking.mean_sentences(train, reader) if is_mapped else None
+    def pictures(split):
+        part = both[_SPLITS.index(split)]
+        some = shown(config, part, how.protocol.batch)
+        return _bar(some, len(part), f"{split} pictures")
+
+    read = asking.mean_sentences(both[0], reader)
     if read is not None:
         read = read[: asking.whole(len(read), how.protocol)]
     protocol = {
@@ -366,10 +371,8 @@ def _judge(config, both, reader, how):
         "split": "test",
         "captions": "none" if reader.dim is None else how.protocol.captions,
     }
-    real = how.imported
-    if real is None:
-        part = both[_SPLITS.index(how.against)]
-        real = shown(config, part, how.protocol.batch)
+    is_part = how.compared == how.against
+    real = pictures(how.against) if is_part else how.imported
     return evaluator.Judge(
         real,
         read,
@@ -378,15 +381,27 @@ def _judge(config, both, reader, how):
         protocol,
         wiring.cache_dir() / "features",
         ruler=how.protocol,
+        training=None if how.compared == "train" else pictures("train"),
         fast=how.fast,
         sampling=how.sampling,
     )
 
 
+def tell_lacking(bench: evaluator.Judge, count: int) -> None:
+    """Says which figures of a protocol will be missing.
+
+    Args:
+        bench: the judge.
+        count: how many pictures there are.
+    """
+    for name, why in bench.lacking(count).items():
+        print(f"{name} is left out: {why}.")
+
+
 def _reference(how):
     """Says on a card what all are compared with."""
-    if how.imported is None:
-        return {"reference": how.against}
+    if how.compared != "statistics":
+        return {"reference": how.compared}
     return {"reference": "statistics", "reference_digest": how.imported.digest}
 
 

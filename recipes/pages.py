@@ -47,11 +47,9 @@ class OfGenerator:
         train, test = judging.parts(self._found.config, self._how.most)
         drawn = _Drawn(self._found.painter, asked)
         self._parts["samples"] = drawn.some(_spread(asked.captions, _SAMPLES))
-        # Imported statistics may be of other pictures.
-        if self._how.against == "train" and self._how.imported is None:
-            self._parts["neighbours"] = _copies(
-                drawn, seen, bench.reference, self._training(train)
-            )
+        self._parts["neighbours"] = _copies(
+            drawn, seen, bench.training, self._training(train)
+        )
         if asked.sentences is None or bench.bridge is None:
             return
         ranks, order = _retrieved(bench.bridge, seen["pooled"], asked.sentences)

@@ -11,7 +11,7 @@ import tempfile
 import tensorflow as tf
 
 from keras_t2i import callbacks
-from keras_t2i.metrics import protocols
+from keras_t2i.metrics import evaluator, protocols
 from keras_t2i.ops import files
 from recipes import cluster, judging, stopping, trained, wiring
 
@@ -332,11 +332,13 @@ def _check_counts(train, samples, is_read):
 
 def _check_best(best, reader):
     moves = 1 if best.moves is None else best.moves
-    if best.keep < 0 or min(best.every, moves) < 1 or best.pictures < 2:
+    needs_others = best.by.startswith(evaluator.NEIGHBOURS)
+    least = evaluator.NEAREST + 1 if needs_others else 2
+    if best.keep < 0 or min(best.every, moves) < 1 or best.pictures < least:
         raise ValueError(
             f"config.best has keep {best.keep}, moves {best.moves}, every "
             f"{best.every} and pictures {best.pictures}; allowed: 0, 1, 1 and "
-            "2 and more."
+            f"{least} and more."
         )
     measured = {f"{x}_lite0" for x in _OFFLINE.figures if x != "r_precision"}
     if reader != "none":

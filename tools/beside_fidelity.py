@@ -36,6 +36,7 @@ from keras_t2i.metrics import (
     neighbours,
 )
 from recipes import messages
+from tools import peers
 
 _THEIRS = pathlib.Path(__file__).parent / "fidelity_side.py"
 _TORCH = flags.DEFINE_string(
@@ -57,7 +58,7 @@ _SEED, _SPLITS, _SUBSETS, _NEIGHBOURS = 2020, 10, 50, 3
 
 def main(_):
     """Compares what the flags ask for."""
-    check_torch(_TORCH.value)
+    peers.check(_TORCH.value, "torch_fidelity")
     real, fake = _pictures()
     judge = weights.judges.load(_NETWORK.value, _WEIGHTS.value)
     seen = [features.extract(each, judge) for each in (real, fake)]
@@ -164,30 +165,6 @@ def compared(mine: dict[str, float], others: dict[str, float]) -> dict:
         "differences": apart,
         "figures": pairs,
     }
-
-
-def check_torch(python: str) -> None:
-    """Refuses a Python without torch-fidelity.
-
-    Args:
-        python: its path.
-
-    Raises:
-        ValueError: if it cannot be run or lacks it.
-    """
-    words = [os.path.expanduser(python), "-c", "import torch_fidelity"]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True)
-        reason = done.stderr.strip().splitlines()[-1:] or [""]
-        missing = done.returncode != 0
-    except OSError as error:
-        missing, reason = True, [error.strerror]
-    if missing:
-        raise ValueError(
-            f"{python} cannot import torch_fidelity ({reason[0]}); give "
-            "--torch_python a Python where torch, torchvision and "
-            "torch-fidelity are installed."
-        )
 
 
 def _pictures():

@@ -49,6 +49,7 @@ from PIL import Image
 
 from keras_t2i.data import pipeline, prepared, source, vocabulary
 from recipes import messages
+from tools import peers
 from tools.preparing import pictures as preparing
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -127,7 +128,7 @@ def compare(folder: pathlib.Path) -> dict:
     Raises:
         ValueError: if PyTorch or pictures are missing.
     """
-    check_torch(_TORCH.value)
+    peers.check(_TORCH.value, "torch", "PIL")
     originals = _originals()
     told = captions(len(originals))
     write_files(folder, originals, told)
@@ -372,29 +373,6 @@ def _speed(turn):
     seconds, worked = turn
     pictures = _BATCHES.value * _BATCH.value
     return pictures / seconds, 1e3 * worked / pictures
-
-
-def check_torch(python: str) -> None:
-    """Refuses a Python without PyTorch.
-
-    Args:
-        python: its path.
-
-    Raises:
-        ValueError: if it cannot be run or lacks torch or Pillow.
-    """
-    words = [os.path.expanduser(python), "-c", "import torch, PIL"]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True)
-        reason = done.stderr.strip().splitlines()[-1:] or [""]
-        missing = done.returncode != 0
-    except OSError as error:
-        missing, reason = True, [error.strerror]
-    if missing:
-        raise ValueError(
-            f"{python} cannot import torch and PIL ({reason[0]}); give "
-            "--torch_python a Python where both are installed."
-        )
 
 
 def _originals():

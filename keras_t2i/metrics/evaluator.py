@@ -43,8 +43,9 @@ LEAST = {
     "colour_truth": 0.01,
 }
 
-_NEIGHBOURS = ("precision", "recall", "density", "coverage")
-_NEAREST = 5  # of them, which a set must exceed
+#: Figures of neighbours, and how many of them a set must exceed.
+NEIGHBOURS = ("precision", "recall", "density", "coverage")
+NEAREST = 5
 _MANY = 10_000  # pictures above which TF-GAN's functions need gigabytes
 _LEAST_SAMPLED = 20  # pictures, of which halves are measured
 _ENOUGH = 1000  # pictures of which FID for endlessly many may be told
@@ -55,7 +56,8 @@ class Judge:
 
     Each row it yields is a dict fit for JSON: `candidate`, `name` of the
     figure with the protocol or network that made it, `value` (mean of
-    `values`, one a seed), their `std`, the `interval` within which a
+    `values`, one a seed), their `std` (of one seed: over the parts of the
+    inception score, over R-precision's draws), the `interval` within which a
     repetition must fall (3 standard deviations, at least `LEAST` and
     `LEAST_SHARE`), `sampling` (the 95 % interval of what would be expected of
     as many other pictures, from 20 subsamples of the first seed; None where
@@ -63,9 +65,11 @@ class Judge:
 
     Args:
         reference: yields (B, H, W, 3) uint8, the real pictures, read once; or
-            their `statistics.Statistics`.
-        sentences: (N, D) float. Mean sentence vector of each one's captions;
-            None if nobody reads them, which leaves R-precision out.
+            their `statistics.Statistics`; or None for a protocol whose figures
+            compare with nothing.
+        sentences: (N, D) float. Mean sentence vector of the captions of each
+            training picture; None if nobody reads them, which leaves
+            R-precision out.
         extractor: network of `features.extract`, which also has the strings
             `name` (Python identifier), `digest` and `resize`.
         text_encoder: what made all sentence vectors; has the strings `name`
@@ -73,9 +77,12 @@ class Judge:
         protocol: facts that every card repeats: data set, splits, digests.
         cache: folder of `features.extract`.
         ruler: the protocol that is followed.
+        training: yields the N pictures that `sentences` belong to, on which a
+            map from one to the other is fitted; None if they are the
+            reference.
         matcher: brings features and sentence vectors to one place, as
             `r_precision.Bridge` does with `pictures` and `texts`; None fits
-            one to reference and sentences.
+            one to training pictures and sentences.
         fast: use this library's own streaming moments instead of TF-GAN's
             functions: the same to 1e-6, several times faster. Above 10,000
             pictures they always are.
@@ -83,11 +90,20 @@ class Judge:
         trained_with: name -> digest of the networks in the generator's
             training loss. A judge among them is warned of, and its rows'
             cards say so.
+
+    Attributes:
+        statistics: of the real pictures; None without.
+        training: (N, C) float32 features of the training pictures, or None.
+        bridge: the matcher; None where nobody reads.
+
+    Raises:
+        ValueError: if the protocol compares with real pictures and there are
+            none, if all are alike, or if statistics are of another network.
     """
 
     def __init__(
         self,
-        reference: Iterable | statistics.Statistics,
+        reference: Iterable | statistics.Statistics | None,
         sentences: np.ndarray | None,
         extractor: Callable,
         text_encoder,
@@ -95,6 +111,7 @@ class Judge:
         cache: str | os.PathLike | None = None,
         *,
         ruler: protocols.Protocol = protocols.PRESETS["offline"],
+        training: Iterable | None = None,
         matcher=None,
         fast: bool = False,
         sampling: bool = False,
@@ -112,7 +129,7 @@ class Judge:
                 "resize": extractor.resize,
             },
             "kernel_block": tfgan.BLOCK,
-            "neighbours": [3, _NEAREST],
+            "neighbours": [3, NEAREST],
             "intervals": sampling,
             "versions": versions(),
         }
@@ -120,17 +137,29 @@ class Judge:
         taught = r_precision.warn_if_trained(judges, trained_with or {})
         if taught:
             self._protocol["trained_with"] = taught
-        if isinstance(reference, statistics.Statistics):
-            self._check_card(reference)
-        else:
-            found = self.read(reference, cache)["pooled"]
-            if _are_alike(found):
-                raise ValueError(_COPIES.format("The real pictures"))
-            reference = statistics.Statistics.of(found, self._protocol)
-        self.statistics = reference
+        self.statistics = self._statistics(reference, cache)
+        self.training = self.reference
+        if training is not None:
+            self.training = self.read(training, cache)["pooled"]
         self.bridge = matcher
         if matcher is None and sentences is not None:
-            self.bridge = r_precision.ridge(self.reference, sentences)
+            self.bridge = r_precision.ridge(self.training, sentences)
+
+    def _statistics(self, reference, cache):
+        if isinstance(reference, statistics.Statistics):
+            self._check_card(reference)
+            return reference
+        if reference is None:
+            if self.ruler.compares:
+                raise ValueError(
+                    f"Protocol {self.ruler.name} compares with real pictures, "
+                    "or their statistics; there are none."
+                )
+            return None
+        found = self.read(reference, cache)["pooled"]
+        if _are_alike(found):
+            raise ValueError(_COPIES.format("The real pictures"))
+        return statistics.Statistics.of(found, self._protocol)
 
     def _check_card(self, imported):
         """Refuses statistics by another network; names those of nobody."""
@@ -146,7 +175,12 @@ class Judge:
     @property
     def reference(self) -> np.ndarray | None:
         """(N, C) float32 features of the real pictures, where they are kept."""
-        return self.statistics.features
+        return self.statistics and self.statistics.features
+
+    @property
+    def _real(self) -> int | None:
+        """How many real pictures; None without, or if nobody knows."""
+        return self.statistics and self.statistics.count
 
     def read(self, batches: Iterable, cache=None) -> dict[str, np.ndarray]:
         """Shows pictures to the network, as the protocol wants it.
@@ -211,9 +245,8 @@ class Judge:
             **about: what else the card shall say: generator, moves.
 
         Yields:
-            A row a figure of the protocol; those that need more pictures than
-            there are, or features that imported statistics don't have, are
-            left out.
+            A row a figure of the protocol; those that `lacking` names are left
+            out.
 
         Raises:
             ValueError: if there are not as many pictures as texts, not as
@@ -235,15 +268,15 @@ class Judge:
             **({"alike": True} if alike else {}),
             "seeds": list(found),
             "counts": {
-                "reference": self.statistics.count,
+                "reference": self._real,
                 "candidate": count,
             },
         }
         logits = [one["logits"] for one in found.values()]
-        for name, values, sampling in self._measured(pooled, logits):
+        for name, values, more in self._measured(pooled, logits):
             name = f"{name}_{self._label}"
-            row = self._row(candidate, name, values, card)
-            yield row | {"sampling": sampling}
+            row = self._row(candidate, name, values, card, more.get("std"))
+            yield row | {"sampling": more.get("sampling")}
         is_asked = texts is not None and "r_precision" in self.ruler.figures
         if is_asked and _texts(count, classes) > 1:
             yield self._r_precision(candidate, pooled, texts, classes, card)
@@ -256,35 +289,70 @@ class Judge:
         is_random = self.extractor.name.endswith("_random")
         return f"{self.ruler.label}{'_random' if is_random else ''}"
 
+    def lacking(self, count: int) -> dict[str, str]:
+        """Lists figures of the protocol that can't be made, and why.
+
+        Args:
+            count: how many pictures there are to judge.
+
+        Returns:
+            Name of a figure that `figures` leaves out -> a phrase.
+        """
+        real, kept = self._real or 0, self.reference is not None
+        blocks = -(-max(real, count) // tfgan.BLOCK)
+        least = {
+            "kid": 2 * blocks,
+            "is": 2 * self.ruler.splits,
+            **dict.fromkeys(NEIGHBOURS, NEAREST + 1),
+        }
+        found = {}
+        for name in self.ruler.figures:
+            need = least.get(name, 0)
+            compares = name in ("kid", *NEIGHBOURS)
+            if compares and not kept:
+                found[name] = "the statistics hold no features"
+            elif compares and real < need:
+                found[name] = f"it needs {need:,} real pictures, not {real:,}"
+            elif count < need:
+                found[name] = f"it needs {need:,} pictures, not {count:,}"
+        if self.bridge is None and "r_precision" in self.ruler.figures:
+            found["r_precision"] = "there are no captions of real pictures"
+        return found
+
     def _measured(self, pooled, logits):
-        """Yields name, values and sampling of each figure without texts."""
-        for name, measure, tables in self._measures(pooled, logits):
-            values = [measure(rows, self._fast) for rows in tables]
-            yield name, values, self._sampled(measure, tables[0], values)
-        asked = [name for name in _NEIGHBOURS if name in self.ruler.figures]
-        if asked and self._has_neighbours(pooled[0]):
+        """Yields name, values, std and sampling of figures without texts."""
+        lacking = self.lacking(len(pooled[0]))
+        asked = [name for name in self.ruler.figures if name not in lacking]
+        for name, measure, tables in self._measures(asked, pooled, logits):
+            found = [measure(rows, self._fast) for rows in tables]
+            values = [float(np.mean(parts)) for parts in found]
+            more = {"sampling": self._sampled(measure, tables[0], values)}
+            if len(found) == 1 and np.size(found[0]) > 1:
+                more["std"] = float(np.std(found[0]))
+            yield name, values, more
+        asked = [name for name in NEIGHBOURS if name in asked]
+        if asked:
             found = [neighbours.prdc(self.reference, rows) for rows in pooled]
             for name in asked:
-                yield name, [one[name] for one in found], None
+                yield name, [one[name] for one in found], {}
         width = pooled[0].shape[1]
         is_enough = len(pooled[0]) >= max(_ENOUGH, 2 * width)
         if self._sampling and "fid" in self.ruler.figures and is_enough:
             # Below as many rows as features the way to the limit is no line.
             least = max(len(pooled[0]) // 6, width)
-            yield "fid_infinity", [self._limit(x, least) for x in pooled], None
+            yield "fid_infinity", [self._limit(x, least) for x in pooled], {}
 
     def _limit(self, rows, least):
         real = self.statistics.moments
         return subsamples.fid_infinity(real, rows, least=least).value
 
-    def _measures(self, pooled, logits):
+    def _measures(self, asked, pooled, logits):
         """Yields name, function of rows and the rows for each noise."""
-        asked = self.ruler.figures
         if "fid" in asked:
             yield "fid", self._fid, pooled
-        if "kid" in asked and self.reference is not None:
+        if "kid" in asked:
             yield "kid", self._kid, pooled
-        if "is" in asked and len(logits[0]) >= 2 * self.ruler.splits:
+        if "is" in asked:
             yield "is", self._inception_score, logits
 
     def _fid(self, rows, fast):
@@ -299,26 +367,22 @@ class Judge:
         return measure(self.reference, rows)
 
     def _inception_score(self, logits, fast):
-        """The mean of the parts, whose rows are dealt by chance."""
+        """Scores of the parts, whose rows are dealt by chance."""
         logits, splits = logits[:, self.ruler.skipped :], self.ruler.splits
         if splits > 1:
             key = noise.key(0, salt="inception score")
             logits = logits[noise.permutation(key, len(logits)).numpy()]
         parts = inception_score.of_logits if fast else tfgan.inception_scores
-        return float(np.mean(parts(logits, splits)))
-
-    def _has_neighbours(self, rows):
-        known = self.reference
-        return known is not None and min(len(known), len(rows)) > _NEAREST
+        return parts(logits, splits)
 
     def _sampled(self, measure, rows, values) -> dict | None:
         """How sure the mean of the values is; always fast."""
         # Half of them must fill the blocks of the kernel distance, by twos.
-        blocks = -(-(self.statistics.count or 1) // tfgan.BLOCK)
+        blocks = -(-(self._real or 1) // tfgan.BLOCK)
         if not self._sampling or len(rows) < max(_LEAST_SAMPLED, 5 * blocks):
             return None
         found = subsamples.interval(
-            lambda some: measure(rows[some], True), len(rows)
+            lambda some: np.mean(measure(rows[some], True)), len(rows)
         )
         reach, value = (found.high - found.low) / 2.0, float(np.mean(values))
         low, high = value - reach, value + reach

@@ -112,6 +112,11 @@ class Protocol:
             yield from _whole(batches, self.batch)
 
     @property
+    def compares(self) -> bool:
+        """Whether a figure compares with real pictures."""
+        return bool(set(self.figures) - {"is", "r_precision"})
+
+    @property
     def captions(self) -> str:
         """Which captions are drawn, in words."""
         if self.pictures is None:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_t2i.metrics import (
     evaluator,
     features,
+    inception_score,
     protocols,
     statistics,
     subsamples,
@@ -251,6 +252,71 @@ class RulerTest(tf.test.TestCase):
             if row["sampling"]:
                 ends = row["sampling"]["low"], row["sampling"]["high"]
                 self.assertAllClose(sum(ends) / 2, row["value"])
+
+    def test_scores_parts_are_the_spread_of_one_seed(self):
+        judge = self.judge(ruler={"splits": 4, "figures": ("is",)})
+        row = self.rows(judge)["is_mine"]
+        logits = judge.read(batches(self.images))["logits"]
+        order = noise.permutation(noise.key(0, salt="inception score"), TESTS)
+        parts = inception_score.of_logits(logits[order.numpy()], 4)
+        self.assertAllClose(row["value"], parts.mean())
+        self.assertAllClose(row["std"], parts.std())
+        self.assertEqual(row["values"], [row["value"]])
+
+    def test_missing_figures_are_named_and_cost_no_other(self):
+        reference = batches(world(11_000, 0)[0])  # Six blocks: 12 rows.
+        judge = self.judge(reference)
+        rows = self.rows(judge, self.images[:11])
+        kinds = {name.removesuffix("_toy") for name in rows}
+        lacking = judge.lacking(11)
+        self.assertEqual(
+            kinds | set(lacking), set(protocols.PRESETS["offline"].figures)
+        )
+        self.assertEqual(
+            lacking,
+            {
+                "kid": "it needs 12 pictures, not 11",
+                "r_precision": "there are no captions of real pictures",
+            },
+        )
+        self.assertNotIn("kid", judge.lacking(12))
+        self.assertIn("kid_toy", self.rows(judge, self.images[:12]))
+        few = self.judge(batches(self.real[:5]))
+        self.assertEqual(
+            few.lacking(24)["precision"], "it needs 6 real pictures, not 5"
+        )
+        self.assertNotIn("coverage_toy", self.rows(few))
+
+    def test_only_protocols_that_compare_need_real_pictures(self):
+        network = Network(), None, {}
+        with self.assertRaisesRegex(ValueError, "offline compares with real"):
+            evaluator.Judge(None, None, *network)
+        ruler = protocols.preset("cub_is")
+        alone = evaluator.Judge(None, None, *network, ruler=ruler)
+        images = np.concatenate([self.images] * 3)[:64]
+        found = alone.figures("x", {0: alone.read(batches(images))}, None)
+        (row,) = found
+        self.assertEqual(row["name"], "is_cub")
+        self.assertIsNone(row["protocol"]["counts"]["reference"])
+
+    def test_map_may_be_fitted_on_other_pictures_than_are_compared_with(self):
+        others, _ = world(COUNT, 5)
+        judge = self.judge(
+            batches(others),
+            sentences=self.sentences,
+            training=batches(self.real),
+        )
+        same = self.judge(sentences=self.sentences)
+        self.assertAllEqual(judge.training, same.reference)
+        self.assertAllEqual(same.training, same.reference)
+        name = "r_precision_toy_words"
+        found, expected = (
+            self.rows(each, texts=self.texts) for each in (judge, same)
+        )
+        self.assertEqual(found[name]["values"], expected[name]["values"])
+        self.assertNotEqual(
+            found["fid_toy"]["value"], expected["fid_toy"]["value"]
+        )
 
     def test_halves_too_small_for_blocks_give_no_interval(self):
         reference = batches(world(11_000, 0)[0])  # Six blocks: 12 rows.

@@ -423,6 +423,20 @@ class MistakesTest(Case):
             told = f"cub_is judges batches of 64 pictures; {COUNT} do not fill"
             self.assertIn(told, found)
 
+    def test_recognisability_needs_no_real_pictures(self):
+        many = np.concatenate([self.pictures] * 3)
+        fakes = eyes.save(self.folder / "many", many)
+        words = f"--fakes={fakes}", "--protocol=cub_is"
+        rows = self.evaluate(*words)
+        self.assertEqual([row["name"] for row in rows], ["is_cub"])
+        card = rows[0]["protocol"]
+        self.assertEqual(card["reference"], "none")
+        self.assertEqual(card["counts"], {"reference": None, "candidate": 64})
+        found = self.refused(*words, "--export_statistics=real.npz")
+        self.assertIn("cub_is looks at no real pictures", found)
+        found = self.refused(f"--fakes={fakes}")
+        self.assertIn("are compared with --real=FOLDER", found)
+
     def test_unreadable_picture_is_named(self):
         folder = self.folder / "cut"
         eyes.save(folder, self.pictures[:3])

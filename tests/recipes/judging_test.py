@@ -106,11 +106,11 @@ class JudgedTest(tf.test.TestCase):
             OFFLINE, name="mine", label="mine", pictures=50
         )
 
-    def judged(self, found=None, **more):
+    def judged(self, found=None, reference="train", **more):
         how = judging.How(
             seeds=1,
             most=12,
-            reference="train",
+            reference=reference,
             network=eyes.Eye(),
             protocol=self.protocol,
             **more,
@@ -147,6 +147,29 @@ class JudgedTest(tf.test.TestCase):
         self.assertIsNone(judging._classes(test, asked, OFFLINE))
         row = self.judged()["trained generator", "r_precision_mine_letters"]
         self.assertEqual(row["protocol"]["wrong_texts"], "of other classes")
+
+    def test_map_is_fitted_on_training_pictures_whatever_is_compared_with(self):
+        name = "r_precision_mine_letters"
+        train = self.judged(beside=False)[judging.TRAINED, name]
+        test = self.judged(beside=False, reference="test")
+        row = test[judging.TRAINED, name]
+        self.assertEqual(row["values"], train["values"])
+        self.assertNotIn(("real training pictures", name), test)
+
+    def test_recognisability_needs_nobody_to_be_compared_with(self):
+        figures = {"figures": ("is",), "splits": 2, "reference": "test"}
+        ruler = dataclasses.replace(self.protocol, **figures)
+        how = judging.How(seeds=1, most=12, network=eyes.Eye(), protocol=ruler)
+        with mock.patch.object(wiring, "cache_dir", lambda: self.folder):
+            rows = [*judging.judge(self.found, how)]
+            card = judging.wanted(self.found, how)
+        row = next(r for r in rows if r["candidate"] == judging.TRAINED)
+        self.assertEqual(row["name"], "is_mine")
+        self.assertGreater(row["std"], 0.0)
+        told = row["protocol"]
+        self.assertEqual(told["reference"], "none")
+        self.assertIsNone(told["counts"]["reference"])
+        self.assertEqual({key: told[key] for key in card}, card)
 
     def test_what_is_not_finite_is_not_black(self):
         class Broken:
