@@ -2,18 +2,24 @@
 
 from keras_t2i.encoders import (
     bert,
+    bi_lstm,
     efficientnet_lite,
     features,
+    heads,
     inception,
+    pairs,
     text,
     tokenizer,
 )
 
 __all__ = [
     "bert",
+    "bi_lstm",
     "efficientnet_lite",
     "features",
+    "heads",
     "inception",
+    "pairs",
     "text",
     "tokenizer",
 ]

@@ -1,4 +1,4 @@
-"""Strings to word-piece ids, in the graph."""
+"""Strings to ids of word pieces or of words, in the graph."""
 
 import tensorflow as tf
 
@@ -128,6 +128,94 @@ class WordPiece(tf.Module):
         if self.lower_case:
             text = _fold(text)
         return self._pieces.tokenize(text).merge_dims(1, 2)
+
+
+class Words(tf.Module):
+    """Cuts captions into words and looks up their ids; others are left out.
+
+    A tf.Module: assigned to an exported module, the vocabulary's table is
+    saved along. Programs that load such a model need `tensorflow` alone.
+
+    Args:
+        vocabulary: `data.vocabulary.Vocabulary` or its like: called with (B,)
+            strings it gives (B, words) int32, ragged, the first word's id
+            being 1; has `check`, `digest` and a length.
+        max_words: int. Known words of the longest caption.
+        truncate: bool. Cut a longer caption at the limit; otherwise it is
+            refused.
+
+    Call arguments:
+        captions: (B,) string, UTF-8.
+
+    Returns of a call:
+        ids: (B, max_words) int32; 0 where there is no word.
+        mask: (B, max_words) bool; True for a word.
+
+    Raises:
+        ValueError: if `max_words` is not positive.
+        tf.errors.InvalidArgumentError: in a call, for a caption that has no
+            known word, is too long or not UTF-8. `check` says which, in
+            Python.
+
+    Source:
+        Xu et al. 2018's code, arXiv:1711.10485. Ours differs: a caption
+        without known words is refused, and long ones are cut at the end or
+        refused rather than thinned out at random.
+    """
+
+    def __init__(self, vocabulary, *, max_words=18, truncate=False):
+        super().__init__(name="words")
+        if max_words < 1:
+            raise ValueError(
+                f"max_words is {max_words}; it must be at least 1."
+            )
+        self.vocabulary = vocabulary
+        self.max_words = max_words
+        self.truncate = truncate
+
+    def __call__(self, captions):
+        captions = tf.convert_to_tensor(captions)
+        ids = self.vocabulary(captions)
+        lengths = ids.row_lengths()
+        checks = [
+            (_is_utf8(captions), "A caption is not valid UTF-8 text."),
+            (lengths > 0, "A caption has no word that this encoder knows."),
+        ]
+        if not self.truncate:
+            checks.append(
+                (
+                    lengths <= self.max_words,
+                    f"A caption has more than {self.max_words} known words, "
+                    "the most that this encoder reads.",
+                )
+            )
+        checks = [tf.debugging.Assert(tf.reduce_all(c), [t]) for c, t in checks]
+        with tf.control_dependencies([c for c in checks if c is not None]):
+            ids = ids.to_tensor(0, shape=(None, self.max_words))
+        return ids, ids > 0
+
+    def check(self, captions):
+        """Refuses captions that cannot be read, naming the first.
+
+        Args:
+            captions: list of str or bytes.
+
+        Raises:
+            ValueError: if one is empty, not UTF-8, without a known word or,
+                unless `truncate` is set, too long.
+        """
+        captions = list(captions)
+        check_text(captions)
+        self.vocabulary.check(captions)
+        if self.truncate or not captions:
+            return
+        lengths = self.vocabulary(tf.constant(captions)).row_lengths().numpy()
+        for index, length in enumerate(lengths):
+            if length > self.max_words:
+                raise ValueError(
+                    f"{_name(index, captions[index])} has {length} known "
+                    f"words; this encoder reads at most {self.max_words}."
+                )
 
 
 def check_text(captions):

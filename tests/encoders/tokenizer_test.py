@@ -1,4 +1,4 @@
-"""Examines how captions are cut into word pieces."""
+"""Examines how captions are cut into word pieces and words."""
 
 import os
 import tempfile
@@ -6,6 +6,7 @@ import tempfile
 import tensorflow as tf
 from absl.testing import parameterized
 
+from keras_t2i.data import vocabulary
 from keras_t2i.encoders import tokenizer
 
 PIECES = (
@@ -151,6 +152,89 @@ class WordPieceTest(parameterized.TestCase, tf.test.TestCase):
     def test_a_limit_without_room_for_a_word_is_refused(self):
         with self.assertRaisesRegex(ValueError, "max_words is 2"):
             self.make(max_words=2)
+
+
+class WordsTest(parameterized.TestCase, tf.test.TestCase):
+    """Ids of whole words, and sentences about what cannot be read."""
+
+    def make(self, max_words=4, **options):
+        known = vocabulary.Vocabulary(["a", "red", "bird", "heart"])
+        return tokenizer.Words(known, max_words=max_words, **options)
+
+    @parameterized.parameters(
+        ("a red bird", (1, 2, 3)),
+        ("A RED-Bird!", (1, 2, 3)),
+        ("a green bird", (1, 3)),
+        ("redbird heart", (4,)),
+        ("a a a a", (1, 1, 1, 1)),
+        ("heart\u3000b\u00e9ird", (4, 3)),
+    )
+    def test_ids_of_a_caption(self, caption, expected):
+        ids, mask = self.make()(tf.constant([caption]))
+        rest = 4 - len(expected)
+        self.assertAllEqual(ids[0], [*expected, *[0] * rest])
+        self.assertAllEqual(mask[0], [True] * len(expected) + [False] * rest)
+        self.assertEqual((ids.dtype, mask.dtype), (tf.int32, tf.bool))
+
+    def test_unknown_words_do_not_count_to_the_limit(self):
+        caption = "a very very very red bird"
+        self.make().check([caption])
+        ids, _ = self.make()(tf.constant([caption]))
+        self.assertAllEqual(ids, [[1, 2, 3, 0]])
+
+    def test_a_long_caption_is_refused_or_cut(self):
+        caption = "a red red red bird"
+        sentence = r"has 5 known words; this encoder reads at most 4\."
+        with self.assertRaisesRegex(ValueError, f"Caption 1 .*{sentence}"):
+            self.make().check(["a bird", caption])
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, "more than 4 known words"
+        ):
+            self.make()(tf.constant([caption]))
+        cut = self.make(truncate=True)
+        cut.check([caption])
+        self.assertAllEqual(cut(tf.constant([caption]))[0], [[1, 2, 2, 2]])
+
+    def test_captions_of_unknown_words_only_are_refused(self):
+        cut = self.make(truncate=True)
+        with self.assertRaisesRegex(
+            ValueError, "Caption 1 .*green frog.* has no word of the vocabulary"
+        ):
+            cut.check(["a frog", "green frog"])
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, "no word that this encoder knows"
+        ):
+            cut(tf.constant(["a frog", "green frog"]))
+
+    def test_what_is_no_text_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "Caption 0 .* is empty"):
+            self.make().check([" "])
+        with self.assertRaisesRegex(ValueError, "not valid UTF-8"):
+            self.make().check([b"bird \xff"])
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, "not valid UTF-8"
+        ):
+            self.make()(tf.constant([b"bird \xff"]))
+
+    def test_nothing_is_refused_of_nothing(self):
+        self.make().check([])
+        ids, mask = self.make()(tf.constant([], tf.string))
+        self.assertEqual((ids.shape, mask.shape), ((0, 4), (0, 4)))
+
+    def test_graph_equals_eager_and_knows_its_shape(self):
+        cut = self.make()
+        graph = tf.function(
+            cut, input_signature=[tf.TensorSpec((None,), tf.string)]
+        )
+        told = graph.get_concrete_function().structured_outputs
+        self.assertEqual([x.shape.as_list() for x in told], [[None, 4]] * 2)
+        captions = tf.constant(["a bird", "red heart red"])
+        for ours, theirs in zip(graph(captions), cut(captions), strict=True):
+            self.assertAllEqual(ours, theirs)
+
+    def test_a_limit_without_room_for_a_word_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "max_words is 0"):
+            self.make(max_words=0)
 
 
 if __name__ == "__main__":
