@@ -17,7 +17,7 @@ from absl import flags
 from keras_t2i.encoders import bert, efficientnet_lite, inception
 from keras_t2i.ops import files
 from keras_t2i.weights import arrays, export, load
-from keras_t2i.weights.families import dcgan_cls, df_gan
+from keras_t2i.weights.families import damsm, dcgan_cls, df_gan
 from recipes import messages
 
 
@@ -112,6 +112,8 @@ def _size(found, key, axis, default):
 
 
 MODELS = {
+    "damsm/image": damsm.image_of,
+    "damsm/text": damsm.text_of,
     "dcgan_cls/discriminator": dcgan_cls.discriminator_of,
     "dcgan_cls/generator": dcgan_cls.generator_of,
     "df_gan/discriminator": df_gan.discriminator_of,

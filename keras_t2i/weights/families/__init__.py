@@ -6,6 +6,7 @@ of a family's other parts mark arrays that are not meant for this one.
 """
 
 from keras_t2i.weights.families import (
+    damsm,
     dcgan_cls,
     df_gan,
     efficientnet_lite0,
@@ -14,6 +15,8 @@ from keras_t2i.weights.families import (
 )
 
 FAMILIES = {
+    "damsm/image": damsm.image,
+    "damsm/text": damsm.text,
     "dcgan_cls/discriminator": dcgan_cls.discriminator,
     "dcgan_cls/generator": dcgan_cls.generator,
     "df_gan/discriminator": df_gan.discriminator,
@@ -27,6 +30,8 @@ FAMILIES = {
 }
 
 PREFIXES = {
+    "damsm/image": damsm.PREFIXES,
+    "damsm/text": damsm.PREFIXES,
     "dcgan_cls/discriminator": dcgan_cls.DISCRIMINATOR_PREFIXES,
     "dcgan_cls/generator": dcgan_cls.GENERATOR_PREFIXES,
     "df_gan/discriminator": df_gan.DISCRIMINATOR_PREFIXES,
