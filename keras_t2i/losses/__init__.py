@@ -1,5 +1,17 @@
 """Losses: tensors in, one float32 number out."""
 
-from keras_t2i.losses import adversarial, feature, penalties
+from keras_t2i.losses import (
+    adversarial,
+    contrastive,
+    feature,
+    matching,
+    penalties,
+)
 
-__all__ = ["adversarial", "feature", "penalties"]
+__all__ = [
+    "adversarial",
+    "contrastive",
+    "feature",
+    "matching",
+    "penalties",
+]

@@ -30,6 +30,26 @@ def matching(fake, real):
     return ops.mean(ops.square(fake - real))
 
 
+def perceptual(fake, real):
+    """Draws each fake to its picture in the eyes of a frozen network.
+
+    Args:
+        fake: (B, ..., C) float. The network's features of fakes.
+        real: (B, ..., C) float. Of the pictures that the captions were taken
+            from; no gradient flows here.
+
+    Returns:
+        () float32 >= 0: mean squared difference.
+
+    Source:
+        Johnson et al. 2016, section 3.2, arXiv:1603.08155; what Zhang et al.
+        2021, arXiv:2101.04702, hold their contrastive loss against.
+    """
+    fake = ops.cast(fake, "float32")
+    real = ops.cast(ops.stop_gradient(real), "float32")
+    return ops.mean(ops.square(fake - real))
+
+
 def pixel(fake, real):
     """Draws each fake to the picture that its caption was taken from.
 

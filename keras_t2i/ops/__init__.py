@@ -13,6 +13,7 @@ from keras_t2i.ops import (
     replicas,
     resizing,
     sheets,
+    vectors,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "replicas",
     "resizing",
     "sheets",
+    "vectors",
 ]
