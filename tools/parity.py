@@ -8,7 +8,8 @@ printed with the largest difference and what is allowed. Exit code 0: all
 outputs hold and every array is accounted for as a weight, an input, a
 setting, an output or as not comparable. 1: something does not hold, or an
 array is unknown or missing; it is named. 2: the file or the family can't be
-used at all.
+used at all. A family's part, as `--family=attngan/damsm`, is proved alone: the
+arrays of the other parts are listed as not compared.
 
 A gradient jumps where a unit stands at the bend of a leaky ReLU to within
 float32's rounding: which side it falls on is chance, for the reference too.
@@ -200,6 +201,15 @@ class Ledger:
         return named
 
     # What a family writes.
+
+    def leave(self, names, why):
+        """Says of arrays that they are known and not looked at here.
+
+        Args:
+            names: iterable of str.
+            why: str. Stands beside each in the report.
+        """
+        self._apart |= dict.fromkeys(names, why)
 
     def compare(self, name, ours, *, absolute=None, relative=None, also=None):
         """Holds one of our outputs against the recorded one.
