@@ -180,20 +180,17 @@ def _scores(regions, words, mask, *, look, best, divided):
         scores = ops.reshape(scores, (-1, captions, length))
         scores = ops.softmax(ops.where(mask, scores, _NEVER), axis=-1)
     scores = ops.reshape(look * scores, (images, places, captions * length))
-    weights = _softmax_over_places(scores)
-    contexts = ops.matmul(ops.transpose(weights, (0, 2, 1)), regions)
+    # Words see sums, not means: for angles their length doesn't matter.
+    highest = ops.stop_gradient(ops.max(scores, axis=1, keepdims=True))
+    weights = ops.transpose(ops.exp(scores - highest), (0, 2, 1))
+    contexts = ops.matmul(weights, regions)
     contexts = ops.reshape(contexts, (images, captions, length, width))
     products = ops.sum(contexts * vectors.unit(words), axis=-1)
     squares = ops.sum(ops.square(contexts), axis=-1)
-    fit = best * products * ops.rsqrt(ops.maximum(squares, 1e-16))
+    short = squares < 1e-16  # What sees nothing at all fits nothing.
+    fit = best * products * ops.rsqrt(ops.where(short, 1.0, squares))
+    fit = ops.where(short, 0.0, fit)
     return ops.logsumexp(ops.where(mask, fit, _NEVER), axis=-1)
-
-
-def _softmax_over_places(scores):
-    """Takes a softmax over the middle axis without turning it to the end."""
-    highest = ops.stop_gradient(ops.max(scores, axis=1, keepdims=True))
-    powers = ops.exp(scores - highest)
-    return powers / ops.sum(powers, axis=1, keepdims=True)
 
 
 def _in_chunks(score, regions, words, mask, chunk):
@@ -206,15 +203,20 @@ def _in_chunks(score, regions, words, mask, chunk):
     if chunk < 1:
         raise ValueError(f"chunk is {chunk}; it takes 1 or more captions.")
     known = words.shape[0]
-    if known is not None and known <= chunk:
-        return score(regions, words, mask)
+    if known is not None:
+        pieces = max(1, -(-known // chunk))
+        if pieces == 1:
+            return score(regions, words, mask)
+        chunk = -(-known // pieces)  # None is left nearly empty.
     count = ops.shape(words)[0]
     missing = -count % chunk
     words = ops.pad(words, [[0, missing], [0, 0], [0, 0]])
     mask = ops.pad(mask, [[0, missing], [0, 0]])
-    pieces = ops.reshape(words, (-1, chunk, *ops.shape(words)[1:]))
-    masks = ops.reshape(mask, (-1, chunk, ops.shape(mask)[1]))
-    scores = _one_by_one(score)(regions, pieces, masks)
+    scores = _one_by_one(score)(
+        regions,
+        ops.reshape(words, (-1, chunk, *ops.shape(words)[1:])),
+        ops.reshape(mask, (-1, chunk, ops.shape(mask)[1])),
+    )
     scores = ops.reshape(
         ops.transpose(scores, (1, 0, 2)), (ops.shape(regions)[0], -1)
     )
@@ -226,9 +228,6 @@ def _one_by_one(score):
 
     @tf.custom_gradient
     def scored(regions, pieces, masks):
-        def forward(piece):
-            return score(regions, *piece)
-
         def slopes(upstream):
             def backward(total, given):
                 piece, mask, slope = given
@@ -243,10 +242,10 @@ def _one_by_one(score):
             )
             return total, rest, None
 
-        def step(total, piece):
-            return total, forward(piece)
+        def forward(total, given):
+            return total, score(regions, *given)
 
-        _, scores = _scan(step, tf.zeros((), regions.dtype), (pieces, masks))
+        _, scores = _scan(forward, tf.zeros((), regions.dtype), (pieces, masks))
         return scores, slopes
 
     return scored
