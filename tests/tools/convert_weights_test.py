@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_t2i import weights
-from keras_t2i.encoders import bert, inception
+from keras_t2i.encoders import bert, bi_lstm, heads, inception
 from keras_t2i.networks import df_gan
 from keras_t2i.weights import families
 from tools import convert_weights
@@ -67,6 +67,21 @@ class ConvertTest(tf.test.TestCase):
 
     def test_every_family_that_is_loaded_is_converted(self):
         self.assertEqual(set(convert_weights.MODELS), set(families.FAMILIES))
+
+    def test_damsms_readers_are_converted_at_the_files_sizes(self):
+        trunk = inception.inception_v3(width=1 / 16)
+        told = (trunk.output[k].shape[-1] for k in ("regions", "pooled"))
+        for family, model in (
+            ("damsm/image", heads.over(trunk, heads.image(*told, 5))),
+            ("damsm/text", bi_lstm.encoder(7, embedding=3, width=4)),
+        ):
+            self.arrays = weights.export(family, model)
+            self.write()
+            convert_weights.convert(family, self.source, self.out)
+            found = weights.arrays.read(self.out)
+            self.assertEqual(set(found), set(self.arrays))
+            for key, array in self.arrays.items():
+                self.assertAllEqual(found[key], array)
 
     def test_df_gan_is_converted_at_the_files_sizes(self):
         sizes = dict(image_size=16, width=4, text_dim=5)
