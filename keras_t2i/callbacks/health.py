@@ -140,13 +140,13 @@ class Health(keras.callbacks.Callback):
                 )
 
     def _fault(self, term, value):
-        player = self.model.owner(term)
         sentence = (
             f"In move {int(self.model.moves.numpy()):,} the term {term} of "
-            f"the {player} is {value}"
+            f"the {self.model.owner(term)} is {value}"
         )
-        found = self._culprit(player)
-        return f"{sentence}.{found or ' Weights and gradients are finite.'}"
+        faults = map(self._culprit, self.model.owners(term))
+        found = next(filter(None, faults), " Weights and gradients are finite.")
+        return f"{sentence}.{found}"
 
     def _culprit(self, player) -> str:
         """Names the first variable that is not finite."""

@@ -259,9 +259,22 @@ class System(keras.Model):
             term: str, one of `TERMS`.
 
         Returns:
-            str, the player; None if it has not moved in this process.
+            str, the player, or several as in "text and image", who move at
+            once; None if it has not moved in this process.
         """
-        return self._owners.get(term)
+        names = self.owners(term)
+        return _together(names) if names else None
+
+    def owners(self, term):
+        """Lists whose term it is, of those that have moved in this process.
+
+        Args:
+            term: str, one of `TERMS`.
+
+        Returns:
+            tuple of str.
+        """
+        return self._owners.get(term, ())
 
     def losses_of(self, logs):
         """Sums up what each player minimises.
@@ -455,7 +468,8 @@ class System(keras.Model):
         """Weighs and sums a player's terms and finds which way is down.
 
         Args:
-            player: str. Whose variables.
+            player: str, or tuple of str. Whose variables; those of several
+                players stand in one row, as in the tuple.
             terms: callable, batch -> dict of named () losses, means over the
                 rows it is given.
             batch: dict of tensors, this replica's rows. It is given whole,
@@ -476,9 +490,9 @@ class System(keras.Model):
             return self._slope(player, terms, batch, tape)
         if tape is not None:
             raise ValueError(
-                f"The {player}'s terms begin on a tape of the whole batch, and "
-                f"micro_batches is {self.micro_batches}: draw inside the terms "
-                "where it is above 1."
+                f"The {_together(player)}'s terms begin on a tape of the whole "
+                f"batch, and micro_batches is {self.micro_batches}: draw "
+                "inside the terms where it is above 1."
             )
         total = []
         for number in range(self.micro_batches):
@@ -504,17 +518,29 @@ class System(keras.Model):
             self._check_known(named)
             loss = sum(self.loss_weights[t] * x for t, x in named.items())
             loss = loss / (replicas.count() * self.micro_batches)
-            if player in self.optimizers:
-                loss = self.optimizers[player].scale_loss(loss)
+            loss = self._scaled_for(_names(player)[0], loss)
         for term, value in named.items():
-            self._owners[term] = player
+            self._owners[term] = _names(player)
             self.trackers[term].update_state(value)
         if not self.is_moving:
             return []
-        variables = self.players[player].trainable_variables
+        variables = self._variables(player)
         gradients = tape.gradient(loss, [v.value for v in variables])
-        checks.reached(player, variables, gradients)
+        checks.reached(_together(player), variables, gradients)
         return gradients
+
+    def _scaled_for(self, name, loss):
+        # Only players that compute in float16 scale theirs.
+        if name not in self.optimizers:
+            return loss
+        return self.optimizers[name].scale_loss(loss)
+
+    def _variables(self, player):
+        return [
+            variable
+            for name in _names(player)
+            for variable in self.players[name].trainable_variables
+        ]
 
     def steepness(self, scores, inputs, tape):
         """Finds how fast scores change with what was scored.
@@ -544,25 +570,39 @@ class System(keras.Model):
         """Moves a player down a slope; replicas' slopes are summed.
 
         Args:
-            player: str. Who moves.
+            player: str. Who moves; or tuple of str, who move at once.
             gradients: what `slope` returned.
         """
-        if self.is_moving:
-            variables = self.players[player].trainable_variables
-            whole = replicas.total(gradients)
-            if self.is_watched:
-                scale = self.optimizers[player].scale_loss(1.0)
-                gradients = [tf.norm(x) / scale for x in whole]
-                own = [tf.norm(v.value) for v in variables]
-                self.norms[player].assign(tf.stack([gradients, own]))
-            self.optimizers[player].apply(whole, variables)
-            self._last_step = [tf.identity(v.value) for v in variables]
+        if not self.is_moving:
+            return
+        rest, scale = replicas.total(gradients), None
+        for name in _names(player):
+            count = len(self._variables(name))
+            own, rest = rest[:count], rest[count:]
+            # The first one's scale is in the slope; each knows its own only.
+            now = self._scaled_for(name, 1.0)
+            scale = now if scale is None else scale
+            if now is not scale:
+                own = [x * (now / scale) for x in own]
+            if own:
+                self._step(name, own, now)
+        self._last_step = [
+            tf.identity(v.value) for v in self._variables(player)
+        ]
+
+    def _step(self, name, gradients, scale):
+        variables = self._variables(name)
+        if self.is_watched:
+            lengths = [tf.norm(x) / scale for x in gradients]
+            own = [tf.norm(v.value) for v in variables]
+            self.norms[name].assign(tf.stack([lengths, own]))
+        self.optimizers[name].apply(gradients, variables)
 
     def descend(self, player, terms, batch, tape=None):
         """Finds the slope of a player's terms and takes the step.
 
         Args:
-            player: str. Who moves.
+            player: str, or tuple of str: who moves.
             terms: callable, batch -> dict of named () losses.
             batch: dict of tensors, as for `slope`.
             tape: `tf.GradientTape` to resume, as for `slope`.
@@ -672,6 +712,14 @@ class System(keras.Model):
             ValueError: if the system has no text encoder.
         """
         return self.painter.generate(captions, seeds, bound)
+
+
+def _names(player):
+    return (player,) if isinstance(player, str) else player
+
+
+def _together(player):
+    return " and ".join(_names(player))
 
 
 def _here(tensors):

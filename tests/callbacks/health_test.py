@@ -28,6 +28,9 @@ class Game(keras.Model):
     def owner(self, term):
         return "learner"
 
+    def owners(self, term):
+        return (self.owner(term),)
+
     def generate(self, captions, seeds):
         grey = tf.reshape(tf.cast(seeds, tf.float32), (-1, 1, 1, 1)) / 255.0
         return tf.tile(2.0 * grey - 1.0, (1, 4, 4, 3))
