@@ -1,5 +1,6 @@
 """Who learns from whom: one file a paper, the base in `system`."""
 
+from keras_t2i.systems.damsm import DAMSM
 from keras_t2i.systems.df_gan import DFGAN
 from keras_t2i.systems.gan_cls import GAN, GANCLS, GANINT, GANINTCLS
 from keras_t2i.systems.system import System
@@ -7,6 +8,7 @@ from keras_t2i.systems.wgan import WGAN
 from keras_t2i.systems.wgan_gp import WGANGP
 
 __all__ = [
+    "DAMSM",
     "DFGAN",
     "GAN",
     "GANCLS",

@@ -1,0 +1,282 @@
+"""DAMSM (Xu et al. 2018): readers of words and pictures learn to agree."""
+
+import keras
+import tensorflow as tf
+
+from keras_t2i.losses import contrastive, matching
+from keras_t2i.ops import replicas
+from keras_t2i.systems.system import System
+
+#: What may be added to the matching losses, and whose captions or pictures
+#: make the second branch: name -> what their keys in a batch begin with.
+CONTRASTS = {
+    "nt_xent": "twin_",
+    "supervised": "partner_",
+    "unicl": "partner_",
+    "cross_entropy": "partner_",
+}
+_KEYS = {"ids": "caption"}  # A reader's input -> its key, where they differ.
+
+
+class DAMSM(System):
+    """Brings captions near to their pictures, word by word and as wholes.
+
+    All players descend at once on one sum: the four matching losses of each
+    branch, and `contrast`. A branch is a batch of pictures with a caption
+    each; with a contrast there are two, read by the same readers: other
+    captions of the same pictures (twins), or other pictures of the same class
+    with theirs (partners).
+
+    Args:
+        players: {"text", "image"}: keras.Models that answer {"words" (B, T,
+            C), "sentence" (B, C)} and {"regions" (B, h, w, C), "code" (B, C)},
+            such as those of `encoders.bi_lstm` and `encoders.heads`. Their
+            inputs' names are the batch's keys; "ids" reads "caption". For
+            "cross_entropy" also "classes": (B, C) "code" -> (B, L) "image",
+            and "sentence" -> "text", both scores of classes.
+        gammas: three floats. Sharpness of a word's attention to regions, of
+            the sum over words, and of the comparison with others.
+        contrast: None; "nt_xent" (T2I_CL: sentences of twins); "supervised"
+            (SCL: pictures and sentences of partners in one loss); "unicl" or
+            "cross_entropy" (its rivals). It weighs 1, the key "contrast" of
+            `loss_weights`.
+        temperature: float > 0. Of the contrast; cross-entropy has none.
+        masks_classes: bool. Whether pairs of one class are no negatives in
+            the matching losses; the papers' code does so on CUB.
+        negatives: "global" takes them from all replicas' rows, with gradient,
+            so that replicas together do what one with the whole batch does;
+            "local" from the replica's own.
+        **kwargs: as for `System`.
+
+    Batches: what the players read, with "mask"; for `masks_classes` and the
+    contrasts of partners also "label"; of the second branch the same keys
+    with "twin_" or "partner_" before them. Twins share the pictures.
+
+    Raises:
+        ValueError: if an argument is unknown or out of range, or players and
+            contrast don't fit.
+
+    Source:
+        Xu et al. 2018, section 3.2, arXiv:1711.10485, as their code does it
+        (see `losses.matching`); Ye et al. 2021, arXiv:2107.02423 (nt_xent);
+        Liu et al. 2024, arXiv:2412.03957 (supervised; its constants are not
+        published, ours are those of Ye et al.); Yang et al. 2022,
+        arXiv:2204.03610 (unicl). Ours differs: captions are not sorted by
+        length; pictures of twins are read once, so their batch statistics
+        move once; UniCL's temperature is a setting, not learned.
+    """
+
+    TERMS = (
+        "words_of_image",
+        "image_of_words",
+        "sentence_of_image",
+        "image_of_sentence",
+        "contrast",
+    )
+
+    def __init__(
+        self,
+        players,
+        *,
+        gammas=(4.0, 5.0, 10.0),
+        contrast=None,
+        temperature=0.5,
+        masks_classes=False,
+        negatives="global",
+        **kwargs,
+    ):
+        _check(players, gammas, contrast, temperature, negatives)
+        self.gammas = tuple(gammas)
+        self.contrast = contrast
+        self.temperature = temperature
+        self.masks_classes = masks_classes
+        self.negatives = negatives
+        super().__init__(players, **kwargs)
+
+    def default_weights(self):
+        """Weighs all terms alike; without a contrast that one is 0."""
+        weights = super().default_weights()
+        return weights | {"contrast": float(self.contrast is not None)}
+
+    @property
+    def second(self):
+        """What the keys of the second branch begin with; None without one."""
+        return CONTRASTS.get(self.contrast)
+
+    def train_step(self, batch):
+        """Plays one move: all readers take one step."""
+        learners = [n for n, p in self.players.items() if p.trainable_variables]
+        self.descend(tuple(learners), self.match, batch)
+        return self.finish()
+
+    def match(self, batch):
+        """Compares captions and pictures of all branches.
+
+        Args:
+            batch: dict of tensors.
+
+        Returns:
+            dict of () float32, by `TERMS`; matching losses are summed over
+            branches.
+        """
+        branches = [self.branch(batch, "")]
+        if self.second:
+            branches.append(self.branch(batch, self.second, branches[0]))
+        terms = dict.fromkeys(self.TERMS[:4], 0.0)
+        for read in branches:
+            for term, value in self.matching(read).items():
+                terms[term] += value
+        if self.is_used("contrast"):
+            terms["contrast"] = self.contrasted(*branches)
+        return terms
+
+    def branch(self, batch, prefix, first=None):
+        """Reads the captions and pictures of a branch.
+
+        Args:
+            batch: dict of tensors.
+            prefix: str. What its keys begin with.
+            first: the first branch; twins take its pictures over.
+
+        Returns:
+            dict: "words", "mask", "sentence", "regions", "code" and, where
+            somebody asks for classes, "label".
+        """
+        text, image = self.players["text"], self.players["image"]
+        rows = tf.shape(batch[f"{prefix}mask"])[0]
+        masks = self.masks(text, rows, f"{prefix}words")
+        told = self.run(text, _inputs(text, batch, prefix) | masks)
+        if prefix == "twin_":
+            shown, label = first, "label"
+        else:
+            shown = self.run(image, _inputs(image, batch, prefix))
+            label = f"{prefix}label"
+        read = {
+            "words": told["words"],
+            "mask": batch[f"{prefix}mask"],
+            "sentence": told["sentence"],
+            "regions": shown["regions"],
+            "code": shown["code"],
+        }
+        return read | ({"label": batch[label]} if label in batch else {})
+
+    def matching(self, read):
+        """Compares each caption with each picture of a branch.
+
+        Args:
+            read: dict, as `branch` gives it.
+
+        Returns:
+            dict of () float32, the first four of `TERMS`.
+        """
+        regions, codes = self.gathered(read["regions"], read["code"])
+        by_words = matching.word_scores(
+            regions, read["words"], read["mask"], self.gammas
+        )
+        by_sentence = matching.sentence_scores(
+            codes, read["sentence"], self.gammas[2]
+        )
+        labels = None
+        if self.masks_classes:
+            (labels,) = self.gathered(read["label"])
+        found = {}
+        for kind, scores in (("words", by_words), ("sentence", by_sentence)):
+            # Each replica compared its own captions with everybody's pictures.
+            (columns,) = self.gathered(tf.transpose(scores))
+            of_image, of_text = matching.matching_losses(
+                tf.transpose(columns), labels
+            )
+            found[f"{kind}_of_image"] = of_image
+            found[f"image_of_{kind}"] = of_text
+        return found
+
+    def contrasted(self, first, second):
+        """Compares the branches with each other.
+
+        Args:
+            first: dict, as `branch` gives it.
+            second: dict, the other branch's.
+
+        Returns:
+            () float32.
+        """
+        if self.contrast == "cross_entropy":
+            return self.classified(first) + self.classified(second)
+        sentences = self.gathered(first["sentence"], second["sentence"])
+        if self.contrast == "nt_xent":
+            return contrastive.nt_xent(*sentences, self.temperature)
+        codes = self.gathered(first["code"], second["code"])
+        (labels,) = self.gathered(first["label"])
+        if self.contrast == "supervised":
+            views = tf.stack([*codes, *sentences], axis=1)
+            return contrastive.supervised(views, labels, self.temperature)
+        return contrastive.unicl(
+            tf.concat(codes, 0),
+            tf.concat(sentences, 0),
+            tf.tile(labels, [2]),
+            self.temperature,
+        )
+
+    def classified(self, read):
+        """Asks pictures and sentences of a branch for their class.
+
+        Args:
+            read: dict, as `branch` gives it.
+
+        Returns:
+            () float32: the mean cross-entropy of both.
+        """
+        inputs = {"code": read["code"], "sentence": read["sentence"]}
+        scores = self.run(self.players["classes"], inputs)
+        losses = [
+            keras.ops.mean(
+                keras.losses.sparse_categorical_crossentropy(
+                    read["label"], scores[kind], from_logits=True
+                )
+            )
+            for kind in ("image", "text")
+        ]
+        return sum(losses)
+
+    def gathered(self, *tensors):
+        """Joins the rows that negatives come from.
+
+        Args:
+            *tensors: (B, ...) each, this replica's rows.
+
+        Returns:
+            List of (R * B, ...) tensors; as they came for "local" negatives.
+        """
+        if self.negatives == "local":
+            return list(tensors)
+        return [replicas.gather(tensor) for tensor in tensors]
+
+
+def _inputs(player, batch, prefix):
+    """Takes what a reader reads out of a batch."""
+    names = [n for n in player.input if not n.startswith("dropout_")]
+    return {name: batch[prefix + _KEYS.get(name, name)] for name in names}
+
+
+def _check(players, gammas, contrast, temperature, negatives):
+    if contrast is not None and contrast not in CONTRASTS:
+        raise ValueError(
+            f"contrast is {contrast!r}; known are None, {', '.join(CONTRASTS)}."
+        )
+    if negatives not in ("global", "local"):
+        raise ValueError(
+            f"negatives is {negatives!r}; allowed are 'global' and 'local'."
+        )
+    if len(gammas) != 3 or min(gammas) <= 0.0 or temperature <= 0.0:
+        raise ValueError(
+            f"gammas are {tuple(gammas)} and temperature is {temperature}; "
+            "allowed: three numbers above 0, and one."
+        )
+    wanted = {"text", "image"}
+    if contrast == "cross_entropy":
+        wanted.add("classes")
+    if set(players) != wanted:
+        raise ValueError(
+            f"players are {sorted(players)}; with contrast {contrast!r} "
+            f"they are {sorted(wanted)}."
+        )
