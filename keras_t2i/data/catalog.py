@@ -19,6 +19,7 @@ class Entry:
         load: (split or None, image_size) -> `source.Pictures`; with `path`,
             too, if `takes_path`.
         takes_path: whether its files lie where the user says.
+        labels: kinds of classes that may be asked for, the usual one first.
     """
 
     about: str
@@ -27,6 +28,7 @@ class Entry:
     licence: str
     load: Callable[..., source.Pictures]
     takes_path: bool = False
+    labels: tuple[str, ...] = ()
 
 
 def _shapes(split: str | None, image_size: int) -> source.Pictures:
@@ -55,6 +57,7 @@ CATALOG = {
         captions_per_picture=5,
         licence="CC BY-SA 4.0, OpenMoji project (https://openmoji.org)",
         load=openmoji.load,
+        labels=("group", "subgroup"),
     ),
     "shapes": Entry(
         about="coloured shapes, drawn when asked for; for tests",
@@ -74,6 +77,7 @@ def load(
     split: str | None = None,
     image_size: int = 64,
     path: str | os.PathLike | None = None,
+    labels: str | None = None,
 ) -> source.Pictures:
     """Opens a set of the catalog, or one that lies in files.
 
@@ -84,17 +88,25 @@ def load(
         path: for "records", a folder that one of tools/prepare_*.py made,
             whose parts are those that it has; for "fashion_mnist", as in
             `fashion_mnist.load`.
+        labels: which kind of classes, where a set has several; None for the
+            usual one.
 
     Returns:
         `Pictures`.
 
     Raises:
-        ValueError: if set or part is unknown, the size cannot be had, or the
-            path is missing, of no use or not usable.
+        ValueError: if set, part or kind of classes is unknown, the size
+            cannot be had, or the path is missing, of no use or not usable.
     """
     if name not in NAMES:
         raise ValueError(
             f"No set is called {name!r}; known are {', '.join(NAMES)}."
+        )
+    known = CATALOG[name].labels if name != RECORDS else ()
+    if labels is not None and labels not in known:
+        raise ValueError(
+            f"Set {name!r} has no classes of kind {labels!r}; it has "
+            f"{', '.join(known) or 'one kind only'}."
         )
     if name == RECORDS:
         if path is None:
@@ -116,4 +128,6 @@ def load(
         )
     if entry.takes_path:
         return entry.load(split, image_size, path)
+    if labels is not None:
+        return entry.load(split, image_size, labels=labels)
     return entry.load(split, image_size)
