@@ -127,6 +127,31 @@ def image(regions_dim, pooled_dim, width=256):
     )
 
 
+def classes(width, count):
+    """Tells classes of pictures and of sentences, each by a layer of its own.
+
+    Args:
+        width: int. Numbers of a code and of a sentence.
+        count: int. Classes.
+
+    Returns:
+        `keras.Model` "class_head": {"code": (B, width), "sentence": (B,
+        width)} -> {"image": (B, count), "text": (B, count)} float32 scores,
+        before any softmax.
+    """
+    code = keras.Input((width,), name="code")
+    sentence = keras.Input((width,), name="sentence")
+    scores = {
+        "image": _linear(count, width, "image_classes")(code),
+        "text": _linear(count, width, "text_classes")(sentence),
+    }
+    return keras.Model(
+        {"code": code, "sentence": sentence},
+        {name: ops.cast(x, "float32") for name, x in scores.items()},
+        name="class_head",
+    )
+
+
 def over(trunk, head, *, size=299, resize="bilinear", norms="batch"):
     """Puts a head upon a network of pictures, which is frozen.
 

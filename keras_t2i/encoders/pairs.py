@@ -57,6 +57,17 @@ class TextReader(tf.Module):
         """
         self.base.check(captions)
 
+    def pieces(self, caption):
+        """Lists the pieces that a caption is read in, for people.
+
+        Args:
+            caption: str.
+
+        Returns:
+            List of str, one for each True of the mask.
+        """
+        return self.base.pieces(caption)
+
 
 class ImageReader(tf.Module):
     """Reads pictures with a trunk and the head that was trained upon it.

@@ -79,6 +79,17 @@ class TextEncoder(tf.Module):
         """
         self.tokenizer.check(captions)
 
+    def pieces(self, caption):
+        """Lists the pieces that a caption is read in, for people.
+
+        Args:
+            caption: str.
+
+        Returns:
+            List of str, one for each True of the mask.
+        """
+        return self.tokenizer.pieces(caption)
+
 
 class HubEncoder(tf.Module):
     """Reads captions with a foreign SavedModel, such as one of TF-Hub.

@@ -55,6 +55,8 @@ class WordPiece(tf.Module):
         self.max_words = max_words
         self.lower_case = lower_case
         self.truncate = truncate
+        # Past the tracking, which would save each piece beside the table.
+        object.__setattr__(self, "vocabulary", list(vocabulary))
         self._start = vocabulary.index("[CLS]")
         self._end = vocabulary.index("[SEP]")
         self._padding = vocabulary.index("[PAD]")
@@ -115,6 +117,18 @@ class WordPiece(tf.Module):
                     f"{_name(index, captions[index])} has {length} word "
                     f"pieces; this encoder reads at most {self.max_words - 2}."
                 )
+
+    def pieces(self, caption):
+        """Lists the word pieces of a caption, for people.
+
+        Args:
+            caption: str.
+
+        Returns:
+            List of str, one for each True of the mask, "[CLS]" the first.
+        """
+        ids, mask = self(tf.constant([caption]))
+        return [self.vocabulary[i] for i in ids[mask].numpy()]
 
     def _too_long(self):
         return (
@@ -216,6 +230,18 @@ class Words(tf.Module):
                     f"{_name(index, captions[index])} has {length} known "
                     f"words; this encoder reads at most {self.max_words}."
                 )
+
+    def pieces(self, caption):
+        """Lists the known words of a caption, for people.
+
+        Args:
+            caption: str.
+
+        Returns:
+            List of str, one for each True of the mask.
+        """
+        ids, mask = self(tf.constant([caption]))
+        return [self.vocabulary.words[i - 1] for i in ids[mask].numpy()]
 
 
 def check_text(captions):

@@ -5,6 +5,7 @@ from keras_t2i.weights import (
     judges,
     presets,
     pretrained,
+    readers,
     rules,
     torch_file,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "plan",
     "presets",
     "pretrained",
+    "readers",
     "rules",
     "torch_file",
 ]

@@ -1,0 +1,335 @@
+"""Pairs of readers that were trained to agree, each with its card.
+
+pair = readers.load("openmoji_damsm")
+pair.text(tf.constant(["a red heart"]))["sentence"]    # (1, C)
+pair.image(pictures)["code"]                           # (N, C), comparable
+"""
+
+import io
+import json
+import os
+import pathlib
+import zipfile
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_t2i.data import vocabulary
+from keras_t2i.encoders import bi_lstm, heads, pairs, text, tokenizer
+from keras_t2i.ops import files
+from keras_t2i.weights import judges, pretrained
+
+_FOLDER = pathlib.Path(__file__).parent / "data" / "readers"
+_CARD, _WEIGHTS = "reader.json", "reader.npz"
+#: image.encoder of a recipe -> the judge whose network it is.
+TRUNKS = {"inception": "torchvision_inception", "lite0": "lite0"}
+#: text.encoder of a recipe that is known here.
+TEXTS = ("bi_lstm", "hub", "minilm")
+
+
+class Pair(NamedTuple):
+    """Readers that share one space.
+
+    Attributes:
+        text: (B,) string -> {"words" (B, T, C), "mask", "sentence" (B, C)};
+            has `dim`, `max_words`, `digest` and `check`.
+        image: (B, H, W, 3) uint8 or float [-1, 1] -> {"regions" (B, h, w, C),
+            "code" (B, C)}; has `dim` and `digest`.
+        card: dict: "recipe", "moves", "vocabulary", "data", "scores" ...
+    """
+
+    text: text.TextEncoder | pairs.TextReader
+    image: pairs.ImageReader
+    card: dict
+
+
+def names(folder: str | os.PathLike | None = None) -> list[str]:
+    """Lists the pairs that can be loaded by name.
+
+    Args:
+        folder: where they lie; the package's own by default.
+
+    Returns:
+        Their names, sorted.
+    """
+    found = pathlib.Path(folder or _FOLDER).glob(f"*/{_CARD}")
+    return sorted(path.parent.name for path in found)
+
+
+def load(
+    source: str | os.PathLike,
+    folder: str | os.PathLike | None = None,
+    base=None,
+) -> Pair:
+    """Opens a pair of readers.
+
+    Args:
+        source: a name of `names`, or the folder where `save` put them.
+        folder: where names are looked up; the package's own by default.
+        base: the frozen text encoder below, if it is not one of `TEXTS`.
+
+    Returns:
+        The pair, frozen.
+
+    Raises:
+        ValueError: if there is no such pair, its files can't be read or don't
+            fit each other, or the weights of a network below are missing.
+    """
+    place = _place(source, folder)
+    try:
+        card = json.loads((place / _CARD).read_text())
+        config, words = card["recipe"], card["vocabulary"]
+        if words is not None:
+            words = vocabulary.Vocabulary(words)
+        base = base or base_of(config, words)
+        seen = _blank(config["image"])
+        players = build(_alone(config), base, seen)
+        digest = card["weights"]
+    except (OSError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"{place / _CARD} describes no readers of this version: {error!r}."
+        ) from error
+    kept = _kept(players, seen, config)
+    _fill(kept, _read(place / _WEIGHTS, digest), place / _WEIGHTS)
+    return join(players, base, seen, card)
+
+
+def save(
+    folder: str | os.PathLike, players: Mapping, seen, card, half: bool = False
+) -> None:
+    """Keeps a pair of readers: weights and a card.
+
+    The network below is kept too, unless it comes with the package.
+
+    Args:
+        folder: where; made if missing.
+        players: {"text", "image"}, as `build` makes them, trained.
+        seen: what `trunk` gave.
+        card: dict with "recipe" (the config as a dict) and "vocabulary" (list
+            of words, or None).
+        half: round weights to float16.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    arrays = {
+        key: variable.numpy().astype(np.float16 if half else np.float32)
+        for key, variable in _named(
+            _kept(players, seen, card["recipe"])
+        ).items()
+    }
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    data, folder = stream.getvalue(), pathlib.Path(folder)
+    card = {**card, "weights": files.digest(data)}
+    files.atomic_write(folder / _WEIGHTS, data)
+    files.atomic_write(folder / _CARD, json.dumps(card, indent=1).encode())
+
+
+def base_of(config: Mapping, words=None):
+    """Opens what the text side reads upon.
+
+    Args:
+        config: mapping with the sections text and data, as
+            `recipes.configs.common.readers` lays them out.
+        words: `data.vocabulary.Vocabulary` of a bi-LSTM; else None.
+
+    Returns:
+        `tokenizer.Words`, or a frozen text encoder.
+
+    Raises:
+        ValueError: if it is unknown, or its weights are missing.
+    """
+    section, most = config["text"], config["data"]["max_words"]
+    if section["encoder"] == "bi_lstm":
+        return tokenizer.Words(words, max_words=most, truncate=True)
+    if section["encoder"] == "minilm":
+        return pretrained.minilm(
+            section["source"],
+            max_words=most,
+            truncate=True,
+            length=section["length"],
+        )
+    if section["encoder"] == "hub":
+        return pretrained.hub(section["source"])
+    raise ValueError(
+        f"No reader of captions is called {section['encoder']!r}; known are "
+        f"{', '.join(TEXTS)}."
+    )
+
+
+def trunk(section: Mapping):
+    """Opens the network that pictures are read with, below the head.
+
+    Args:
+        section: mapping: "encoder" (a key of `TRUNKS`), "source" (as
+            `judges.load` takes it; "random" must be said), "size" and
+            "resize".
+
+    Returns:
+        `encoders.features.Features`.
+
+    Raises:
+        ValueError: if it is unknown, or its weights are missing.
+    """
+    if section["encoder"] not in TRUNKS:
+        raise ValueError(
+            f"No reader of pictures is called {section['encoder']!r}; known "
+            f"are {', '.join(TRUNKS)}."
+        )
+    return judges.load(
+        TRUNKS[section["encoder"]],
+        section["source"],
+        size=section["size"],
+        resize=section["resize"],
+    )
+
+
+def build(config: Mapping, base, seen) -> dict:
+    """Builds the readers that learn.
+
+    Args:
+        config: mapping with the sections text and image, as
+            `recipes.configs.common.readers` lays them out.
+        base: what `base_of` gave.
+        seen: what `trunk` gave.
+
+    Returns:
+        {"text", "image"}: `keras.Model` each. The image side reads "image",
+        or, where `image.is_kept`, "regions" and "pooled" of the trunk.
+    """
+    section, image = config["text"], config["image"]
+    width = section["width"]
+    if isinstance(base, tokenizer.Words):
+        told = bi_lstm.encoder(
+            len(base.vocabulary) + 1,
+            embedding=section["embedding"],
+            width=width,
+            dropout=section["dropout"],
+            max_words=base.max_words,
+        )
+    else:
+        is_raw = section["head"] == "none"
+        width = base.dim if is_raw else width
+        told = heads.text(base.dim, None if is_raw else width)
+    outputs = seen.model.output
+    dims = [outputs[key].shape[-1] for key in ("regions", "pooled")]
+    head = heads.image(*dims, width)
+    if image["is_kept"]:
+        return {"text": told, "image": head}
+    kept = {key: image[key] for key in ("size", "resize", "norms")}
+    return {"text": told, "image": heads.over(seen.model, head, **kept)}
+
+
+def join(players: Mapping, base, seen, card: dict) -> Pair:
+    """Makes what reads strings and pictures out of trained players.
+
+    Args:
+        players: as `build` made them.
+        base: what `base_of` gave.
+        seen: what `trunk` gave.
+        card: of the pair, with "recipe".
+
+    Returns:
+        The pair, frozen. It shares its weights with the players.
+    """
+    config, player = card["recipe"], players["text"]
+    image = _whole(players["image"], seen, config["image"])
+    weights = [v.numpy() for v in (*player.weights, *image.weights)]
+    digest = files.digest("readers 1", seen.resize, *weights)
+    name = f"damsm_{config['text']['encoder']}"
+    if isinstance(base, tokenizer.Words):
+        own = files.digest(digest, base.vocabulary.digest)
+        told = text.TextEncoder(base, bi_lstm.plain(player), name, own)
+    else:
+        own = files.digest(digest, base.digest)
+        told = pairs.TextReader(base, player, name, own)
+    name = f"damsm_{config['image']['encoder']}"
+    return Pair(told, pairs.ImageReader(image, name, digest), card)
+
+
+def _whole(image, seen, section):
+    """The image side from pictures on."""
+    if "image" in image.input:
+        return image
+    return heads.over(
+        seen.model,
+        image,
+        size=section["size"],
+        resize=section["resize"],
+        norms="running",
+    )
+
+
+def _is_packaged(section) -> bool:
+    return section["encoder"] == "lite0" and section["source"] is None
+
+
+def _kept(players, seen, config) -> dict:
+    """What of a pair is written down."""
+    image, section = players["image"], config["image"]
+    if not _is_packaged(section) or section["norms"] == "batch":
+        image = _whole(image, seen, section)
+    elif "image" in image.input:
+        image = image.get_layer("image_head")
+    return {"text": players["text"], "image": image}
+
+
+def _blank(section):
+    """The trunk, whose weights the file holds if the package doesn't."""
+    source = None if _is_packaged(section) else "random"
+    return trunk({**section, "source": source})
+
+
+def _alone(config):
+    """The recipe without what only training needs."""
+    image = {**config["image"], "norms": "running"}
+    return {**config, "image": image}
+
+
+def _named(players) -> dict:
+    # By place: the names of layers count those built before in the process.
+    return {
+        f"{side}/{place:03d} {variable.name}": variable
+        for side, player in players.items()
+        for place, variable in enumerate(player.weights)
+    }
+
+
+def _fill(players, arrays, path) -> None:
+    own = _named(players)
+    for key in sorted(set(own) | set(arrays)):
+        there = arrays[key].shape if key in arrays else "missing"
+        here = tuple(own[key].shape) if key in own else "missing"
+        if there != here:
+            raise ValueError(
+                f"{path} does not fit its card: {key!r} is {there} there and "
+                f"{here} in the readers."
+            )
+    for key, variable in own.items():
+        variable.assign(arrays[key].astype(np.float32))
+
+
+def _read(path, digest) -> dict:
+    try:
+        data = path.read_bytes()
+        with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+            arrays = {key: kept[key] for key in kept.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} can't be read: {error}.") from error
+    if files.digest(data) != digest:
+        raise ValueError(f"{path} is not the file that its card was made for.")
+    return arrays
+
+
+def _place(source, folder):
+    """The folder of a pair, by name or path."""
+    root = pathlib.Path(folder or _FOLDER)
+    for place in (root / str(source), pathlib.Path(source)):
+        if (place / _CARD).is_file():
+            return place
+    raise ValueError(
+        f"{source!r} is neither a pair of readers by name (known: "
+        f"{', '.join(names(folder)) or 'none'}) nor a folder with {_CARD}."
+    )
