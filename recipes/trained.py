@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -38,11 +39,15 @@ class Trained(NamedTuple):
         return config_dict.ConfigDict(self.card["recipe"]).lock()
 
 
-def read_config(workdir: str | os.PathLike) -> config_dict.ConfigDict:
+def read_config(
+    workdir: str | os.PathLike, template: Callable = common.base
+) -> config_dict.ConfigDict:
     """Reads the config that a run directory was made with.
 
     Args:
         workdir: the run directory.
+        template: callable, no arguments -> the config with its defaults, of
+            the kind that is wanted.
 
     Returns:
         The locked config.
@@ -62,7 +67,7 @@ def read_config(workdir: str | os.PathLike) -> config_dict.ConfigDict:
         )
     try:
         config = config_dict.ConfigDict(json.loads(path.read_text())).lock()
-        _check_kinds(config, common.base(), "")
+        _check_kinds(config, template(), "")
         return config
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(

@@ -1,5 +1,6 @@
-"""Trains in a run directory: what recipes.train and recipes.compare share."""
+"""Trains in a run directory: what all recipes that train share."""
 
+import dataclasses
 import functools
 import json
 import math
@@ -7,6 +8,7 @@ import os
 import pathlib
 import signal
 import tempfile
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -14,6 +16,7 @@ from keras_t2i import callbacks
 from keras_t2i.metrics import evaluator, protocols
 from keras_t2i.ops import files
 from recipes import cluster, judging, stopping, trained, wiring
+from recipes.configs import common
 
 #: What a run leaves in its directory: folders and files.
 _FOLDERS = ("best", "checkpoints", "samples", "tensorboard")
@@ -31,8 +34,42 @@ _OFFLINE = protocols.PRESETS["offline"]
 _SLOWER = 0.5
 
 
+@dataclasses.dataclass(frozen=True)
+class Trade:
+    """Says how runs of one kind are made; the rest is the same for all.
+
+    Attributes:
+        template: callable, no arguments -> the config with its defaults.
+        check: callable of a config; refuses what can't work.
+        opened: callable of a config -> training pictures and what reads,
+            which has a `digest`.
+        system: callable of (config, pictures, reader, rate) -> compiled
+            system.
+        fits: callable of (config, pictures, system); refuses networks that
+            don't fit the data.
+        stream: callable of (config, pictures, reader, start_move=0,
+            batches_per_move=1, shard=(0, 1)) -> endless dataset.
+        around: callable of (config, workdir, system, pictures, reader) ->
+            callbacks, `callbacks.Checkpoint` the last.
+    """
+
+    template: Callable
+    check: Callable
+    opened: Callable
+    system: Callable
+    fits: Callable
+    stream: Callable
+    around: Callable
+
+
 def train(
-    config, workdir, *, accept_changes=False, strategy="none", replicas=None
+    config,
+    workdir,
+    *,
+    accept_changes=False,
+    strategy="none",
+    replicas=None,
+    trade=None,
 ):
     """Trains, or goes on training, until the config's count of moves.
 
@@ -48,6 +85,7 @@ def train(
             is then kept in changes.jsonl.
         strategy: as for `cluster.strategy`.
         replicas: as for `cluster.strategy`.
+        trade: `Trade`; generators' if None.
 
     Returns:
         The trained system.
@@ -60,23 +98,24 @@ def train(
             may not go back or several machines play.
         ConnectionError: if another worker is gone.
     """
-    workdir = pathlib.Path(workdir)
-    check(config, workdir, accept_changes=accept_changes)
+    workdir, trade = pathlib.Path(workdir), trade or GENERATORS
+    check(config, workdir, accept_changes=accept_changes, trade=trade)
     played = cluster.strategy(strategy, replicas)
     cost = callbacks.Cost(config.train.batch_size, config.train.moves)
     count = len(files.read_lines(workdir / "rollbacks.jsonl"))
     while True:
         try:
-            return _train(config, workdir, accept_changes, played, cost, count)
+            return _train(
+                config, workdir, accept_changes, played, cost, count, trade
+            )
         except ArithmeticError as error:
             count += 1
             _roll_back(config, workdir, played, error, count)
 
 
-def _train(config, workdir, accept_changes, played, cost, rollbacks):
+def _train(config, workdir, accept_changes, played, cost, rollbacks, trade):
     is_chief = cluster.is_chief(played)
-    pictures = wiring.source(config, "train")
-    encoder = wiring.text_encoder(config)
+    pictures, encoder = trade.opened(config)
     data = _data_of(pictures, encoder)
     facts = {
         **_named(config),
@@ -89,19 +128,18 @@ def _train(config, workdir, accept_changes, played, cost, rollbacks):
         cluster.agree(played, facts)
     changes = data_changes(data, workdir)
     _refuse(changes, workdir, accept_changes)
-    changes = config_changes(config, workdir) + changes
-    encoder.check(list(config.samples.captions))
+    changes = config_changes(config, workdir, trade) + changes
     rate = _SLOWER**rollbacks
     with played.scope():
-        system = wiring.system(config, encoder, rate)
+        system = trade.system(config, pictures, encoder, rate)
     _check_rows(config, system, played)
-    _check_colours(pictures, system)
+    trade.fits(config, pictures, system)
     start = callbacks.restore(system, workdir / "checkpoints")
     announce(config, workdir, system, pictures, start, played)
     if rate != 1.0:
         print(f"Learning rates are {rate:g} times the config's (roll-backs).")
     stream = functools.partial(
-        wiring.dataset,
+        trade.stream,
         config,
         pictures,
         encoder,
@@ -117,10 +155,8 @@ def _train(config, workdir, accept_changes, played, cost, rollbacks):
     if start <= config.train.moves:
         write_config(config, workdir)
         _write_json(data, workdir / "data.json")
-    best = []
-    if config.best.keep or config.best.moves:
-        best = [_best(config, workdir, system, pictures, encoder)]
-    observers = [cost, *around(config, workdir, *best)]
+    observers = trade.around(config, workdir, system, pictures, encoder)
+    observers = [cost, *observers]
     try:
         stopped = play(system, batches, config, start, observers)
     except ArithmeticError:
@@ -185,34 +221,57 @@ def _forget(workdir):
             (workdir / name).unlink(missing_ok=True)
 
 
-def _best(config, workdir, system, pictures, encoder):
+def best(config, workdir, measure, is_lower_better) -> list:
+    """Lists what keeps the best checkpoints, if the config asks for them.
+
+    Args:
+        config: the run's config.
+        workdir: the run directory.
+        measure: callable, no arguments -> (callable, no arguments -> dict of
+            scores); called only if there is something to measure.
+        is_lower_better: bool. Whether a low score is a good one.
+
+    Returns:
+        `callbacks.Best`, or nothing.
+    """
     section = config.best
-    return callbacks.Best(
+    if not section.keep and not section.moves:
+        return []
+    keeper = callbacks.Best(
         workdir / "best",
-        judging.glance(config, system, pictures, encoder, section.pictures),
+        measure(),
         section.by,
         every=section.moves or section.every * config.train.moves_per_epoch,
-        is_lower_better=section.by.startswith(("fid", "kid")),
+        is_lower_better=is_lower_better,
         keep=section.keep,
         lines=workdir / "metrics.jsonl",
         writer=tf.summary.create_file_writer(
             os.fspath(workdir / "tensorboard")
         ),
     )
+    return [keeper]
 
 
-def around(config, workdir, *more) -> list:
-    """Lists what goes on around the moves.
+def around(config, workdir, system, pictures, encoder) -> list:
+    """Lists what goes on around the moves of a generator.
 
     Args:
         config: the run's config.
         workdir: the run directory.
-        *more: further callbacks.
+        system: the compiled system.
+        pictures: the training pictures.
+        encoder: what `wiring.text_encoder` gave.
 
     Returns:
         Callbacks. What keeps weights comes after what refuses bad ones, and
         the checkpoint after all that it counts as done.
     """
+
+    def glance():
+        most = config.best.pictures
+        return judging.glance(config, system, pictures, encoder, most)
+
+    is_lower_better = config.best.by.startswith(("fid", "kid"))
     writer = tf.summary.create_file_writer(os.fspath(workdir / "tensorboard"))
     captions = config.samples.captions
     return [
@@ -228,7 +287,7 @@ def around(config, workdir, *more) -> list:
             workdir / "metrics.jsonl", workdir / "curves.png", writer=writer
         ),
         callbacks.Health(writer=writer, captions=captions or [""]),
-        *more,
+        *best(config, workdir, glance, is_lower_better),
         callbacks.Checkpoint(workdir / "checkpoints"),
     ]
 
@@ -292,29 +351,32 @@ def play(system, batches, config, start, observers):
         return fit(start, config.train.moves // length, length)
 
 
-def check(config, workdir: pathlib.Path, *, accept_changes=False):
+def check(config, workdir: pathlib.Path, *, accept_changes=False, trade=None):
     """Refuses what can't work before anything slow starts.
 
     Args:
         config: the run's config.
         workdir: the run directory.
         accept_changes: as for `train`.
+        trade: as for `train`.
 
     Raises:
         ValueError: if the directory holds a run of another config, naming
             the first key that differs, or is a file, or something else lies
             where the run writes, or a count is wrong.
     """
-    _check_counts(config.train, config.samples, config.text.encoder != "none")
-    _check_best(config.best, config.text.encoder)
+    trade = trade or GENERATORS
+    _check_moves(config.train)
+    trade.check(config)
     for place in (workdir, *workdir.parents):
         if place.exists() and not place.is_dir():
             raise ValueError(f"--workdir={workdir}: {place} is a file.")
     _check_kinds(workdir)
-    _refuse(config_changes(config, workdir), workdir, accept_changes)
+    changes = config_changes(config, workdir, trade)
+    _refuse(changes, workdir, accept_changes)
 
 
-def _check_counts(train, samples, is_read):
+def _check_moves(train):
     moves, length = train.moves, train.moves_per_epoch
     if length < 1 or moves < 1 or moves % length:
         raise ValueError(
@@ -322,6 +384,14 @@ def _check_counts(train, samples, is_read):
             "allowed: whole numbers above 0, the first a multiple of the "
             "second."
         )
+
+
+def _check_generators(config):
+    _check_samples(config.samples, config.text.encoder != "none")
+    _check_best(config.best, config.text.encoder)
+
+
+def _check_samples(samples, is_read):
     counts = (len(samples.captions), samples.noises, samples.every)
     if min(counts if is_read else counts[1:]) < 1:
         raise ValueError(
@@ -346,7 +416,14 @@ def _check_best(best, reader):
     wiring.choose("config.best.by", best.by, dict.fromkeys(measured))
 
 
-def _check_colours(pictures, system):
+def _opened(config):
+    pictures = wiring.source(config, "train")
+    encoder = wiring.text_encoder(config)
+    encoder.check(list(config.samples.captions))
+    return pictures, encoder
+
+
+def _check_colours(config, pictures, system):
     """Refuses networks that can't draw what the data hold."""
     for player, inside in (("generator", "output"), ("discriminator", "input")):
         held = getattr(system.players[player], inside)["image"].shape[-1]
@@ -435,12 +512,13 @@ def _check_rows(config, system, played):
         )
 
 
-def config_changes(config, workdir) -> list[str]:
+def config_changes(config, workdir, trade) -> list[str]:
     """Lists what the config changes in a run that stands.
 
     Args:
         config: the run's config.
         workdir: the run directory.
+        trade: `Trade`.
 
     Returns:
         A sentence's part for each key that differs. What only watches is
@@ -448,7 +526,7 @@ def config_changes(config, workdir) -> list[str]:
     """
     if not (workdir / "config.json").exists():
         return []
-    kept = trained.read_config(workdir)
+    kept = trained.read_config(workdir, trade.template)
     ours, theirs = _flat(config.to_dict()), _flat(kept.to_dict())
     free = {"train.rollbacks"}
     if not any(_is_stretched(each) for each in config.optimizers.values()):
@@ -518,3 +596,17 @@ def _flat(tree, prefix=""):
         else:
             flat[prefix + key] = value
     return flat
+
+
+#: How generators are trained.
+GENERATORS = Trade(
+    template=common.base,
+    check=_check_generators,
+    opened=_opened,
+    system=lambda config, pictures, encoder, rate: wiring.system(
+        config, encoder, rate
+    ),
+    fits=_check_colours,
+    stream=wiring.dataset,
+    around=around,
+)

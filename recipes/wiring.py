@@ -15,7 +15,8 @@ from keras_t2i.losses import adversarial
 from recipes import messages
 
 _WORDS = ("ids", "float16", "int8")
-_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+#: What `train.precision` may say.
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def cache_dir() -> pathlib.Path:
@@ -66,7 +67,11 @@ def source(config, split: str):
     section = config.data
     choose("config.data.name", section.name, dict.fromkeys(catalog.NAMES))
     return catalog.load(
-        section.name, split, section.image_size, section.get("path")
+        section.name,
+        split,
+        section.image_size,
+        section.get("path"),
+        section.get("labels"),
     )
 
 
@@ -96,6 +101,10 @@ class Letters:
             "mask": tf.sequence_mask(lengths, self.max_words),
             "sentence": tf.reduce_sum(read, axis=1),
         }
+
+    def pieces(self, caption):
+        """Lists the words of a caption."""
+        return caption.lower().split()
 
     def check(self, captions):
         """Refuses nothing but what is not text."""
@@ -315,7 +324,7 @@ def system(config, encoder, rate: float = 1.0):
             size or the seed is out of range.
     """
     precision = config.train.precision
-    choose("config.train.precision", precision, dict.fromkeys(_PRECISIONS))
+    choose("config.train.precision", precision, dict.fromkeys(PRECISIONS))
     if not 0 <= config.train.seed < 2**32:
         raise ValueError(
             f"config.train.seed is {config.train.seed}; allowed: 0 to "
@@ -438,8 +447,8 @@ def optimizer(
         factor: the learning rate is so many times the section's.
 
     Returns:
-        `keras.optimizers.Adam` or `RMSprop`, with the schedule and the
-        clipping that the section asks for.
+        `keras.optimizers.Adam` or `RMSprop`, with the schedule, the clipping
+        and the decay of weights that the section asks for.
 
     Raises:
         ValueError: if it is unknown, its schedule is longer than the run, or
@@ -465,14 +474,15 @@ def optimizer(
             f"config.optimizers.{player} has clip_norm and clip_value; one of "
             "them is allowed."
         )
+    more = {**clip, "weight_decay": section.get("weight_decay")}
     if section.name == "RMSprop":
-        return kind(rate, rho=section.beta_2, epsilon=section.epsilon, **clip)
+        return kind(rate, rho=section.beta_2, epsilon=section.epsilon, **more)
     return kind(
         rate,
         beta_1=section.beta_1,
         beta_2=section.beta_2,
         epsilon=section.epsilon,
-        **clip,
+        **more,
     )
 
 

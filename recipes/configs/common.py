@@ -156,6 +156,108 @@ def base(**changes) -> config_dict.ConfigDict:
     return config
 
 
+def readers(**changes) -> config_dict.ConfigDict:
+    """Lays out the sections of a pair of readers that learn to agree.
+
+    `text.encoder` and `image.encoder` choose the sides: "bi_lstm" learns from
+    nothing, with the words of the training captions as vocabulary; "minilm"
+    (or another BERT) and "hub" are frozen, read from `text.source` as in
+    `base`, and a projection of their words and sentences is learned, unless
+    `text.head` is "none". "lite0" is EfficientNet-Lite0, in the package;
+    "inception" is torchvision's, of the file `image.source` or, with
+    "random", drawn at random, which is good for tests only. Upon both, two
+    projections to `text.width` are learned (`encoders.heads`).
+
+    Pictures reach the network at `image.size`, resized by `image.resize`.
+    `image.norms` "batch" lets batch norm take the batch's numbers while its
+    weights are frozen, as the papers' code does. `image.is_kept` looks at
+    each picture once and keeps what the network says, for which pictures must
+    not be cropped or flipped, and norms be "running".
+
+    `data.held_out` training pictures are set apart, and `best` is chosen by
+    them, one of image_to_text_r1, text_to_image_r1, ... (`metrics.retrieval`).
+    `data.labels` chooses the kind of classes in sets with several, such as
+    "subgroup" of OpenMoji. `data.max_words` cuts captions.
+
+    `epochs` says what each epoch of `train.moves_per_epoch` does to rates and
+    optimizers: see `callbacks.FreshEpochs`.
+
+    Args:
+        **changes: section -> dict of what differs.
+
+    Returns:
+        ConfigDict, locked.
+
+    Raises:
+        KeyError: if a section or a key is unknown.
+    """
+    config = config_dict.create(
+        data=dict(
+            name="openmoji",
+            path=_absent(str),
+            image_size=64,
+            labels=_absent(str),
+            crop=_absent(int),
+            flip=False,
+            fit="cut",
+            max_words=18,
+            word_rule="subset",
+            held_out=0,
+        ),
+        text=dict(
+            encoder="bi_lstm",
+            source=_absent(str),
+            length=1.0,
+            head="linear",
+            width=256,
+            embedding=300,
+            dropout=0.5,
+        ),
+        image=dict(
+            encoder="inception",
+            source=_absent(str),
+            size=299,
+            resize="bilinear",
+            norms="batch",
+            is_kept=False,
+        ),
+        system=dict(
+            name="DAMSM",
+            gammas=(4.0, 5.0, 10.0),
+            contrast=_absent(str),
+            temperature=0.5,
+            masks_classes=False,
+            negatives="global",
+        ),
+        loss_weights=dict(
+            words_of_image=_absent(float),
+            image_of_words=_absent(float),
+            sentence_of_image=_absent(float),
+            image_of_sentence=_absent(float),
+            contrast=_absent(float),
+        ),
+        optimizers={
+            name: {**adam(2e-3), **_knobs()}
+            for name in ("text", "image", "classes")
+        },
+        epochs=dict(decay=0.98, floor=0.1, is_fresh=True),
+        train=dict(
+            batch_size=48,
+            moves=1000,
+            moves_per_epoch=100,
+            seed=0,
+            precision="float32",
+            xla=False,
+            rollbacks=0,
+        ),
+        best=dict(keep=0, by="image_to_text_r1", moves=_absent(int), every=1),
+    ).lock()
+    config.optimizers.text.clip_norm = 0.25
+    for section, values in changes.items():
+        config[section].update(values)
+    return config
+
+
 def _absent(kind, value=None):
     """A field that may be None and, once more, of its kind."""
     return config_dict.FieldReference(value, field_type=kind)
@@ -181,8 +283,9 @@ def adam(
     Returns:
         dict for `config.optimizers`. In `base` there are also, and None:
         decay ("linear" or "cosine", to 0 in decay_moves or by the end of the
-        run), clip_norm (length of all gradients together) and clip_value (of
-        each number).
+        run), clip_norm (length of all gradients together), clip_value (of
+        each number) and weight_decay (what share of itself, times the rate,
+        a weight loses in a step).
     """
     return dict(
         name="Adam",
@@ -200,6 +303,7 @@ def _knobs() -> dict:
         decay_moves=_absent(int),
         clip_norm=_absent(float),
         clip_value=_absent(float),
+        weight_decay=_absent(float),
     )
 
 

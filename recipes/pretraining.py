@@ -1,0 +1,152 @@
+"""Pre-trains readers of captions and pictures: what its recipes share."""
+
+import os
+import pathlib
+
+import tensorflow as tf
+
+from keras_t2i import callbacks, weights
+from keras_t2i.metrics import retrieval
+from recipes import agreeing, reading, trained, training, wiring
+from recipes.configs import common
+
+#: The folder of the finished pair in a run directory.
+READER = "reader"
+
+
+def train(config, workdir, **more):
+    """Trains a pair of readers, or goes on, as `training.train` does.
+
+    Args:
+        config: made by `common.readers`.
+        workdir: the run directory.
+        **more: as for `training.train`.
+
+    Returns:
+        The trained system.
+
+    Raises:
+        ValueError: as `training.train`.
+    """
+    return training.train(config, workdir, trade=READERS, **more)
+
+
+def finish(config, workdir: str | os.PathLike, system) -> weights.readers.Pair:
+    """Keeps a trained pair in the run directory, with its scores.
+
+    Args:
+        config: the run's config.
+        workdir: the run directory.
+        system: what `train` gave.
+
+    Returns:
+        The pair.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    workdir = pathlib.Path(workdir)
+    pictures, readers = reading.opened(config)
+    found = pair(config, system, pictures, readers)
+    test = wiring.source(config, "test")
+    card = found.card | {
+        "data": {"train": pictures.digest, "test": test.digest},
+        "minutes": _minutes(workdir),
+        "scores": agreeing.scores(found, config, test),
+    }
+    weights.readers.save(workdir / READER, system.players, readers.seen, card)
+    return found._replace(card=card)
+
+
+def opened(workdir: str | os.PathLike) -> weights.readers.Pair:
+    """Opens the pair that a finished run left.
+
+    Args:
+        workdir: the run directory.
+
+    Returns:
+        The pair.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    config = trained.read_config(workdir, common.readers)
+    base = wiring.Letters() if config.text.encoder == "letters" else None
+    return weights.readers.load(pathlib.Path(workdir) / READER, base=base)
+
+
+def pair(config, system, pictures, readers) -> weights.readers.Pair:
+    """Makes what reads strings and pictures out of a system as it stands.
+
+    Args:
+        config: the run's config.
+        system: `systems.DAMSM`.
+        pictures: the training pictures.
+        readers: what `reading.opened` gave.
+
+    Returns:
+        The pair; it shares the system's weights.
+    """
+    words = getattr(readers.text, "vocabulary", None)
+    card = {
+        "recipe": config.to_dict(),
+        "moves": int(system.moves.numpy()),
+        "vocabulary": list(words.words) if words is not None else None,
+    }
+    return weights.readers.join(
+        system.players, readers.text, readers.seen, card
+    )
+
+
+def _minutes(workdir):
+    rows = callbacks.journal.read(workdir / "metrics.jsonl")
+    return callbacks.journal.minutes(rows)
+
+
+def _check(config):
+    best = config.best
+    if (best.keep or best.moves) and not config.data.held_out:
+        raise ValueError(
+            f"config.best has keep {best.keep} and moves {best.moves}, but "
+            "config.data.held_out is 0: say how many training pictures are "
+            "set apart to choose by."
+        )
+
+
+def _around(config, workdir, system, pictures, readers):
+    """Lists what goes on around the moves of readers."""
+
+    def glance():
+        whole = wiring.source(config, "train")
+        held = whole.subset(reading.parted(len(whole), config)[1])
+
+        def measure():
+            now = pair(config, system, pictures, readers)
+            codes, sentences = agreeing.vectors(now, config, held)
+            return retrieval.recall(codes, sentences)
+
+        return measure
+
+    writer = tf.summary.create_file_writer(os.fspath(workdir / "tensorboard"))
+    length = config.train.moves_per_epoch
+    return [
+        callbacks.FreshEpochs(length, **config.epochs),
+        callbacks.Journal(
+            workdir / "metrics.jsonl", workdir / "curves.png", writer=writer
+        ),
+        callbacks.Health(writer=writer),
+        *training.best(config, workdir, glance, is_lower_better=False),
+        callbacks.Checkpoint(workdir / "checkpoints"),
+    ]
+
+
+#: How readers are trained.
+READERS = training.Trade(
+    template=common.readers,
+    check=_check,
+    opened=reading.opened,
+    system=reading.system,
+    fits=lambda config, pictures, system: None,
+    stream=reading.stream,
+    around=_around,
+)
