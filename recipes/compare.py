@@ -10,19 +10,30 @@ parameters and intervals. Figures that were not measured alike (another
 network, resize, count, split ...) are refused; --force shows them with what
 differs.
 
+    python -m recipes.compare --quick
+    python -m recipes.compare --workdir=runs/readers \
+        --config=recipes/configs/damsm_openmoji.py:small
+
 With --workdir several systems are trained. The sheet (compare.png in the run
 directory) has a row for each system, a column for each caption; same data,
 same noise, same count of moves. Every system's own run lies in a folder of its
 name; a second call goes on.
+
+With a config of readers (recipes.pretrain) DAMSM and its variants with
+contrasts are trained on each text side, the first with --seeds seeds, and
+measured on test pictures beside a closed-form map: rows.jsonl and readers.md.
+--quick shows the layout in minutes: one seed, two epochs.
 """
 
 import pathlib
+import tempfile
 
 import numpy as np
 from absl import flags
 
 from keras_t2i.ops import files, images, sheets
-from recipes import comparing, messages, training, wiring
+from recipes import comparing, messages, rivals, training, wiring
+from recipes.configs import damsm_openmoji
 
 _CONFIG = messages.config(
     "recipes/configs/gan_cls_openmoji.py",
@@ -39,6 +50,12 @@ _SYSTEMS = flags.DEFINE_list(
     "systems",
     ["GAN", "GANCLS", "GANINT", "GANINTCLS"],
     "The systems, by name.",
+)
+_SEEDS = flags.DEFINE_integer(
+    "seeds", 3, "Of readers: how often each is trained.", lower_bound=1
+)
+_QUICK = flags.DEFINE_bool(
+    "quick", False, "Of readers: one seed and two epochs, for the layout."
 )
 
 #: What each variant weighs, whatever the config says.
@@ -60,6 +77,8 @@ def main(words):
         )
     if words[1:]:
         print(comparing.compare(words[1:], _FORCE.value))
+    elif _QUICK.value or _WORKDIR.value and _is_of_readers(_CONFIG.value):
+        _train_readers()
     elif _WORKDIR.value:
         _train()
     else:
@@ -100,6 +119,23 @@ def _train():
     )
     files.atomic_write(workdir / "compare.png", sheet)
     print(f"The sheet is {workdir / 'compare.png'}")
+
+
+def _train_readers():
+    config = _CONFIG.value
+    if not flags.FLAGS["config"].present:
+        config = damsm_openmoji.get_config()
+    if not _is_of_readers(config):
+        raise ValueError(
+            f"--quick compares readers; --config plays {config.system.name}."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        workdir = pathlib.Path(_WORKDIR.value or folder)
+        print(rivals.compare(config, workdir, _SEEDS.value, _QUICK.value))
+
+
+def _is_of_readers(config):
+    return config.system.name == "DAMSM"
 
 
 def variant(shared, name):

@@ -57,7 +57,9 @@ def opened(config) -> tuple[source.Pictures, Readers]:
     """
     whole = wiring.source(config, "train")
     pictures = whole.subset(parted(len(whole), config)[0])
-    _check_variant(config, pictures)
+    told = fault(config, pictures)
+    if told:
+        raise ValueError(told)
     text = base(config, pictures)
     seen = weights.readers.trunk(config.image)
     digest = text.vocabulary.digest if _learns_words(text) else text.digest
@@ -262,31 +264,43 @@ def _seen(config, pictures, readers):
     return looking.Table(pictures.keys, found)
 
 
-def _check_variant(config, pictures):
+def fault(config, pictures: source.Pictures) -> str:
+    """Tells why a variant can't learn from a set.
+
+    Args:
+        config: made by `common.readers`.
+        pictures: the training pictures.
+
+    Returns:
+        A sentence; empty if it can.
+    """
     prefix = damsm.CONTRASTS.get(config.system.contrast)
     what = f"config.system.contrast is {config.system.contrast!r}"
     if prefix == "twin_" and pictures.captions.shape[1] < 2:
-        raise ValueError(
+        return (
             f"{what}, which compares two captions of a picture; those of "
             f"{pictures.name} have one."
         )
-    if prefix == "partner_":
-        labels = pictures.labels[pictures.labels >= 0]
-        if (
-            not len(labels)
-            or np.unique(labels, return_counts=True)[1].max() < 2
-        ):
-            raise ValueError(
-                f"{what}, which compares pictures of one class; no two "
-                f"pictures of {pictures.name} share one."
-            )
-    if config.image.is_kept and config.image.norms != "running":
-        raise ValueError(
+    if prefix == "partner_" and not _has_pairs(pictures.labels):
+        return (
+            f"{what}, which compares pictures of one class; no two pictures "
+            f"of {pictures.name} share one."
+        )
+    if not config.image.is_kept:
+        return ""
+    if config.image.norms != "running":
+        return (
             f"config.image.norms is {config.image.norms!r}, which takes each "
             "batch's numbers; with config.image.is_kept it is 'running'."
         )
-    if config.image.is_kept and (config.data.crop or config.data.flip):
-        raise ValueError(
-            "config.image.is_kept looks at each picture once; with config.data."
-            "crop or flip no two looks are alike."
+    if config.data.crop or config.data.flip:
+        return (
+            "config.image.is_kept looks at each picture once; with "
+            "config.data.crop or flip no two looks are alike."
         )
+    return ""
+
+
+def _has_pairs(labels) -> bool:
+    counts = np.unique(labels[labels >= 0], return_counts=True)[1]
+    return bool((counts > 1).any())
