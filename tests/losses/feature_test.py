@@ -53,6 +53,33 @@ class MatchingTest(tf.test.TestCase):
         self.assertAllClose(loss, expected, rtol=1e-5)
 
 
+class PerceptualTest(tf.test.TestCase):
+    """Features of each fake and its picture."""
+
+    def test_squares_of_differences_are_averaged(self):
+        fake, real = drawn(3, 2, 2, 4), drawn(3, 2, 2, 4, seed=1)
+        gaps = [(a - b) ** 2 for a, b in zip(fake.flat, real.flat, strict=True)]
+        found = feature.perceptual(fake, real)
+        self.assertAllClose(found, harness.mean(gaps), rtol=1e-5)
+
+    def test_order_of_rows_matters(self):
+        fake, real = drawn(4, 5), drawn(4, 5, seed=1)
+        self.assertNotAllClose(
+            feature.perceptual(fake, real), feature.perceptual(fake[::-1], real)
+        )
+
+    def test_real_pictures_are_not_drawn_to_the_fakes(self):
+        fake, real = slopes(
+            feature.perceptual, drawn(4, 5), drawn(4, 5, seed=1)
+        )
+        self.assertGreater(np.abs(fake).max(), 0.0)
+        self.assertIsNone(real)
+
+    def test_half_precision_is_widened(self):
+        ones = tf.ones((2, 4), tf.bfloat16)
+        self.assertEqual(feature.perceptual(ones, -ones).dtype, tf.float32)
+
+
 class PixelTest(tf.test.TestCase):
     """Absolute differences."""
 
