@@ -2,12 +2,15 @@
 
 import functools
 import math
+import pathlib
 
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i.losses import contrastive
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "xmc_losses.npz"
 
 
 def drawn(*shape, seed=0):
@@ -248,6 +251,11 @@ class InfoNCETest(tf.test.TestCase):
         self.assertAllClose(
             contrastive.info_nce(ones, ones), 2 * math.log(4), rtol=1e-5
         )
+
+    def test_recorded_number_of_xmc_gan(self):
+        with np.load(GOLDEN) as recorded:
+            found = contrastive.info_nce(recorded["feat_a"], recorded["feat_b"])
+            self.assertAllClose(found, recorded["contrastive"], rtol=1e-6)
 
 
 class SupervisedTest(tf.test.TestCase, parameterized.TestCase):

@@ -1,6 +1,7 @@
 """Scores of words and places against slow loops, laws and known numbers."""
 
 import math
+import pathlib
 from unittest import mock
 
 import numpy as np
@@ -8,6 +9,8 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i.losses import matching
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "xmc_losses.npz"
 
 
 def drawn(*shape, seed=0):
@@ -396,6 +399,17 @@ class LossesTest(tf.test.TestCase, parameterized.TestCase):
         ):
             found = matching.matching_losses(scores, labels)
             self.assertAllClose(found, expected, rtol=1e-9)
+
+    def test_both_directions_make_the_recorded_loss_of_xmc_gan(self):
+        with np.load(GOLDEN) as recorded:
+            length = recorded["embedding"].shape[1]
+            scores = matching.word_region_scores(
+                recorded["regions"],
+                recorded["embedding"],
+                np.arange(length) < recorded["max_len"],
+            )
+            found = sum(matching.matching_losses(scores))
+            self.assertAllClose(found, recorded["word_loss"], rtol=2e-6)
 
     def test_others_of_the_label_get_no_gradient(self):
         scores = tf.constant(drawn(3, 3))

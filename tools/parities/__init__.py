@@ -5,7 +5,7 @@
 name FAMILY/PART proves one part of such a file and leaves the others out.
 """
 
-from tools.parities import attngan, dcgan_cls, dfgan, fid
+from tools.parities import attngan, dcgan_cls, dfgan, fid, supcon, t2icl
 
 FAMILIES = {
     "attngan": attngan.prove,
@@ -15,6 +15,8 @@ FAMILIES = {
     "dmgan": attngan.prove,
     "dmgan/damsm": attngan.damsm,
     "fid": fid.prove,
+    "supcon": supcon.prove,
+    "t2icl": t2icl.prove,
 }
 
 __all__ = ["FAMILIES"]
