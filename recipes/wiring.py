@@ -151,6 +151,7 @@ def text_encoder(config):
     section = config.text
     source = section.get("source")  # Runs of old have none.
     encoders = {
+        "damsm": lambda: weights.readers.load(source).text,
         "hub": lambda: weights.pretrained.hub(source),
         "letters": Letters,
         "minilm": lambda: weights.pretrained.minilm(
@@ -162,10 +163,14 @@ def text_encoder(config):
         "none": Nobody,
     }
     encoder = choose("config.text.encoder", section.encoder, encoders)
-    if section.encoder == "hub" and not source:
+    wanted = {
+        "damsm": "a pair of readers by name, or the folder of one",
+        "hub": "a TF-Hub handle, or the folder of a SavedModel",
+    }
+    if section.encoder in wanted and not source:
         raise ValueError(
-            "config.text.encoder is 'hub', which needs config.text.source: a "
-            "TF-Hub handle, or the folder of a SavedModel."
+            f"config.text.encoder is {section.encoder!r}, which needs "
+            f"config.text.source: {wanted[section.encoder]}."
         )
     if section.encoder in ("letters", "none") and source:
         raise ValueError(

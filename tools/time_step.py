@@ -4,7 +4,8 @@ r"""Times a system's moves on drawn numbers: no data, no text encoder.
     python tools/time_step.py --config=recipes/configs/openmoji.py:small --ways
 
 A move is what `fit` plays: every player's descent, the average, the logs.
---parts tells how long each player's descents take. --ways plays the config in
+--parts tells how long each player's descents take, or, of readers
+(recipes/configs/damsm_cub.py), their parts. --ways plays the config in
 float32 and bfloat16, without and with XLA, on 1 and 2 replicas, each in a
 process of its own. The last line is JSON; the times are milliseconds, the
 memory gigabytes at its highest, of the graphics processor or, without one, of
@@ -29,6 +30,7 @@ from absl import flags  # noqa: E402
 from keras_t2i.data import batch as glossary  # noqa: E402
 from keras_t2i.ops import memory, noise  # noqa: E402
 from recipes import cluster, messages, wiring  # noqa: E402
+from tools import reader_steps  # noqa: E402
 
 _CONFIG = messages.config(
     "recipes/configs/openmoji.py", "The config file, and its scale."
@@ -88,7 +90,11 @@ def main(_):
         "replicas": played.num_replicas_in_sync,
         "precision": config.train.precision,
     }
-    if _PARTS.value:
+    if _PARTS.value and _is_of_readers(config):
+        drawn_once = reader_steps.batch(config, watch.model)
+        split = reader_steps.parts(watch.model, drawn_once, median)
+        row["parts_ms"] = split
+    elif _PARTS.value:
         row["parts_ms"] = parts(config, played, median)
     print(_table([row]))
     print(json.dumps(row))
@@ -104,6 +110,9 @@ def drawn(config, system) -> tf.data.Dataset:
     Returns:
         Endless dataset.
     """
+    if _is_of_readers(config):
+        batch = reader_steps.batch(config, system)
+        return tf.data.Dataset.from_tensors(batch).repeat()
     shape = system.players["discriminator"].input["image"].shape
     spec = glossary.element_spec(
         batch_size=config.train.batch_size * system.batches_per_move,
@@ -158,7 +167,7 @@ def _times(config, played, descents=None, names=None):
         `_Watch`.
     """
     with played.scope():
-        system = wiring.system(config, _Reader(config))
+        system = _system(config)
     batches = drawn(config, system)
     if descents is not None:
         _cut(system, descents, [] if names is None else names)
@@ -166,6 +175,16 @@ def _times(config, played, descents=None, names=None):
     moves = _WARMUP.value + _MOVES.value if descents != 0 else 1
     system.fit(batches, steps_per_epoch=moves, verbose=0, callbacks=[watch])
     return watch
+
+
+def _system(config):
+    if _is_of_readers(config):
+        return reader_steps.system(config, _TEXT_DIM.value or 384)
+    return wiring.system(config, _Reader(config))
+
+
+def _is_of_readers(config):
+    return config.system.name == "DAMSM"
 
 
 def _cut(system, count, names):

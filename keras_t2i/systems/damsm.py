@@ -15,7 +15,8 @@ CONTRASTS = {
     "unicl": "partner_",
     "cross_entropy": "partner_",
 }
-_KEYS = {"ids": "caption"}  # A reader's input -> its key, where they differ.
+#: A reader's input -> its key in a batch, where they differ.
+KEYS = {"ids": "caption"}
 
 
 class DAMSM(System):
@@ -145,11 +146,11 @@ class DAMSM(System):
         text, image = self.players["text"], self.players["image"]
         rows = tf.shape(batch[f"{prefix}mask"])[0]
         masks = self.masks(text, rows, f"{prefix}words")
-        told = self.run(text, _inputs(text, batch, prefix) | masks)
+        told = self.run(text, inputs(text, batch, prefix) | masks)
         if prefix == "twin_":
             shown, label = first, "label"
         else:
-            shown = self.run(image, _inputs(image, batch, prefix))
+            shown = self.run(image, inputs(image, batch, prefix))
             label = f"{prefix}label"
         read = {
             "words": told["words"],
@@ -252,10 +253,19 @@ class DAMSM(System):
         return [replicas.gather(tensor) for tensor in tensors]
 
 
-def _inputs(player, batch, prefix):
-    """Takes what a reader reads out of a batch."""
+def inputs(player, batch, prefix):
+    """Takes what a reader reads out of a batch.
+
+    Args:
+        player: `keras.Model`.
+        batch: dict of tensors.
+        prefix: str. What the keys of the branch begin with.
+
+    Returns:
+        dict of tensors, by the names of its inputs; without draws.
+    """
     names = [n for n in player.input if not n.startswith("dropout_")]
-    return {name: batch[prefix + _KEYS.get(name, name)] for name in names}
+    return {name: batch[prefix + KEYS.get(name, name)] for name in names}
 
 
 def _check(players, gammas, contrast, temperature, negatives):

