@@ -107,10 +107,10 @@ class SavedModelTest(parameterized.TestCase, tf.test.TestCase):
         key = judging.TRAINED, "fid_eye"
         self.assertEqual(found[key]["value"], rows[key]["value"])
         self.assertEqual(found[key]["protocol"]["reference"], "statistics")
-        # Whose pictures they are of is not known: no neighbours are shown.
+        # Whose pictures they are of is not known; neighbours are training's.
         page = (out / "report.html").read_text()
         self.assertIn("Samples", page)
-        self.assertNotIn("Nearest training pictures", page)
+        self.assertIn("Nearest training pictures", page)
 
     def test_statistics_are_exported_though_scores_are_there(self):
         path = self.folder / "late.npz"
