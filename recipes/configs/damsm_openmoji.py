@@ -8,8 +8,9 @@ offline in minutes on two cores; pictures are looked at once. Classes are the
         --config=recipes/configs/damsm_openmoji.py:small
 
 `small` is plain DAMSM; `cl`, `scl`, `unicl` and `ce` add a contrast. With
---config.text.encoder=bi_lstm the words are learned from nothing. No paper
-has figures on this data; ours stand in the README.
+--config.text.encoder=bi_lstm the words are learned from nothing. Nine epochs
+were best on 200 training pictures held out; later the set is learned by
+heart. No paper has figures on this data; ours stand in the README.
 """
 
 from recipes.configs import common, damsm
@@ -29,6 +30,6 @@ def get_config(scale="small"):
             norms="running",
             is_kept=True,
         ),
-        train=dict(moves=20 * _EPOCH, moves_per_epoch=_EPOCH),
+        train=dict(moves=9 * _EPOCH, moves_per_epoch=_EPOCH),
     )
     return damsm.at(config, "paper" if scale == "small" else scale)
