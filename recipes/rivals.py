@@ -184,7 +184,7 @@ def _add(workdir, variant, text, seed, config, train, test, measure):
         "seed": seed,
         "scores": scores,
         "minutes": minutes,
-        "moves": config.train.moves if minutes else 0,
+        "moves": 0 if variant == RIDGE else config.train.moves,
         "card": card,
         "key": key,
     }
