@@ -8,13 +8,16 @@ r"""Keeps a run's scores as results and renders every table of the README.
         --command="python -m recipes.train ..."
     python -m tools.results --times=times.jsonl --name=speed \
         --command="python tools/time_step.py ..."
+    python -m tools.results --rivals=runs/readers --name=readers \
+        --command="python -m recipes.compare ..."
 
 With --workdir the rows of its scores.jsonl go to recipes/results/NAME.jsonl,
 each with the command, the config, the seed, the minutes of training and the
 commit. Where a preset of that name was made of the run, the scores on its card,
 measured from the rounded weights, take the place of the run's. With --health a
 row with the run's health joins those that are there; with --times the last
-lines of tools/time_step.py, or of another tool that ends with JSON, do. Then
+lines of tools/time_step.py, or of another tool that ends with JSON, do; with
+--rivals the rows of readers that recipes.compare trained do. Then
 the tables between <!-- table NAME --> and <!-- end --> in README.md are made
 anew from the committed rows.
 """
@@ -30,7 +33,7 @@ from keras_t2i import weights
 from keras_t2i.callbacks import journal
 from keras_t2i.metrics import evaluator
 from keras_t2i.ops import files
-from recipes import messages
+from recipes import messages, rivals
 from tools import tables
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A judged run directory.")
@@ -39,6 +42,10 @@ _COMMAND = flags.DEFINE_string("command", None, "What was typed to make it.")
 _HEALTH = flags.DEFINE_bool("health", False, "Keep the health, not the scores.")
 _TIMES = flags.DEFINE_string(
     "times", None, "File of the lines of JSON that a tool printed last."
+)
+
+_RIVALS = flags.DEFINE_string(
+    "rivals", None, "A directory where recipes.compare trained readers."
 )
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -55,6 +62,8 @@ def main(_):
     asked = _NAME.value, _COMMAND.value
     if _TIMES.value:
         keep_times(pathlib.Path(_TIMES.value), *asked)
+    elif _RIVALS.value:
+        keep_rivals(pathlib.Path(_RIVALS.value), *asked)
     elif _WORKDIR.value and _HEALTH.value:
         keep_health(pathlib.Path(_WORKDIR.value), *asked)
     elif _WORKDIR.value:
@@ -122,6 +131,26 @@ def keep_times(path: pathlib.Path, name: str | None, command: str | None):
         found = json.loads(line)
         for row in found.get("ways", [found]):
             _add(name, {**row, "run": run})
+
+
+def keep_rivals(workdir: pathlib.Path, name: str | None, command: str | None):
+    """Adds the rows of readers that were compared to recipes/results.
+
+    Args:
+        workdir: their directory.
+        name: what the results are called.
+        command: what was typed.
+
+    Raises:
+        ValueError: without a name or a command, or if there are no rows.
+    """
+    _check_named(name, command)
+    rows = rivals.read(workdir)
+    if not rows:
+        raise ValueError(f"--rivals={workdir} holds no {rivals.FILE}.")
+    for row in rows:
+        del row["key"]
+        _add(name, {**row, "run": {"command": command, "commit": _commit()}})
 
 
 def _add(name, row):
@@ -197,6 +226,8 @@ def _key(row):
 def _laid_out(rows) -> str:
     if "health" in rows[0]:
         return tables.health(rows)
+    if "variant" in rows[0]:
+        return f"{rivals.table(rows)}\n\n{tables.commands(rows)}"
     if "candidate" in rows[0]:
         return _with_run(rows)
     is_time = "ms_per_move" in rows[0]

@@ -73,7 +73,7 @@ def health(rows) -> str:
         moves = config["train"]["moves"]
         cells = [_range(row["health"].get(name)) for name in PULSE]
         lines.append([f"{config['system']['name']}, {moves:,} moves", *cells])
-    return f"{_markdown(lines)}\n\n{_commands(rows)}"
+    return f"{_markdown(lines)}\n\n{commands(rows)}"
 
 
 def times(rows) -> str:
@@ -89,7 +89,7 @@ def times(rows) -> str:
     for row in rows:
         config = pathlib.Path(row["config"].split(":")[0]).stem
         lines.append([config, *(_cell(row[key]) for key in TIMES)])
-    return f"{_markdown(lines)}\n\n{_commands(rows)}"
+    return f"{_markdown(lines)}\n\n{commands(rows)}"
 
 
 def figures(rows) -> str:
@@ -110,7 +110,7 @@ def figures(rows) -> str:
     else:
         lines = [list(flat[0])]
         lines += [[_cell(row[name], 5) for name in lines[0]] for row in flat]
-    return f"{_markdown(lines)}\n\n{_commands(rows)}"
+    return f"{_markdown(lines)}\n\n{commands(rows)}"
 
 
 def _flat(found, before=""):
@@ -143,6 +143,14 @@ def _markdown(lines) -> str:
     )
 
 
-def _commands(rows) -> str:
+def commands(rows) -> str:
+    """Lists what was typed to make rows, and at which commit.
+
+    Args:
+        rows: each with "run".
+
+    Returns:
+        A line.
+    """
     told = {row["run"]["command"]: row["run"]["commit"] for row in rows}
     return "; ".join(f"`{typed}` (commit {at})" for typed, at in told.items())

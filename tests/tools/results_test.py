@@ -143,6 +143,23 @@ class TablesTest(tf.test.TestCase):
             results.rendered(asked),
         )
 
+    def test_rivals_become_a_line_a_variant(self):
+        row = {"variant": "DAMSM", "text": "t", "data": "d", "key": "k"}
+        row |= {"seed": 0, "scores": {"r_precision": 0.25}, "minutes": 1.0}
+        workdir = self.root / "readers"
+        workdir.mkdir()
+        with self.assertRaisesRegex(ValueError, "holds no rows.jsonl"):
+            results.keep_rivals(workdir, "some", "typed")
+        (workdir / "rows.jsonl").write_text(json.dumps(row))
+        results.keep_rivals(workdir, "some", "typed")
+        told = self.root / "recipes" / "results" / "some.jsonl"
+        (kept,) = [json.loads(line) for line in told.read_text().splitlines()]
+        self.assertNotIn("key", kept)
+        self.assertEqual(kept["run"]["command"], "typed")
+        table = results.rendered("<!-- table some -->\n<!-- end -->")
+        self.assertIn("| d | t | DAMSM | 1 | 0.250 | - | - | - |", table)
+        self.assertIn("`typed` (commit", table)
+
     def test_rows_without_a_name_are_refused(self):
         with self.assertRaisesRegex(ValueError, "need a --name and the --com"):
             results.keep_times(self.root / "times.json", None, "typed")
