@@ -20,7 +20,8 @@ from keras_t2i.encoders import bi_lstm, heads, pairs, text, tokenizer
 from keras_t2i.ops import files
 from keras_t2i.weights import judges, pretrained
 
-_FOLDER = pathlib.Path(__file__).parent / "data" / "readers"
+#: Where pairs lie that come with the package.
+FOLDER = pathlib.Path(__file__).parent / "data" / "readers"
 _CARD, _WEIGHTS = "reader.json", "reader.npz"
 #: image.encoder of a recipe -> the judge whose network it is.
 TRUNKS = {"inception": "torchvision_inception", "lite0": "lite0"}
@@ -53,7 +54,7 @@ def names(folder: str | os.PathLike | None = None) -> list[str]:
     Returns:
         Their names, sorted.
     """
-    found = pathlib.Path(folder or _FOLDER).glob(f"*/{_CARD}")
+    found = pathlib.Path(folder or FOLDER).glob(f"*/{_CARD}")
     return sorted(path.parent.name for path in found)
 
 
@@ -113,18 +114,33 @@ def save(
     Raises:
         OSError: if it can't be written.
     """
-    arrays = {
-        key: variable.numpy().astype(np.float16 if half else np.float32)
-        for key, variable in _named(
-            _kept(players, seen, card["recipe"])
-        ).items()
-    }
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)
-    data, folder = stream.getvalue(), pathlib.Path(folder)
-    card = {**card, "weights": files.digest(data)}
-    files.atomic_write(folder / _WEIGHTS, data)
-    files.atomic_write(folder / _CARD, json.dumps(card, indent=1).encode())
+    kept = _named(_kept(players, seen, card["recipe"]))
+    arrays = {key: variable.numpy() for key, variable in kept.items()}
+    _write(pathlib.Path(folder), arrays, card, half)
+
+
+def copy(
+    source: str | os.PathLike,
+    folder: str | os.PathLike,
+    card: dict | None = None,
+    half: bool = False,
+) -> None:
+    """Copies a kept pair, rounded if asked for.
+
+    Args:
+        source: as for `load`.
+        folder: where the copy goes.
+        card: what takes the place of its card's entries.
+        half: round weights to float16.
+
+    Raises:
+        ValueError: as `load`.
+        OSError: if it can't be written.
+    """
+    place = _place(source, None)
+    known = json.loads((place / _CARD).read_text())
+    arrays = _read(place / _WEIGHTS, known["weights"])
+    _write(pathlib.Path(folder), arrays, {**known, **(card or {})}, half)
 
 
 def base_of(config: Mapping, words=None):
@@ -297,6 +313,17 @@ def _named(players) -> dict:
     }
 
 
+def _write(folder, arrays, card, half) -> None:
+    dtype = np.float16 if half else np.float32
+    arrays = {key: array.astype(dtype) for key, array in arrays.items()}
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    data = stream.getvalue()
+    card = {**card, "weights": files.digest(data)}
+    files.atomic_write(folder / _WEIGHTS, data)
+    files.atomic_write(folder / _CARD, json.dumps(card, indent=1).encode())
+
+
 def _fill(players, arrays, path) -> None:
     own = _named(players)
     for key in sorted(set(own) | set(arrays)):
@@ -325,7 +352,7 @@ def _read(path, digest) -> dict:
 
 def _place(source, folder):
     """The folder of a pair, by name or path."""
-    root = pathlib.Path(folder or _FOLDER)
+    root = pathlib.Path(folder or FOLDER)
     for place in (root / str(source), pathlib.Path(source)):
         if (place / _CARD).is_file():
             return place

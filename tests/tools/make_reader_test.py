@@ -1,0 +1,52 @@
+"""Examines how a run's pair of readers comes to lie in the package."""
+
+import json
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+
+from keras_t2i import weights
+from recipes import wiring
+from recipes.configs import damsm_openmoji
+from tests.recipes import command, runs
+from tools import make_reader
+
+CONFIG = f"--config={damsm_openmoji.__file__}:smoke"
+
+
+class MakeReaderTest(tf.test.TestCase):
+    """What is kept is rounded, and scored as it is kept."""
+
+    def test_kept_pair_is_the_runs_rounded_and_has_its_own_scores(self):
+        folder = runs.folder(self)
+        cache = folder / "cache"
+        with mock.patch.object(wiring, "cache_dir", lambda: cache):
+            code, _, complained = command.run(
+                "pretrain", CONFIG, f"--workdir={folder / 'run'}"
+            )
+            self.assertEqual((code, complained), (0, ""))
+            card = make_reader.make(folder / "run", "mine", folder / "pairs")
+        self.assertEqual(weights.readers.names(folder / "pairs"), ["mine"])
+        base = wiring.Letters()
+        kept = weights.readers.load("mine", folder / "pairs", base)
+        made = weights.readers.load(folder / "run" / "reader", base=base)
+        self.assertEqual(kept.card["scores"], card["scores"])
+        self.assertEqual(kept.card["recipe"], made.card["recipe"])
+        captions = tf.constant(["a red circle"])
+        ours, theirs = (x.text(captions)["sentence"] for x in (kept, made))
+        self.assertAllClose(ours, theirs, 1e-2, 1e-2)
+        with np.load(folder / "pairs" / "mine" / "reader.npz") as arrays:
+            self.assertEqual(
+                {arrays[x].dtype.name for x in arrays}, {"float16"}
+            )
+        told = json.loads((folder / "pairs/mine/reader.json").read_text())
+        self.assertEqual(told["name"], "mine")
+
+    def test_run_without_a_pair_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "has no config.json"):
+            make_reader.make(runs.folder(self), "mine")
+
+
+if __name__ == "__main__":
+    tf.test.main()
