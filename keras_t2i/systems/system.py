@@ -316,6 +316,23 @@ class System(keras.Model):
             )
         return self._compiled_parts[key](inputs)
 
+    def compute(self, function, *inputs):
+        """Calls a function without variables, compiled if players are.
+
+        Args:
+            function: callable, the same object at each move.
+            *inputs: tensors.
+
+        Returns:
+            What it gives.
+        """
+        if not self.is_compiled_by_xla:
+            return function(*inputs)
+        if function not in self._compiled_parts:
+            compiled = tf.function(function, autograph=False, jit_compile=True)
+            self._compiled_parts[function] = compiled
+        return self._compiled_parts[function](*inputs)
+
     def noise(self, salt, rows, size):
         """Draws this move's noise for the caller's rows.
 
