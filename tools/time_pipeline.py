@@ -36,9 +36,7 @@ import io
 import json
 import os
 import pathlib
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -49,7 +47,7 @@ from PIL import Image
 
 from keras_t2i.data import pipeline, prepared, source, vocabulary
 from recipes import messages
-from tools import peers
+from tools import peers, sides
 from tools.preparing import pictures as preparing
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -135,12 +133,12 @@ def compare(folder: pathlib.Path) -> dict:
     write_set(folder / "set", originals, told, _STORED.value == "prepared")
     rounds = {"ours": [], "torch": []}
     with contextlib.ExitStack() as stack:
-        sides = {
+        playing = {
             "ours": stack.enter_context(_ours(folder / "set")),
             "torch": stack.enter_context(_theirs(folder)),
         }
         for number in range(_ROUNDS.value):
-            for name, side in sides.items():
+            for name, side in playing.items():
                 rounds[name].append(side.timed(_BATCHES.value))
                 speed, work = _speed(rounds[name][-1])
                 print(
@@ -228,108 +226,6 @@ def startup(folder: pathlib.Path, count: int) -> dict:
     }
 
 
-class Side:
-    """Talks to a program that makes as many batches as it is asked for.
-
-    Args:
-        command: starts it; its first line says that it is there.
-    """
-
-    def __init__(self, command: list[str]):
-        self._process = subprocess.Popen(
-            command,
-            cwd=_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._hear()
-
-    @property
-    def number(self) -> int:
-        """Of its process."""
-        return self._process.pid
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        # Killed where it stands: its own end may wait for batches.
-        self._signal(signal.SIGKILL)
-        self._process.wait()
-        self._process.stdin.close()
-        self._process.stdout.close()
-
-    def ask(self, count: int) -> None:
-        """Waits until so many batches are made.
-
-        Args:
-            count: how many.
-
-        Raises:
-            ValueError: if the program ends instead.
-        """
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(f"{count}\n")
-            self._process.stdin.flush()
-        self._hear()
-
-    def timed(self, count: int) -> tuple[float, float]:
-        """Times batches, after those that were ready before.
-
-        Until the next turn the program stands still: it may not read ahead
-        while the other side is timed.
-
-        Args:
-            count: how many.
-
-        Returns:
-            Seconds on the clock and of processors.
-        """
-        self._signal(signal.SIGCONT)
-        self.ask(_WARMUP)
-        began, worked = time.perf_counter(), self._worked()
-        self.ask(count)
-        seconds = time.perf_counter() - began, self._worked() - worked
-        self._signal(signal.SIGSTOP)
-        return seconds
-
-    def memory(self) -> int:
-        """Tells how many bytes the program holds in memory."""
-        told = pathlib.Path(f"/proc/{self.number}/statm").read_text()
-        return int(told.split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-    def _hear(self):
-        if not self._process.stdout.readline():
-            raise ValueError(
-                f"{' '.join(self._process.args[:3])} ended with exit code "
-                f"{self._process.wait()}; its words stand above."
-            )
-
-    def _signal(self, which):
-        for number in reversed(self._family()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, which)
-
-    def _worked(self):
-        """Seconds that processors spent on it and on its children."""
-        ticks = 0
-        for number in self._family():
-            stat = pathlib.Path(f"/proc/{number}/stat").read_text()
-            user, system = stat.rpartition(")")[2].split()[11:13]
-            ticks += int(user) + int(system)
-        return ticks / os.sysconf("SC_CLK_TCK")
-
-    def _family(self):
-        """Numbers of its processes, parents first."""
-        found = [self.number]
-        for number in found:
-            tasks = pathlib.Path(f"/proc/{number}/task")
-            for task in tasks.glob("*/children"):
-                found += map(int, task.read_text().split())
-        return found
-
-
 def _ours(folder):
     size = _size()
     settings = {
@@ -345,7 +241,8 @@ def _ours(folder):
         "word_rule": "subset",
     }
     module = "tools.pipelines.our_batches"
-    return Side([sys.executable, "-m", module, json.dumps(settings)])
+    command = [sys.executable, "-m", module, json.dumps(settings)]
+    return sides.Side(command, _WARMUP)
 
 
 def _theirs(folder):
@@ -361,7 +258,8 @@ def _theirs(folder):
         "max_words": _MAX_WORDS,
     }
     python = os.path.expanduser(_TORCH.value)
-    return Side([python, str(_THEIRS), json.dumps(settings)])
+    command = [python, str(_THEIRS), json.dumps(settings)]
+    return sides.Side(command, _WARMUP)
 
 
 def _size():

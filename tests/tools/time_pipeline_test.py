@@ -7,7 +7,6 @@ import pathlib
 import stat
 import sys
 import tempfile
-import time
 import types
 from unittest import mock
 
@@ -113,29 +112,6 @@ class TimePipelineTest(tf.test.TestCase):
         words = self.other_side(), f"--pictures={self.folder}"
         said = self.refused(*words)
         self.assertIn("has 1 .jpg files; a batch needs 4", said)
-
-    def test_side_stands_still_until_its_next_turn(self):
-        counter = self.folder / "counter.py"
-        counter.write_text(_COUNTER)
-        with tool.Side([sys.executable, str(counter)]) as side:
-            for _ in range(2):
-                seconds, _ = side.timed(3)
-                self.assertBetween(seconds, 0.03, 3.0)
-                self.assertEqual(self.state(side.number), "T")
-
-    def state(self, number):
-        """Looks until it stands still, a second at most."""
-        for _ in range(100):
-            stat = pathlib.Path(f"/proc/{number}/stat").read_text()
-            found = stat.rpartition(")")[2].split()[0]
-            if found == "T":
-                break
-            time.sleep(0.01)
-        return found
-
-    def test_program_that_ends_is_told(self):
-        with self.assertRaisesRegex(ValueError, "ended with exit code 3"):
-            tool.Side([sys.executable, "-c", "raise SystemExit(3)"])
 
 
 class SidesTest(tf.test.TestCase):

@@ -1,1 +1,1 @@
-"""The programs that tools/time_pipeline.py times beside each other."""
+"""The programs that tools/time_pipeline.py and time_matching.py time."""
