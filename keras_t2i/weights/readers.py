@@ -24,7 +24,11 @@ from keras_t2i.weights import judges, pretrained
 FOLDER = pathlib.Path(__file__).parent / "data" / "readers"
 _CARD, _WEIGHTS = "reader.json", "reader.npz"
 #: image.encoder of a recipe -> the judge whose network it is.
-TRUNKS = {"inception": "torchvision_inception", "lite0": "lite0"}
+TRUNKS = {
+    "inception": "torchvision_inception",
+    "inception_keras": "keras_inception_v3",
+    "lite0": "lite0",
+}
 #: text.encoder of a recipe that is known here.
 TEXTS = ("bi_lstm", "hub", "minilm")
 

@@ -166,9 +166,10 @@ def readers(**changes) -> config_dict.ConfigDict:
     (or another BERT) and "hub" are frozen, read from `text.source` as in
     `base`, and a projection of their words and sentences is learned, unless
     `text.head` is "none". "lite0" is EfficientNet-Lite0, in the package;
-    "inception" is torchvision's, of the file `image.source` or, with
-    "random", drawn at random, which is good for tests only. Upon both, two
-    projections to `text.width` are learned (`encoders.heads`).
+    "inception" is torchvision's, of the file `image.source`;
+    "inception_keras" is that of keras.applications, fetched, or of a file.
+    Weights drawn at random must be asked for by the source "random". Two
+    projections to `text.width` are learned upon each (`encoders.heads`).
 
     Pictures reach the network at `image.size`, resized by `image.resize`.
     `image.norms` "batch" lets batch norm take the batch's numbers while its
