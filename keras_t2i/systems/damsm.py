@@ -1,6 +1,7 @@
 """DAMSM (Xu et al. 2018): readers of words and pictures learn to agree."""
 
-import keras
+import functools
+
 import tensorflow as tf
 
 from keras_t2i.losses import contrastive, matching
@@ -88,11 +89,19 @@ class DAMSM(System):
     ):
         _check(players, gammas, contrast, temperature, negatives)
         self.gammas = tuple(gammas)
+        self._score_words = functools.partial(
+            matching.word_scores, gammas=self.gammas
+        )
         self.contrast = contrast
         self.temperature = temperature
         self.masks_classes = masks_classes
         self.negatives = negatives
         super().__init__(players, **kwargs)
+        if contrast is None and self.is_used("contrast"):
+            raise ValueError(
+                f"contrast weighs {self.loss_weights['contrast']}, but there "
+                f"is none; choose one of {', '.join(CONTRASTS)}."
+            )
 
     def default_weights(self):
         """Weighs all terms alike; without a contrast that one is 0."""
@@ -107,6 +116,8 @@ class DAMSM(System):
     def train_step(self, batch):
         """Plays one move: all readers take one step."""
         learners = [n for n, p in self.players.items() if p.trainable_variables]
+        if not self.is_used("contrast"):  # Nobody is asked for classes.
+            learners = [name for name in learners if name != "classes"]
         self.descend(tuple(learners), self.match, batch)
         return self.finish()
 
@@ -123,10 +134,8 @@ class DAMSM(System):
         branches = [self.branch(batch, "")]
         if self.second:
             branches.append(self.branch(batch, self.second, branches[0]))
-        terms = dict.fromkeys(self.TERMS[:4], 0.0)
-        for read in branches:
-            for term, value in self.matching(read).items():
-                terms[term] += value
+        found = [self.matching(read) for read in branches]
+        terms = {term: sum(each[term] for each in found) for term in found[0]}
         if self.is_used("contrast"):
             terms["contrast"] = self.contrasted(*branches)
         return terms
@@ -168,28 +177,50 @@ class DAMSM(System):
             read: dict, as `branch` gives it.
 
         Returns:
-            dict of () float32, the first four of `TERMS`.
+            dict of () float32, those of the first four of `TERMS` that are
+            used.
         """
-        regions, codes = self.gathered(read["regions"], read["code"])
-        by_words = matching.word_scores(
-            regions, read["words"], read["mask"], self.gammas
-        )
-        by_sentence = matching.sentence_scores(
-            codes, read["sentence"], self.gammas[2]
-        )
         labels = None
         if self.masks_classes:
             (labels,) = self.gathered(read["label"])
         found = {}
-        for kind, scores in (("words", by_words), ("sentence", by_sentence)):
-            # Each replica compared its own captions with everybody's pictures.
-            (columns,) = self.gathered(tf.transpose(scores))
-            of_image, of_text = matching.matching_losses(
-                tf.transpose(columns), labels
-            )
-            found[f"{kind}_of_image"] = of_image
-            found[f"image_of_{kind}"] = of_text
-        return found
+        for kind, score in (
+            ("words", self.word_scores),
+            ("sentence", self.sentence_scores),
+        ):
+            terms = (f"{kind}_of_image", f"image_of_{kind}")
+            if any(map(self.is_used, terms)):
+                # Each replica compared its captions with everybody's pictures.
+                (columns,) = self.gathered(tf.transpose(score(read)))
+                losses = matching.matching_losses(tf.transpose(columns), labels)
+                found |= dict(zip(terms, losses, strict=True))
+        return {t: value for t, value in found.items() if self.is_used(t)}
+
+    def word_scores(self, read):
+        """Scores a replica's captions by their words.
+
+        Args:
+            read: dict, as `branch` gives it.
+
+        Returns:
+            (R * B, B) float32: everybody's pictures, the replica's captions.
+        """
+        (regions,) = self.gathered(read["regions"])
+        return self.compute(
+            self._score_words, regions, read["words"], read["mask"]
+        )
+
+    def sentence_scores(self, read):
+        """Scores a replica's captions as wholes.
+
+        Args:
+            read: dict, as `branch` gives it.
+
+        Returns:
+            (R * B, B) float32, as `word_scores`.
+        """
+        (codes,) = self.gathered(read["code"])
+        return matching.sentence_scores(codes, read["sentence"], self.gammas[2])
 
     def contrasted(self, first, second):
         """Compares the branches with each other.
@@ -225,19 +256,19 @@ class DAMSM(System):
             read: dict, as `branch` gives it.
 
         Returns:
-            () float32: the mean cross-entropy of both.
+            () float32: the sum of both mean cross-entropies. Rows without a
+            label, -1, count 0.
         """
         inputs = {"code": read["code"], "sentence": read["sentence"]}
         scores = self.run(self.players["classes"], inputs)
+        is_known = tf.cast(read["label"] >= 0, tf.float32)
         losses = [
-            keras.ops.mean(
-                keras.losses.sparse_categorical_crossentropy(
-                    read["label"], scores[kind], from_logits=True
-                )
+            tf.nn.sparse_softmax_cross_entropy_with_logits(
+                tf.maximum(read["label"], 0), scores[kind]
             )
             for kind in ("image", "text")
         ]
-        return sum(losses)
+        return tf.reduce_mean(is_known * sum(losses))
 
     def gathered(self, *tensors):
         """Joins the rows that negatives come from.
