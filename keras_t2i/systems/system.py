@@ -299,6 +299,9 @@ class System(keras.Model):
     def run(self, part, inputs):
         """Runs a network or a part of one forward, in the mode of the move.
 
+        What reads word by word is left out of XLA, which can't hand what a
+        loop remembers over to its gradient.
+
         Args:
             part: `keras.Model`, a player or a layer of one.
             inputs: what it takes.
@@ -306,7 +309,7 @@ class System(keras.Model):
         Returns:
             What it gives.
         """
-        if not self.is_compiled_by_xla:
+        if not self.is_compiled_by_xla or _loops(part):
             return part(inputs, training=self.is_moving)
         key = (id(part), self.is_moving)
         if key not in self._compiled_parts:
@@ -729,6 +732,11 @@ class System(keras.Model):
             ValueError: if the system has no text encoder.
         """
         return self.painter.generate(captions, seeds, bound)
+
+
+def _loops(part):
+    layers = part._flatten_layers()
+    return any(isinstance(layer, keras.layers.RNN) for layer in layers)
 
 
 def _names(player):

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_t2i import layers, losses, networks, systems
+from keras_t2i.encoders import bi_lstm, heads
 from tests import harness
 
 
@@ -20,12 +22,15 @@ class SystemRow(NamedTuple):
         make: callable (players, **kwargs) -> `systems.System`.
         terms: what it logs.
         wrong: the key of the batch's mismatched half, or None.
-        order: who moves, in order, in one move.
+        order: who moves, in order, in one move; those who move at once stand
+            in a tuple.
         norm: the layer that normalises in its networks, or None.
         is_sum_of_rows: whether its terms are means over rows, so that parts
             of a batch add up to the batch.
         players: callable (seed=0, norm=None) -> toy players.
         has_text: whether its batches hold sentences.
+        has_pictures: whether it draws pictures, which may be averaged.
+        batches: callable of a count -> data set; None means toy pictures.
     """
 
     name: str
@@ -37,6 +42,14 @@ class SystemRow(NamedTuple):
     is_sum_of_rows: bool = True
     players: Callable = harness.toy_players
     has_text: bool = True
+    has_pictures: bool = True
+    batches: Callable | None = None
+
+    @property
+    def steps(self):
+        """Who takes a step, one after the other, in one move."""
+        together = (p if isinstance(p, tuple) else (p,) for p in self.order)
+        return tuple(player for players in together for player in players)
 
 
 class NetworkRow(NamedTuple):
@@ -57,6 +70,10 @@ class NetworkRow(NamedTuple):
     sizes: tuple = (16, 32)
     refused: tuple = (4, 20, 0)
     score: str = "matched"
+
+
+#: Of toy captions: words, and numbers of a word in the space of pictures.
+WORDS, WIDTH = 4, 6
 
 
 def wordless_players(seed=0, norm=None):
@@ -93,6 +110,95 @@ def wordless_players(seed=0, norm=None):
     }
 
 
+def readers(seed=0, norm=None, reads_ids=False, classes=None):
+    """Builds a tiny pair of readers; that of captions forgets numbers.
+
+    Args:
+        seed: int. Where the weights start.
+        norm: callable -> a normalising layer for the one of pictures; None
+            leaves it out.
+        reads_ids: bool. Whether words come as ids, for a bi-LSTM, or as
+            vectors.
+        classes: int. How many a third player tells; None: there is none.
+
+    Returns:
+        {"text", "image"} and, with classes, "classes".
+    """
+    keras.utils.set_random_seed(seed)
+    norm = norm or keras.layers.Identity
+    image = keras.Input((harness.SIZE, harness.SIZE, 3), name="image")
+    x = norm()(keras.layers.Conv2D(harness.WIDTH, 6, 5)(image))
+    x = keras.layers.LeakyReLU(0.2)(x)
+    pooled = keras.layers.GlobalAveragePooling2D()(x)
+    head = heads.image(harness.WIDTH, harness.WIDTH, WIDTH)
+    players = {
+        "text": _lstm() if reads_ids else _projection(),
+        "image": keras.Model(
+            {"image": image}, head({"regions": x, "pooled": pooled})
+        ),
+    }
+    if classes is not None:
+        players["classes"] = heads.classes(WIDTH, classes)
+    return players
+
+
+def _lstm():
+    return bi_lstm.encoder(
+        11, embedding=5, width=WIDTH, dropout=0.3, max_words=WORDS
+    )
+
+
+def _projection():
+    inputs = {
+        "words": keras.Input((WORDS, harness.TEXT), name="words"),
+        "mask": keras.Input((WORDS,), dtype="bool", name="mask"),
+        "sentence": keras.Input((harness.TEXT,), name="sentence"),
+        "dropout_1": keras.Input((WORDS, harness.TEXT), name="dropout_1"),
+    }
+    drop = layers.Dropout(0.3, name="forgetful")
+    told = {key: inputs[key] for key in ("mask", "sentence")}
+    told["words"] = drop(inputs["words"], inputs["dropout_1"])
+    return keras.Model(inputs, heads.text(harness.TEXT, WIDTH)(told))
+
+
+def read_batches(moves):
+    """Draws batches for readers, with twins and partners.
+
+    Args:
+        moves: int. How many.
+
+    Returns:
+        `tf.data.Dataset`.
+    """
+    batches = [_read_batch(move) for move in range(moves)]
+    together = {k: np.stack([b[k] for b in batches]) for k in batches[0]}
+    return tf.data.Dataset.from_tensor_slices(together)
+
+
+def _read_batch(seed):
+    draw = np.random.default_rng(seed)
+    rows, batch = harness.ROWS, {}
+    for prefix in ("", "twin_", "partner_"):
+        lengths = draw.integers(1, WORDS + 1, rows)
+        mask = np.arange(WORDS) < lengths[:, None]
+        ids = draw.integers(1, 11, (rows, WORDS)) * mask
+        words = draw.normal(size=(rows, WORDS, harness.TEXT)) * mask[..., None]
+        batch[f"{prefix}mask"] = mask
+        batch[f"{prefix}caption"] = ids.astype("int32")
+        batch[f"{prefix}words"] = words.astype("float32")
+        sentence = draw.normal(size=(rows, harness.TEXT))
+        batch[f"{prefix}sentence"] = sentence.astype("float32")
+        if prefix != "twin_":
+            shape = (rows, harness.SIZE, harness.SIZE, 3)
+            batch[f"{prefix}image"] = draw.uniform(-1, 1, shape).astype(
+                "float32"
+            )
+            # Each replica of two has a row without a label.
+            labels = np.array([0, 1, 2, -1, 1, -1, 0, 2], dtype="int32")
+            batch[f"{prefix}label"] = labels
+    return batch
+
+
 def _everything(players, **kwargs):
     weights = {"matching": 2.0, "pixel": 0.5}
     game = losses.adversarial.bce(real_target=0.9, saturating=True)
@@ -101,6 +207,24 @@ def _everything(players, **kwargs):
 
 def _seeking(players, **kwargs):
     return systems.DFGAN(players, loss_weights={"seeking": 1.0}, **kwargs)
+
+
+def _reading(name, terms=systems.DAMSM.TERMS, reads_ids=False, **options):
+    """The row of a system of readers, who all move at once."""
+    classes = options.pop("classes", None)
+    gentle = (2.0, 2.0, 1.0)  # The papers' make large steps of small ones.
+    return SystemRow(
+        name,
+        functools.partial(systems.DAMSM, gammas=gentle, **options),
+        terms,
+        order=(("text", "image") + ("classes",) * (classes is not None),),
+        is_sum_of_rows=False,  # A row is compared with all others.
+        players=functools.partial(
+            readers, reads_ids=reads_ids, classes=classes
+        ),
+        has_pictures=False,
+        batches=read_batches,
+    )
 
 
 SYSTEMS = (
@@ -168,6 +292,10 @@ SYSTEMS = (
         players=wordless_players,
         has_text=False,
     ),
+    _reading("DAMSM", systems.DAMSM.TERMS[:4], masks_classes=True),
+    _reading("DAMSM_nt_xent", reads_ids=True, contrast="nt_xent"),
+    _reading("DAMSM_supervised", contrast="supervised"),
+    _reading("DAMSM_cross_entropy", classes=3, contrast="cross_entropy"),
 )
 
 NETWORKS = tuple(
@@ -288,12 +416,26 @@ def drawn(row, moves):
     Returns:
         `tf.data.Dataset`.
     """
+    if row.batches is not None:
+        return row.batches(moves)
     batches = harness.toy_batches(moves, wrong=row.wrong)
     if row.has_text:
         return batches
     return batches.map(
         lambda batch: {k: v for k, v in batch.items() if k != "sentence"}
     )
+
+
+def averages(row):
+    """Tells how a row's generator is averaged.
+
+    Args:
+        row: SystemRow.
+
+    Returns:
+        float; None where nobody draws.
+    """
+    return 0.9 if row.has_pictures else None
 
 
 def adam(players):
@@ -317,7 +459,8 @@ def state(system):
     Returns:
         List of arrays.
     """
-    kept = list(system.variables)
+    # Keras's LSTM brings seeds along; nothing is drawn from them.
+    kept = [v for v in system.variables if v.name != "seed_generator_state"]
     for optimizer in system.optimizers.values():
         kept += optimizer.variables
     return harness.snapshot(kept)
@@ -331,7 +474,7 @@ def examine_resume(test, row, **options):
         row: SystemRow.
         **options: as for `assemble`.
     """
-    options = dict(average_decay=0.9, optimizers=adam) | options
+    options = dict(average_decay=averages(row), optimizers=adam) | options
     straight, _ = play(row, 4, **options)
     saved, _ = play(row, 2, **options)
     again = assemble(
