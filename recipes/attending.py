@@ -30,6 +30,7 @@ def write(pair, config, workdir: str | os.PathLike) -> pathlib.Path:
         The PNG.
 
     Raises:
+        ValueError: if no caption can be read.
         OSError: if it can't be written.
     """
     pictures = _chosen(pair, wiring.source(config, "test"))
@@ -64,6 +65,11 @@ def _chosen(pair, pictures):
     """Pictures at equal distances whose captions can be read."""
     captions = asking.first_captions(pictures)
     rows = [row for row, one in enumerate(captions) if _is_read(pair, one)]
+    if not rows:
+        raise ValueError(
+            f"The pair can read no first caption of {pictures.name}: there "
+            "are no words to be shown."
+        )
     count = min(_PICTURES, len(rows))
     places = np.linspace(0, len(rows) - 1, count).round().astype(int)
     return pictures.subset(np.array(rows)[places])

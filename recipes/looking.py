@@ -29,7 +29,7 @@ def look(
     Returns:
         "regions" (N, h, w, C) float16 and "pooled" (N, C) float32.
     """
-    bar = keras.utils.Progbar(count, verbose=0)
+    bar = keras.utils.Progbar(count, verbose=1)
     parts = []
     for batch in batches:
         for start in range(0, len(batch), _CHUNK):

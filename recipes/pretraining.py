@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+import numpy as np
 import tensorflow as tf
 
 from keras_t2i import callbacks, weights
@@ -85,17 +86,21 @@ def pair(config, system, pictures, readers) -> weights.readers.Pair:
         readers: what `reading.opened` gave.
 
     Returns:
-        The pair; it shares the system's weights.
+        The pair; it shares the system's weights, or has copies of them in
+        float32 if the system computes in less.
     """
+    players = system.players
+    if config.train.precision != "float32":
+        players = weights.readers.build(config, readers.text, readers.seen)
+        for name, player in players.items():
+            player.set_weights(system.players[name].get_weights())
     words = getattr(readers.text, "vocabulary", None)
     card = {
         "recipe": config.to_dict(),
         "moves": int(system.moves.numpy()),
         "vocabulary": list(words.words) if words is not None else None,
     }
-    return weights.readers.join(
-        system.players, readers.text, readers.seen, card
-    )
+    return weights.readers.join(players, readers.text, readers.seen, card)
 
 
 def _minutes(workdir):
@@ -104,13 +109,23 @@ def _minutes(workdir):
 
 
 def _check(config):
-    best = config.best
-    if (best.keep or best.moves) and not config.data.held_out:
+    best, held = config.best, config.data.held_out
+    moves = 1 if best.moves is None else best.moves
+    if best.keep < 0 or min(best.every, moves) < 1:
+        raise ValueError(
+            f"config.best has keep {best.keep}, moves {best.moves} and every "
+            f"{best.every}; allowed: 0, 1 and 1 and more."
+        )
+    if not best.keep and not best.moves:
+        return
+    if not held:
         raise ValueError(
             f"config.best has keep {best.keep} and moves {best.moves}, but "
             "config.data.held_out is 0: say how many training pictures are "
             "set apart to choose by."
         )
+    toys = np.eye(min(held, 10))  # Few pictures have no ten nearest.
+    wiring.choose("config.best.by", best.by, retrieval.recall(toys, toys))
 
 
 def _around(config, workdir, system, pictures, readers):

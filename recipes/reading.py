@@ -7,7 +7,6 @@ readers, and a set's captions and pictures what they read.
 import dataclasses
 import functools
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -60,6 +59,10 @@ def opened(config) -> tuple[source.Pictures, Readers]:
     told = fault(config, pictures)
     if told:
         raise ValueError(told)
+    for key, known in (("resize", heads.RESIZES), ("norms", heads.NORMS)):
+        wiring.choose(
+            f"config.image.{key}", config.image[key], dict.fromkeys(known)
+        )
     text = base(config, pictures)
     seen = weights.readers.trunk(config.image)
     digest = text.vocabulary.digest if _learns_words(text) else text.digest
@@ -87,6 +90,11 @@ def base(config, pictures):
     wiring.choose("config.text.head", config.text.head, dict.fromkeys(_HEADS))
     if name == "letters":
         return wiring.Letters()
+    if name == "hub" and not config.text.source:
+        raise ValueError(
+            "config.text.encoder is 'hub', which needs config.text.source: a "
+            "TF-Hub handle, or the folder of a SavedModel."
+        )
     words = None
     if name == "bi_lstm":
         words = wiring.vocabulary(config.data, pictures)
@@ -135,20 +143,11 @@ def system(config, pictures, readers: Readers, rate: float = 1.0):
     Raises:
         ValueError: if a name or an argument is unknown.
     """
-    precision = config.train.precision
-    wiring.choose(
-        "config.train.precision", precision, dict.fromkeys(wiring.PRECISIONS)
-    )
-    keras.utils.set_random_seed(config.train.seed)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
+    with wiring.building(config.train):
         players = weights.readers.build(config, readers.text, readers.seen)
         if config.system.contrast == "cross_entropy":
             width = players["text"].output["sentence"].shape[-1]
             players["classes"] = heads.classes(width, readers.classes)
-    finally:
-        keras.config.set_dtype_policy(before)
     section = wiring.given(config.system)
     wiring.choose("config.system.name", section.pop("name"), {"DAMSM": 0})
     built = systems.DAMSM(
@@ -274,6 +273,11 @@ def fault(config, pictures: source.Pictures) -> str:
     Returns:
         A sentence; empty if it can.
     """
+    if pictures.channels != 3:
+        return (
+            f"Pictures of {pictures.name} have {pictures.channels} colour(s); "
+            "readers look at three."
+        )
     prefix = damsm.CONTRASTS.get(config.system.contrast)
     what = f"config.system.contrast is {config.system.contrast!r}"
     if prefix == "twin_" and pictures.captions.shape[1] < 2:

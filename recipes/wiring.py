@@ -1,5 +1,6 @@
 """Turns a config into objects: the only place where names become things."""
 
+import contextlib
 import inspect
 import os
 import pathlib
@@ -104,7 +105,7 @@ class Letters:
 
     def pieces(self, caption):
         """Lists the words of a caption."""
-        return caption.lower().split()
+        return caption.lower().split()[: self.max_words]
 
     def check(self, captions):
         """Refuses nothing but what is not text."""
@@ -328,24 +329,12 @@ def system(config, encoder, rate: float = 1.0):
         ValueError: if a name, a precision or an argument is unknown, or a
             size or the seed is out of range.
     """
-    precision = config.train.precision
-    choose("config.train.precision", precision, dict.fromkeys(PRECISIONS))
-    if not 0 <= config.train.seed < 2**32:
-        raise ValueError(
-            f"config.train.seed is {config.train.seed}; allowed: 0 to "
-            f"{2**32 - 1}."
-        )
-    keras.utils.set_random_seed(config.train.seed)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
+    with building(config.train):
         players = {
             name: _network(config, name, encoder)
             for name in ("discriminator", "generator")
         }
         built = _system(config, players, encoder)
-    finally:
-        keras.config.set_dtype_policy(before)
     moves = config.train.moves
     built.compile(
         {
@@ -357,6 +346,34 @@ def system(config, encoder, rate: float = 1.0):
         is_watched=True,
     )
     return built
+
+
+@contextlib.contextmanager
+def building(section):
+    """Sets seed and precision while networks are built.
+
+    Args:
+        section: the config's train section.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ValueError: if the precision is unknown or the seed out of range.
+    """
+    precision = section.precision
+    choose("config.train.precision", precision, dict.fromkeys(PRECISIONS))
+    if not 0 <= section.seed < 2**32:
+        raise ValueError(
+            f"config.train.seed is {section.seed}; allowed: 0 to {2**32 - 1}."
+        )
+    keras.utils.set_random_seed(section.seed)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def given(section) -> dict:

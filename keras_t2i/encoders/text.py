@@ -169,6 +169,19 @@ class HubEncoder(tf.Module):
         """
         tokenizers.check_text(list(captions))
 
+    def pieces(self, caption):
+        """Numbers the pieces that a caption is read in.
+
+        Args:
+            caption: str.
+
+        Returns:
+            List of str, one for each True of the mask: "1", "2" ..., since
+            the model does not tell what they are.
+        """
+        (mask,) = self(tf.constant([caption]))["mask"]
+        return [str(i + 1) for i in range(np.count_nonzero(mask))]
+
 
 def embed(
     encoder,

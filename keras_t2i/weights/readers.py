@@ -82,8 +82,8 @@ def load(
             fit each other, or the weights of a network below are missing.
     """
     place = _place(source, folder)
+    card = _card(place / _CARD)
     try:
-        card = json.loads((place / _CARD).read_text())
         config, words = card["recipe"], card["vocabulary"]
         if words is not None:
             words = vocabulary.Vocabulary(words)
@@ -142,7 +142,7 @@ def copy(
         OSError: if it can't be written.
     """
     place = _place(source, None)
-    known = json.loads((place / _CARD).read_text())
+    known = _card(place / _CARD)
     arrays = _read(place / _WEIGHTS, known["weights"])
     _write(pathlib.Path(folder), arrays, {**known, **(card or {})}, half)
 
@@ -342,15 +342,25 @@ def _fill(players, arrays, path) -> None:
         variable.assign(arrays[key].astype(np.float32))
 
 
+def _card(path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} can't be read: {error}.") from error
+
+
 def _read(path, digest) -> dict:
     try:
         data = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} can't be read: {error}.") from error
+    if files.digest(data) != digest:
+        raise ValueError(f"{path} is not the file that its card was made for.")
+    try:
         with np.load(io.BytesIO(data), allow_pickle=False) as kept:
             arrays = {key: kept[key] for key in kept.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} can't be read: {error}.") from error
-    if files.digest(data) != digest:
-        raise ValueError(f"{path} is not the file that its card was made for.")
     return arrays
 
 
