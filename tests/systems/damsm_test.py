@@ -13,7 +13,6 @@ from keras_t2i import systems
 from keras_t2i.encoders import heads
 from keras_t2i.losses import contrastive, matching
 from tests import harness
-from tests.conformance import cases
 
 harness.two_processors()
 
@@ -58,6 +57,24 @@ def echoes(width=WIDTH, classes=None):
     if classes is not None:
         players["classes"] = heads.classes(width, classes)
     return players
+
+
+def learners(width=3):
+    """Builds readers that learn to project what `echoes` only pass on."""
+    keras.utils.set_random_seed(0)
+    return {
+        "text": heads.text(WIDTH, width),
+        "image": heads.image(WIDTH, WIDTH, width),
+    }
+
+
+def play(system):
+    """Plays one move."""
+    batch = drawn()
+    for prefix in ("", "partner_"):
+        batch[f"{prefix}pooled"] = batch[f"{prefix}code"]
+    system.compile(harness.sgd(system.players), run_eagerly=True)
+    system.fit(tf.data.Dataset.from_tensors(batch), verbose=0)
 
 
 def drawn(seed=0, rows=ROWS, labels=LABELS):
@@ -433,29 +450,34 @@ class CostTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllClose(found[term], expected, rtol=1e-5)
 
     def test_classes_nobody_asks_for_stand_still(self):
-        (row,) = [r for r in cases.SYSTEMS if r.name == "DAMSM_cross_entropy"]
-        system = cases.assemble(
-            row, loss_weights={"contrast": 0.0}, run_eagerly=True
+        players = learners() | {"classes": heads.classes(3, CLASSES)}
+        system = systems.DAMSM(
+            players, contrast="cross_entropy", loss_weights={"contrast": 0.0}
         )
         before = {
             name: harness.snapshot(player.trainable_variables)
-            for name, player in system.players.items()
+            for name, player in players.items()
         }
-        cases.go_on(system, row, 1)
-        for name, player in system.players.items():
+        play(system)
+        for name, player in players.items():
             now = harness.snapshot(player.trainable_variables)
             gap = harness.distance(now, before[name])
             self.assertEqual(gap > 0.0, name != "classes", name)
 
     def test_reader_with_nothing_to_learn_stands_still(self):
-        players = {
-            "text": heads.text(6, None),
-            "image": cases.readers()["image"],
-        }
+        players = learners(WIDTH) | {"text": heads.text(WIDTH, None)}
         system = systems.DAMSM(players)
-        system.compile(harness.sgd(players), run_eagerly=True)
-        system.fit(cases.read_batches(1), verbose=0)
+        play(system)
         self.assertEqual(system.owner("words_of_image"), "image")
+
+    def test_both_readers_own_all_terms(self):
+        system = systems.DAMSM(learners(), contrast="supervised")
+        play(system)
+        for term in system.TERMS:
+            self.assertEqual(system.owners(term), ("text", "image"))
+            self.assertEqual(system.owner(term), "text and image")
+        logs = dict.fromkeys(system.TERMS, 2.0)
+        self.assertEqual(system.losses_of(logs), {"text and image": 10.0})
 
 
 class RefusedTest(tf.test.TestCase, parameterized.TestCase):
@@ -485,17 +507,12 @@ class RefusedTest(tf.test.TestCase, parameterized.TestCase):
             systems.DAMSM(echoes(classes=CLASSES))
 
     def test_what_no_term_reaches_is_named(self):
-        players = {"text": heads.text(6, 4), "image": heads.image(3, 3, 4)}
-        system = systems.DAMSM(
-            players,
-            loss_weights=dict(words_of_image=0.0, image_of_words=0.0),
-        )
-        system.compile(harness.sgd(players), run_eagerly=True)
-        batch = next(iter(cases.read_batches(1)))
-        batch["regions"] = tf.ones((harness.ROWS, 2, 2, 3))
-        batch["pooled"] = tf.ones((harness.ROWS, 3))
-        with self.assertRaisesRegex(ValueError, "regions_projection/kernel"):
-            system.train_step(batch)
+        weights = dict.fromkeys(("words_of_image", "image_of_words"), 0.0)
+        system = systems.DAMSM(learners(), loss_weights=weights)
+        with self.assertRaisesRegex(
+            ValueError, "regions_projection/kernel.* of the text and image"
+        ):
+            play(system)
 
 
 @functools.cache
