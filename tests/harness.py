@@ -124,6 +124,30 @@ def _discriminator(norm):
     )
 
 
+def toy_trunk(seed=0):
+    """Builds a tiny network of pictures with a norm, frozen by nobody.
+
+    Args:
+        seed: int. Where the weights start.
+
+    Returns:
+        `keras.Model`: {"image": (B, H, W, 3)} -> {"regions": (B, h, w, 5),
+        "pooled": (B, 7), "logits": (B, 2)}.
+    """
+    keras.utils.set_random_seed(seed)
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.layers.Conv2D(5, 4, 4, name="conv")(image)
+    x = keras.layers.BatchNormalization(momentum=0.9, name="norm")(x)
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.ops.relu(x))
+    pooled = keras.layers.Dense(7, name="pool")(pooled)
+    logits = keras.layers.Dense(2, name="logits")(pooled)
+    return keras.Model(
+        {"image": image},
+        {"regions": x, "pooled": pooled, "logits": logits},
+        name="toy_trunk",
+    )
+
+
 def toy_batch(rows=ROWS, seed=0, wrong=None, size=SIZE):
     """Draws one batch as the pipeline would hand it over.
 
