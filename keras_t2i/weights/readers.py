@@ -371,6 +371,6 @@ def _place(source, folder):
         if (place / _CARD).is_file():
             return place
     raise ValueError(
-        f"{source!r} is neither a pair of readers by name (known: "
+        f"{str(source)!r} is neither a pair of readers by name (known: "
         f"{', '.join(names(folder)) or 'none'}) nor a folder with {_CARD}."
     )
