@@ -43,6 +43,17 @@ class ReadmeTest(tf.test.TestCase):
         self.assertEqual(drawn.shape, (64, 64, 3))
         self.assertEqual(int(names["system"].moves.numpy()), 1)
 
+    def test_pair_of_readers_reads_as_it_says(self):
+        section = README.read_text().partition("## Readers that agree")[2]
+        code = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
+        names = {}
+        exec(compile(code, "README.md", "exec"), names)
+        told, seen = names["told"], names["seen"]
+        self.assertEqual(told["sentence"].shape, (1, 256))
+        self.assertEqual(told["words"].shape[::2], (1, 256))
+        self.assertEqual(seen["code"].shape, (1, 256))
+        self.assertEqual(seen["regions"].shape, (1, 8, 8, 256))
+
 
 if __name__ == "__main__":
     tf.test.main()
