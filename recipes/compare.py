@@ -22,7 +22,7 @@ name; a second call goes on.
 With a config of readers (recipes.pretrain) DAMSM and its variants with
 contrasts are trained on each text side, the first with --seeds seeds, and
 measured on test pictures beside a closed-form map: rows.jsonl and readers.md.
---quick shows the layout in minutes: one seed, two epochs.
+--quick shows the layout in minutes: one seed, one epoch.
 """
 
 import pathlib
@@ -55,7 +55,7 @@ _SEEDS = flags.DEFINE_integer(
     "seeds", 3, "Of readers: how often each is trained.", lower_bound=1
 )
 _QUICK = flags.DEFINE_bool(
-    "quick", False, "Of readers: one seed and two epochs, for the layout."
+    "quick", False, "Of readers: one seed and one epoch, for the layout."
 )
 
 #: What each variant weighs, whatever the config says.

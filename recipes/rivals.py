@@ -36,7 +36,7 @@ _SHOWN = {
     "text_to_image_r1": "R@1, picture of caption",
     "unknown_words": "unknown words",
 }
-_QUICK = 2  # epochs
+_QUICK = 1  # epoch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +90,7 @@ def compare(
         config: made by `common.readers`; what all share.
         workdir: the directory of all.
         seeds: as for `plan`.
-        quick: two epochs and one seed: shows the layout, not who is better.
+        quick: one epoch and one seed: shows the layout, not who is better.
 
     Returns:
         The table, which is also written to readers.md.
