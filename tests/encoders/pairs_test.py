@@ -63,6 +63,18 @@ def pictures(size=16):
     return np.random.RandomState(0).randint(0, 256, shape).astype(np.uint8)
 
 
+class PiecesTest(tf.test.TestCase):
+    """What words looked like, for people."""
+
+    def test_pieces_are_the_bases(self):
+        for reader in (base(), text_reader()):
+            for caption in CAPTIONS:
+                pieces = reader.pieces(caption)
+                self.assertEqual(pieces, caption.replace(",", "").split())
+                mask = reader(tf.constant([caption]))["mask"]
+                self.assertLen(pieces, int(tf.math.count_nonzero(mask)))
+
+
 class SavedTest(tf.test.TestCase, parameterized.TestCase):
     """Strings in, vectors out, by one SavedModel with its vocabulary."""
 

@@ -369,6 +369,7 @@ class HubEncoderTest(tf.test.TestCase):
             self.assertAllEqual(outputs["sentence"], [[1, 1]])
             self.assertAllEqual(outputs["words"][0], [[1, 1], [1, 1], [0, 0]])
             self.assertAllEqual(outputs["mask"], [[True, True, False]])
+            self.assertEqual(encoder.pieces("a"), ["1", "2"])
 
     def test_other_answers_are_refused(self):
         with self.assertRaisesRegex(ValueError, "answers {'logits'"):

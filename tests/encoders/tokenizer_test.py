@@ -51,6 +51,19 @@ class WordPieceTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(ids.dtype, tf.int32)
         self.assertEqual(mask.dtype, tf.bool)
 
+    @parameterized.parameters(
+        ("Green birds", ["[CLS]", "[UNK]", "bird", "##s", "[SEP]"]),
+        (
+            "a red bird a red bird a",
+            "[CLS] a red bird a red bird [SEP]".split(),
+        ),
+    )
+    def test_pieces_are_told_one_for_each_of_the_mask(self, caption, pieces):
+        cut = self.make(truncate=True)
+        self.assertEqual(cut.pieces(caption), pieces)
+        _, mask = cut(tf.constant([caption]))
+        self.assertLen(pieces, int(tf.math.count_nonzero(mask)))
+
     def test_special_pieces_in_a_caption_are_text(self):
         ids, _ = self.make(16)(tf.constant(["[SEP] bird"]))
         self.assertEqual(list(ids[0].numpy()).count(SEP), 1)
@@ -175,6 +188,17 @@ class WordsTest(parameterized.TestCase, tf.test.TestCase):
         self.assertAllEqual(ids[0], [*expected, *[0] * rest])
         self.assertAllEqual(mask[0], [True] * len(expected) + [False] * rest)
         self.assertEqual((ids.dtype, mask.dtype), (tf.int32, tf.bool))
+
+    def test_pieces_are_the_known_words(self):
+        words = vocabulary.Vocabulary(["bird", "a", "red"])
+        cut = tokenizer.Words(words, max_words=3, truncate=True)
+        for caption, pieces in (
+            ("A red-green bird", ["a", "red", "bird"]),
+            ("red, red, a bird", ["red", "red", "a"]),
+        ):
+            self.assertEqual(cut.pieces(caption), pieces)
+            _, mask = cut(tf.constant([caption]))
+            self.assertLen(pieces, int(tf.math.count_nonzero(mask)))
 
     def test_unknown_words_do_not_count_to_the_limit(self):
         caption = "a very very very red bird"

@@ -62,6 +62,8 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
         self.assertAllClose(first - shorter, red)
         self.assertNotAllClose(dog, red)
         self.assertNotEqual(reader.digest, wiring.Letters(9).digest)
+        self.assertEqual(reader.pieces("A red  Heart"), ["a", "red", "heart"])
+        self.assertLen(reader.pieces("word " * 70), reader.max_words)
         with self.assertRaises(ValueError):
             reader.check(["a cat", ""])
 
