@@ -143,9 +143,7 @@ def _around(config, workdir, system, pictures, readers):
         return measure
 
     writer = tf.summary.create_file_writer(os.fspath(workdir / "tensorboard"))
-    length = config.train.moves_per_epoch
     return [
-        callbacks.FreshEpochs(length, **config.epochs),
         callbacks.Journal(
             workdir / "metrics.jsonl", workdir / "curves.png", writer=writer
         ),
@@ -153,6 +151,11 @@ def _around(config, workdir, system, pictures, readers):
         *training.best(config, workdir, glance, is_lower_better=False),
         callbacks.Checkpoint(workdir / "checkpoints"),
     ]
+
+
+def _rules(config):
+    length = config.train.moves_per_epoch
+    return [callbacks.FreshEpochs(length, **config.epochs)]
 
 
 #: How readers are trained.
@@ -164,4 +167,5 @@ READERS = training.Trade(
     fits=lambda config, pictures, system: None,
     stream=reading.stream,
     around=_around,
+    rules=_rules,
 )

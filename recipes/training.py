@@ -51,6 +51,8 @@ class Trade:
             batches_per_move=1, shard=(0, 1)) -> endless dataset.
         around: callable of (config, workdir, system, pictures, reader) ->
             callbacks, `callbacks.Checkpoint` the last.
+        rules: callable of a config -> callbacks that change how is learned,
+            which every worker follows.
     """
 
     template: Callable
@@ -60,6 +62,7 @@ class Trade:
     fits: Callable
     stream: Callable
     around: Callable
+    rules: Callable = lambda config: []
 
 
 def train(
@@ -148,7 +151,8 @@ def _train(config, workdir, accept_changes, played, cost, rollbacks, trade):
     stream(start_move=start)  # Refuses what can't be streamed.
     batches = functools.partial(cluster.batches, played, stream)
     if not is_chief:
-        return _follow(system, batches, config, start, workdir)
+        rules = trade.rules(config)
+        return _follow(system, batches, config, start, workdir, rules)
     if changes:
         row = {"move": start, "changes": changes}
         files.append_line(workdir / "changes.jsonl", json.dumps(row))
@@ -156,7 +160,7 @@ def _train(config, workdir, accept_changes, played, cost, rollbacks, trade):
         write_config(config, workdir)
         _write_json(data, workdir / "data.json")
     observers = trade.around(config, workdir, system, pictures, encoder)
-    observers = [cost, *observers]
+    observers = [cost, *trade.rules(config), *observers]
     try:
         stopped = play(system, batches, config, start, observers)
     except ArithmeticError:
@@ -292,13 +296,12 @@ def around(config, workdir, system, pictures, encoder) -> list:
     ]
 
 
-def _follow(system, batches, config, start, workdir):
+def _follow(system, batches, config, start, workdir, rules):
     """Plays as a worker that is not the chief: what it saves goes nowhere."""
     with tempfile.TemporaryDirectory() as nowhere:
         keeper = callbacks.Checkpoint(nowhere, keep=1)
-        stopped = play(
-            system, batches, config, start, [callbacks.Health(), keeper]
-        )
+        observers = [*rules, callbacks.Health(), keeper]
+        stopped = play(system, batches, config, start, observers)
     if stopped:
         made = int(system.moves.numpy())
         _leave(stopped, made, workdir, system.distribute_strategy)

@@ -139,7 +139,8 @@ def lite0(
         Tan and Le 2019, arXiv:1905.11946.
     """
     path = pathlib.Path(_LITE0 if source is None else source)
-    data = path.read_bytes()
+    with sources.named(path):
+        data = path.read_bytes()
     model = efficientnet_lite.lite0()
     model.trainable = False
     loaded = arrays.parse(data, str(path))

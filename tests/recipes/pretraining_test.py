@@ -15,7 +15,7 @@ from absl.testing import parameterized
 
 from keras_t2i import callbacks, weights
 from keras_t2i.callbacks import journal
-from recipes import agreeing, pretraining, reading, wiring
+from recipes import agreeing, pretraining, reading, training, wiring
 from tests.recipes import couples, runs
 
 CAPTIONS = tf.constant(["a red circle", "one square, small and blue"])
@@ -31,6 +31,23 @@ def finished(config, workdir, system):
     """Keeps the pair without a word."""
     with contextlib.redirect_stdout(io.StringIO()):
         return pretraining.finish(config, workdir, system)
+
+
+class FollowTest(tf.test.TestCase):
+    """Whoever isn't the chief learns by the same rules."""
+
+    def test_epochs_begin_anew_for_all_workers(self):
+        config, folder = couples.config(), runs.folder(self)
+        couples.quickly(self)
+        with mock.patch.object(training, "play", return_value=None) as play:
+            with mock.patch.object(
+                training.cluster, "is_chief", return_value=False
+            ):
+                trained(config, folder / "run")
+        kinds = [type(each) for each in play.call_args.args[4]]
+        self.assertIn(callbacks.FreshEpochs, kinds)
+        self.assertNotIn(callbacks.Journal, kinds)
+        self.assertFalse((folder / "run").exists())
 
 
 class TrainTest(parameterized.TestCase, tf.test.TestCase):
