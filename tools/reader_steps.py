@@ -78,7 +78,8 @@ def batch(config, system) -> dict[str, tf.Tensor]:
                 shape[1:3] = side, side
             key = prefix + damsm.KEYS.get(name, name)
             found[key] = _drawn(name, key, shape)
-        found[f"{prefix}label"] = tf.range(rows) % _CLASSES
+        if prefix != "twin_":
+            found[f"{prefix}label"] = tf.range(rows) % _CLASSES
     return found
 
 
@@ -91,8 +92,10 @@ def parts(system, drawn, whole: float) -> dict[str, float]:
         whole: seconds of a whole move.
 
     Returns:
-        part -> milliseconds: forward passes of each reader (of one branch)
-        and of the losses (of all); what is left are gradients and steps.
+        part -> milliseconds: forward passes of the readers and of the losses,
+        of all branches; what is left are gradients and steps. Parts that run
+        side by side in a move take longer one by one: what is left is then
+        too small, even below 0.
     """
     text, image = system.players["text"], system.players["image"]
 
@@ -117,7 +120,7 @@ def parts(system, drawn, whole: float) -> dict[str, float]:
     counts = dict(zip(found, (branches, pictures, branches), strict=True))
     spent = sum(found[name] * count for name, count in counts.items())
     found = {name: found[name] * count for name, count in counts.items()}
-    found["gradients, contrast and steps"] = max(whole - spent, 0.0)
+    found["gradients, contrast and steps"] = whole - spent
     return {name: round(1e3 * seconds, 1) for name, seconds in found.items()}
 
 
