@@ -1,16 +1,13 @@
 """Trained generators that come with the package, each with its card."""
 
-import io
 import json
 import os
 import pathlib
-import zipfile
 
 import keras
-import numpy as np
 
 from keras_t2i import networks
-from keras_t2i.ops import files
+from keras_t2i.weights import kept
 
 _FOLDER = pathlib.Path(__file__).parent / "data"
 _CARD, _WEIGHTS = "_preset.json", "_preset.npz"
@@ -58,17 +55,8 @@ def load(name: str, folder: str | os.PathLike | None = None):
         raise ValueError(
             f"{card_path} describes no network of this version: {error!r}."
         ) from error
-    arrays, own = _read(weights_path, card), _named(generator)
-    for key in sorted(set(own) | set(arrays)):
-        there = arrays[key].shape if key in arrays else "missing"
-        here = tuple(own[key].shape) if key in own else "missing"
-        if there != here:
-            raise ValueError(
-                f"{weights_path} does not fit its card: {key!r} is {there} "
-                f"there and {here} in the network."
-            )
-    for key, variable in own.items():
-        variable.assign(arrays[key].astype(np.float32))
+    arrays = kept.read(weights_path, card.get("weights"))
+    kept.fill(kept.named(generator), arrays, weights_path, "network")
     return generator, card
 
 
@@ -105,36 +93,7 @@ def save(
         OSError: if it can't be written.
     """
     card_path, weights_path = _paths(name, folder)
-    arrays = {
-        key: variable.numpy().astype(np.float16)
-        for key, variable in _named(generator).items()
-    }
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)
-    data = stream.getvalue()
-    card = {**card, "weights": files.digest(data)}
-    files.atomic_write(weights_path, data)
-    files.atomic_write(card_path, json.dumps(card, indent=1).encode())
-
-
-def _read(path, card) -> dict:
-    try:
-        data = path.read_bytes()
-        with np.load(io.BytesIO(data), allow_pickle=False) as kept:
-            arrays = {key: kept[key] for key in kept.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} can't be read: {error}.") from error
-    if files.digest(data) != card.get("weights"):
-        raise ValueError(f"{path} is not the file that its card was made for.")
-    return arrays
-
-
-def _named(generator) -> dict:
-    # By place: the names of layers count those built before in the process.
-    return {
-        f"{place:03d} {variable.name}": variable
-        for place, variable in enumerate(generator.weights)
-    }
+    kept.write(weights_path, card_path, kept.named(generator), card, half=True)
 
 
 def _paths(name, folder):

@@ -5,20 +5,16 @@ pair.text(tf.constant(["a red heart"]))["sentence"]    # (1, C)
 pair.image(pictures)["code"]                           # (N, C), comparable
 """
 
-import io
 import json
 import os
 import pathlib
-import zipfile
 from collections.abc import Mapping
 from typing import NamedTuple
-
-import numpy as np
 
 from keras_t2i.data import vocabulary
 from keras_t2i.encoders import bi_lstm, heads, pairs, text, tokenizer
 from keras_t2i.ops import files
-from keras_t2i.weights import judges, pretrained
+from keras_t2i.weights import judges, kept, pretrained
 
 #: Where pairs lie that come with the package.
 FOLDER = pathlib.Path(__file__).parent / "data" / "readers"
@@ -95,8 +91,9 @@ def load(
         raise ValueError(
             f"{place / _CARD} describes no readers of this version: {error!r}."
         ) from error
-    kept = _kept(players, seen, config)
-    _fill(kept, _read(place / _WEIGHTS, digest), place / _WEIGHTS)
+    path = place / _WEIGHTS
+    own = _named(_kept(players, seen, config))
+    kept.fill(own, kept.read(path, digest), path, "readers")
     return join(players, base, seen, card)
 
 
@@ -118,9 +115,8 @@ def save(
     Raises:
         OSError: if it can't be written.
     """
-    kept = _named(_kept(players, seen, card["recipe"]))
-    arrays = {key: variable.numpy() for key, variable in kept.items()}
-    _write(pathlib.Path(folder), arrays, card, half)
+    own = _named(_kept(players, seen, card["recipe"]))
+    _write(pathlib.Path(folder), own, card, half)
 
 
 def copy(
@@ -143,7 +139,7 @@ def copy(
     """
     place = _place(source, None)
     known = _card(place / _CARD)
-    arrays = _read(place / _WEIGHTS, known["weights"])
+    arrays = kept.read(place / _WEIGHTS, known["weights"])
     _write(pathlib.Path(folder), arrays, {**known, **(card or {})}, half)
 
 
@@ -238,8 +234,8 @@ def build(config: Mapping, base, seen) -> dict:
     head = heads.image(*dims, width)
     if image["is_kept"]:
         return {"text": told, "image": head}
-    kept = {key: image[key] for key in ("size", "resize", "norms")}
-    return {"text": told, "image": heads.over(seen.model, head, **kept)}
+    way = {key: image[key] for key in ("size", "resize", "norms")}
+    return {"text": told, "image": heads.over(seen.model, head, **way)}
 
 
 def join(players: Mapping, base, seen, card: dict) -> Pair:
@@ -309,37 +305,14 @@ def _alone(config):
 
 
 def _named(players) -> dict:
-    # By place: the names of layers count those built before in the process.
-    return {
-        f"{side}/{place:03d} {variable.name}": variable
-        for side, player in players.items()
-        for place, variable in enumerate(player.weights)
-    }
+    found = {}
+    for side, player in players.items():
+        found |= kept.named(player, f"{side}/")
+    return found
 
 
 def _write(folder, arrays, card, half) -> None:
-    dtype = np.float16 if half else np.float32
-    arrays = {key: array.astype(dtype) for key, array in arrays.items()}
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)
-    data = stream.getvalue()
-    card = {**card, "weights": files.digest(data)}
-    files.atomic_write(folder / _WEIGHTS, data)
-    files.atomic_write(folder / _CARD, json.dumps(card, indent=1).encode())
-
-
-def _fill(players, arrays, path) -> None:
-    own = _named(players)
-    for key in sorted(set(own) | set(arrays)):
-        there = arrays[key].shape if key in arrays else "missing"
-        here = tuple(own[key].shape) if key in own else "missing"
-        if there != here:
-            raise ValueError(
-                f"{path} does not fit its card: {key!r} is {there} there and "
-                f"{here} in the readers."
-            )
-    for key, variable in own.items():
-        variable.assign(arrays[key].astype(np.float32))
+    kept.write(folder / _WEIGHTS, folder / _CARD, arrays, card, half)
 
 
 def _card(path) -> dict:
@@ -347,21 +320,6 @@ def _card(path) -> dict:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} can't be read: {error}.") from error
-
-
-def _read(path, digest) -> dict:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{path} can't be read: {error}.") from error
-    if files.digest(data) != digest:
-        raise ValueError(f"{path} is not the file that its card was made for.")
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as kept:
-            arrays = {key: kept[key] for key in kept.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} can't be read: {error}.") from error
-    return arrays
 
 
 def _place(source, folder):
