@@ -48,7 +48,7 @@ def sentences(pair, captions: list[str]) -> np.ndarray:
         (N, C) float32.
     """
     found = np.zeros((len(captions), pair.text.dim), np.float32)
-    rows = np.flatnonzero([_is_read(pair.text, one) for one in captions])
+    rows = np.flatnonzero([is_read(pair.text, one) for one in captions])
     for start in range(0, len(rows), _CHUNK):
         some = rows[start : start + _CHUNK]
         texts = tf.constant([captions[row] for row in some])
@@ -137,7 +137,16 @@ def _batches(pictures, config):
             yield batch[start : start + _CHUNK]
 
 
-def _is_read(text, caption) -> bool:
+def is_read(text, caption: str) -> bool:
+    """Tells whether a reader can read a caption.
+
+    Args:
+        text: has `check`.
+        caption: the caption.
+
+    Returns:
+        False if it is refused: empty, or of unknown words only.
+    """
     try:
         text.check([caption])
     except ValueError:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_t2i.data import pipeline
 from keras_t2i.losses import matching
 from keras_t2i.ops import files, sheets
-from recipes import asking, wiring
+from recipes import agreeing, asking, wiring
 
 FILE = "attention.png"
 _PICTURES, _WORDS, _SIDE = 8, 6, 96
@@ -64,7 +64,11 @@ def write(pair, config, workdir: str | os.PathLike) -> pathlib.Path:
 def _chosen(pair, pictures):
     """Pictures at equal distances whose captions can be read."""
     captions = asking.first_captions(pictures)
-    rows = [row for row, one in enumerate(captions) if _is_read(pair, one)]
+    rows = [
+        row
+        for row, one in enumerate(captions)
+        if agreeing.is_read(pair.text, one)
+    ]
     if not rows:
         raise ValueError(
             f"The pair can read no first caption of {pictures.name}: there "
@@ -73,14 +77,6 @@ def _chosen(pair, pictures):
     count = min(_PICTURES, len(rows))
     places = np.linspace(0, len(rows) - 1, count).round().astype(int)
     return pictures.subset(np.array(rows)[places])
-
-
-def _is_read(pair, caption):
-    try:
-        pair.text.check([caption])
-    except ValueError:
-        return False
-    return True
 
 
 def _large(picture):
