@@ -485,7 +485,7 @@ def optimizer(
         "global_clipnorm": section.get("clip_norm"),
         "clipvalue": section.get("clip_value"),
     }
-    for key in ("clip_norm", "clip_value"):
+    for key in ("clip_norm", "clip_value", "weight_decay"):
         if section.get(key) is not None and section[key] <= 0.0:
             raise ValueError(
                 f"config.optimizers.{player}.{key} is {section[key]}; "

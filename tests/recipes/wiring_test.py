@@ -240,6 +240,7 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
         (dict(decay="lineer"), "decay is 'lineer'.*mean 'linear'"),
         (dict(decay="linear", halve_every=5), "halve_every and decay; one"),
         (dict(clip_norm=1.0, clip_value=1.0), "clip_norm and clip_value; one"),
+        (dict(weight_decay=-0.1), "weight_decay is -0.1; allowed: above 0"),
     )
     def test_schedules_and_clipping_that_cannot_be(self, changes, sentence):
         section = self.config.optimizers.generator
@@ -259,6 +260,14 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(inner["generator"].global_clipnorm, 2.0)
         self.assertEqual(inner["discriminator"].clipvalue, 3.0)
         self.assertEqual(system.micro_batches, 4)
+
+    def test_weights_lose_a_share_of_themselves_in_a_step(self):
+        section = self.config.optimizers.generator
+        section.update(learning_rate=0.1, weight_decay=0.5)
+        weight = keras.Variable([2.0, -4.0])
+        optimizer = wiring.optimizer(section, "generator")
+        optimizer.apply([tf.zeros(2)], [weight])
+        self.assertAllClose(weight, [2.0 * 0.95, -4.0 * 0.95])
 
     def test_arguments_reach_classes_through_their_bases(self):
         self.config.system.average_decay = 0.25
