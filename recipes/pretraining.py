@@ -90,8 +90,11 @@ def pair(config, system, pictures, readers) -> weights.readers.Pair:
         float32 if the system computes in less.
     """
     players = system.players
+    names = pictures.class_names if "classes" in players else ()
     if config.train.precision != "float32":
-        players = weights.readers.build(config, readers.text, readers.seen)
+        players = weights.readers.build(
+            config, readers.text, readers.seen, len(names)
+        )
         for name, player in players.items():
             player.set_weights(system.players[name].get_weights())
     words = getattr(readers.text, "vocabulary", None)
@@ -100,6 +103,8 @@ def pair(config, system, pictures, readers) -> weights.readers.Pair:
         "moves": int(system.moves.numpy()),
         "vocabulary": list(words.words) if words is not None else None,
     }
+    if names:
+        card["classes"] = list(names)
     return weights.readers.join(players, readers.text, readers.seen, card)
 
 

@@ -144,10 +144,13 @@ def system(config, pictures, readers: Readers, rate: float = 1.0):
         ValueError: if a name or an argument is unknown.
     """
     with wiring.building(config.train):
-        players = weights.readers.build(config, readers.text, readers.seen)
-        if config.system.contrast == "cross_entropy":
-            width = players["text"].output["sentence"].shape[-1]
-            players["classes"] = heads.classes(width, readers.classes)
+        is_asked = config.system.contrast == "cross_entropy"
+        players = weights.readers.build(
+            config,
+            readers.text,
+            readers.seen,
+            readers.classes if is_asked else 0,
+        )
     section = wiring.given(config.system)
     wiring.choose("config.system.name", section.pop("name"), {"DAMSM": 0})
     built = systems.DAMSM(

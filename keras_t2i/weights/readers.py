@@ -11,6 +11,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import keras
+
 from keras_t2i.data import vocabulary
 from keras_t2i.encoders import bi_lstm, heads, pairs, text, tokenizer
 from keras_t2i.ops import files
@@ -38,11 +40,15 @@ class Pair(NamedTuple):
         image: (B, H, W, 3) uint8 or float [-1, 1] -> {"regions" (B, h, w, C),
             "code" (B, C)}; has `dim` and `digest`.
         card: dict: "recipe", "moves", "vocabulary", "data", "scores" ...
+        classes: `keras.Model`, as `encoders.heads.classes` makes it, which
+            tells the classes of codes and sentences; their names, by label,
+            are "classes" of the card. None for a pair that learned none.
     """
 
     text: text.TextEncoder | pairs.TextReader
     image: pairs.ImageReader
     card: dict
+    classes: keras.Model | None = None
 
 
 def names(folder: str | os.PathLike | None = None) -> list[str]:
@@ -85,7 +91,9 @@ def load(
             words = vocabulary.Vocabulary(words)
         base = base or base_of(config, words)
         seen = _blank(config["image"])
-        players = build(_alone(config), base, seen)
+        # Pairs of old have no entry.
+        count = len(card.get("classes") or ())
+        players = build(_alone(config), base, seen, count)
         digest = card["weights"]
     except (OSError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
@@ -94,6 +102,8 @@ def load(
     path = place / _WEIGHTS
     own = _named(_kept(players, seen, config))
     kept.fill(own, kept.read(path, digest), path, "readers")
+    if "classes" in players:
+        players["classes"].trainable = False
     return join(players, base, seen, card)
 
 
@@ -106,15 +116,20 @@ def save(
 
     Args:
         folder: where; made if missing.
-        players: {"text", "image"}, as `build` makes them, trained.
+        players: {"text", "image"} and perhaps "classes", as `build` makes
+            them, trained.
         seen: what `trunk` gave.
-        card: dict with "recipe" (the config as a dict) and "vocabulary" (list
-            of words, or None).
+        card: dict with "recipe" (the config as a dict), "vocabulary" (list
+            of words, or None) and, if there are players "classes", also
+            "classes" (their names, by label).
         half: round weights to float16.
 
     Raises:
+        ValueError: if the card names another number of classes than the
+            player tells.
         OSError: if it can't be written.
     """
+    _check_classes(players, card)
     own = _named(_kept(players, seen, card["recipe"]))
     _write(pathlib.Path(folder), own, card, half)
 
@@ -202,7 +217,7 @@ def trunk(section: Mapping):
     )
 
 
-def build(config: Mapping, base, seen) -> dict:
+def build(config: Mapping, base, seen, classes: int = 0) -> dict:
     """Builds the readers that learn.
 
     Args:
@@ -210,10 +225,13 @@ def build(config: Mapping, base, seen) -> dict:
             `recipes.configs.common.readers` lays them out.
         base: what `base_of` gave.
         seen: what `trunk` gave.
+        classes: how many classes codes and sentences are asked for; 0 asks
+            for none.
 
     Returns:
-        {"text", "image"}: `keras.Model` each. The image side reads "image",
-        or, where `image.is_kept`, "regions" and "pooled" of the trunk.
+        {"text", "image"} and, if there are classes, "classes": `keras.Model`
+        each. The image side reads "image", or, where `image.is_kept`,
+        "regions" and "pooled" of the trunk.
     """
     section, image = config["text"], config["image"]
     width = section["width"]
@@ -232,10 +250,13 @@ def build(config: Mapping, base, seen) -> dict:
     outputs = seen.model.output
     dims = [outputs[key].shape[-1] for key in ("regions", "pooled")]
     head = heads.image(*dims, width)
-    if image["is_kept"]:
-        return {"text": told, "image": head}
-    way = {key: image[key] for key in ("size", "resize", "norms")}
-    return {"text": told, "image": heads.over(seen.model, head, **way)}
+    if not image["is_kept"]:
+        way = {key: image[key] for key in ("size", "resize", "norms")}
+        head = heads.over(seen.model, head, **way)
+    players = {"text": told, "image": head}
+    if classes:
+        players["classes"] = heads.classes(width, classes)
+    return players
 
 
 def join(players: Mapping, base, seen, card: dict) -> Pair:
@@ -262,7 +283,8 @@ def join(players: Mapping, base, seen, card: dict) -> Pair:
         own = files.digest(digest, base.digest)
         told = pairs.TextReader(base, player, name, own)
     name = f"damsm_{config['image']['encoder']}"
-    return Pair(told, pairs.ImageReader(image, name, digest), card)
+    shown = pairs.ImageReader(image, name, digest)
+    return Pair(told, shown, card, players.get("classes"))
 
 
 def _whole(image, seen, section):
@@ -289,7 +311,7 @@ def _kept(players, seen, config) -> dict:
         image = _whole(image, seen, section)
     elif "image" in image.input:
         image = image.get_layer("image_head")
-    return {"text": players["text"], "image": image}
+    return {**players, "image": image}
 
 
 def _blank(section):
@@ -309,6 +331,17 @@ def _named(players) -> dict:
     for side, player in players.items():
         found |= kept.named(player, f"{side}/")
     return found
+
+
+def _check_classes(players, card):
+    told = len(card.get("classes") or ())
+    has = 0
+    if "classes" in players:
+        has = players["classes"].output["text"].shape[-1]
+    if told != has:
+        raise ValueError(
+            f"The card names {told} classes, but {has} are told apart."
+        )
 
 
 def _write(folder, arrays, card, half) -> None:

@@ -220,6 +220,7 @@ class FinishTest(parameterized.TestCase, tf.test.TestCase):
     @parameterized.parameters(
         ("damsm_cub", "smoke", "mixed_bfloat16"),
         ("damsm_openmoji", "smoke_ce", "float32"),
+        ("damsm_openmoji", "smoke_ce", "mixed_bfloat16"),
     )
     def test_opened_pair_is_the_trained_one(self, name, scale, precision):
         config = couples.config(name, scale)
@@ -236,6 +237,15 @@ class FinishTest(parameterized.TestCase, tf.test.TestCase):
             self.assertAllEqual(ours, theirs)
         self.assertEqual(before.text.digest, after.text.digest)
         self.assertEqual(before.image.digest, after.image.digest)
+        self.assertEqual(after.classes is None, scale != "smoke_ce")
+        if after.classes:
+            names = wiring.source(config, "train").class_names
+            self.assertEqual(after.card["classes"], list(names))
+            learned = system.players["classes"].weights
+            for ours, theirs in zip(
+                after.classes.weights, learned, strict=True
+            ):
+                self.assertAllEqual(ours, theirs)
         card, scores = after.card, agreeing.scores(after, config, test)
         self.assertEqual(card["scores"], scores)
         self.assertEqual("unknown_words" in scores, name == "damsm_cub")

@@ -11,7 +11,7 @@ from recipes import wiring
 from recipes.configs import damsm_openmoji
 from tests.recipes import command, runs
 
-CONFIG = f"--config={damsm_openmoji.__file__}:smoke"
+CONFIG = f"--config={damsm_openmoji.__file__}:smoke_ce"
 
 
 class MakeReaderTest(tf.test.TestCase):
@@ -40,6 +40,9 @@ class MakeReaderTest(tf.test.TestCase):
         captions = tf.constant(["a red circle"])
         ours, theirs = (x.text(captions)["sentence"] for x in (kept, made))
         self.assertAllClose(ours, theirs, 1e-2, 1e-2)
+        ours, theirs = (x.classes.weights for x in (kept, made))
+        for one, other in zip(ours, theirs, strict=True):
+            self.assertAllClose(one, other, 1e-2, 1e-2)
         with np.load(folder / "pairs" / "mine" / "reader.npz") as arrays:
             self.assertEqual(
                 {arrays[x].dtype.name for x in arrays}, {"float16"}

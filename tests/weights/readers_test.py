@@ -71,6 +71,7 @@ def recipe(text=None, image=None):
 
 KEPT = dict(encoder="lite0", source=None, norms="running", is_kept=True)
 FROZEN = dict(encoder="toy", width=4)
+CLASSES = ["birds", "hearts", "others"]
 #: What is built, and whether the network of pictures is stored, too.
 CASES = {
     "bi_lstm_upon_moving_norms": (recipe(), True),
@@ -97,18 +98,20 @@ def fake(name, source, *, size, resize):
     return features.Features(network, way, name, f"{name} {source}")
 
 
-def trained(config):
+def trained(config, classes=None):
     """Builds a pair whose every number differs from where it started.
 
     Returns:
         Players, base, trunk and card.
     """
     base, card = Base(), {"recipe": config, "vocabulary": None, "moves": 4}
+    if classes:
+        card["classes"] = classes
     if config["text"]["encoder"] == "bi_lstm":
         card["vocabulary"] = WORDS
         base = readers.base_of(config, vocabulary.Vocabulary(WORDS))
     seen = readers.trunk(config["image"])
-    players = readers.build(config, base, seen)
+    players = readers.build(config, base, seen, len(classes or ()))
     norm = seen.model.get_layer("norm")
     moving = {id(v) for v in (norm.moving_mean, norm.moving_variance)}
     is_moving = config["image"]["norms"] == "batch"
@@ -136,9 +139,10 @@ class ReadersTest(parameterized.TestCase, tf.test.TestCase):
         )
         self.enterContext(mock.patch.object(judges, "load", fake))
 
-    def kept(self, config=None, name="toy", **options):
+    def kept(self, config=None, name="toy", classes=None, **options):
         """Keeps a trained pair; answers it."""
-        players, base, seen, card = trained(config or CASES["kept_regions"][0])
+        config = config or CASES["kept_regions"][0]
+        players, base, seen, card = trained(config, classes)
         readers.save(self.folder / name, players, seen, card, **options)
         return readers.join(players, base, seen, card)
 
@@ -261,6 +265,81 @@ class ReadersTest(parameterized.TestCase, tf.test.TestCase):
         sentences = pair.text(tf.constant(long))["sentence"]
         self.assertAllEqual(sentences[0], sentences[1])
 
+    @parameterized.named_parameters(
+        (name, CASES[name][0])
+        for name in ("bi_lstm_upon_moving_norms", "packaged", "frozen_text")
+    )
+    def test_head_of_classes_is_kept_frozen(self, config):
+        before = self.kept(config, classes=CLASSES)
+        after = self.opened(config)
+        self.assertEqual(after.card["classes"], CLASSES)
+        self.assertEqual(after.classes.trainable_variables, [])
+        read = {
+            "code": after.image(PICTURES)["code"],
+            "sentence": after.text(tf.constant(CAPTIONS))["sentence"],
+        }
+        found, expected = (x.classes(read) for x in (after, before))
+        self.assertEqual(set(found), {"image", "text"})
+        for key, scores in found.items():
+            self.assertEqual(scores.shape, (3, 3))
+            self.assertAllEqual(scores, expected[key], key)
+
+    def test_copies_keep_the_head_of_classes(self):
+        exact = self.kept(classes=CLASSES)
+        place = self.folder / "toy"
+        readers.copy(place, self.folder / "half", {"name": "x"}, half=True)
+        near = self.opened(CASES["kept_regions"][0], "half")
+        self.assertEqual(near.card["classes"], CLASSES)
+        pairs = zip(near.classes.weights, exact.classes.weights, strict=True)
+        for ours, theirs in pairs:
+            self.assertEqual(ours.dtype, "float32")
+            rounded = theirs.numpy().astype(np.float16).astype(np.float32)
+            self.assertAllEqual(ours, rounded)
+
+    def test_pairs_that_learned_no_classes_have_no_head(self):
+        self.kept()
+        self.assertIsNone(readers.load("toy", self.folder).classes)
+        self.edit(lambda card: card.update(classes=None))
+        self.assertIsNone(readers.load("toy", self.folder).classes)
+
+    def test_pairs_of_old_drop_the_head_they_learned_with(self):
+        players, _, seen, card = trained(CASES["kept_regions"][0], CLASSES)
+        del players["classes"], card["classes"]
+        readers.save(self.folder / "toy", players, seen, card)
+        self.assertIsNone(readers.load("toy", self.folder).classes)
+
+    def test_classes_do_not_change_how_captions_and_pictures_are_read(self):
+        players, base, seen, card = trained(CASES["kept_regions"][0], CLASSES)
+        alone = {name: players[name] for name in ("text", "image")}
+        ours, theirs = (
+            readers.join(each, base, seen, card) for each in (players, alone)
+        )
+        self.assertEqual(ours.text.digest, theirs.text.digest)
+        self.assertEqual(ours.image.digest, theirs.image.digest)
+
+    @parameterized.parameters(
+        (None, CLASSES, "names 3 classes, but 0 are told apart"),
+        (CLASSES, [], "names 0 classes, but 3 are told apart"),
+        (CLASSES, CLASSES[:2], "names 2 classes, but 3 are told apart"),
+    )
+    def test_card_of_other_classes_is_not_written(self, has, told, sentence):
+        players, _, seen, card = trained(CASES["kept_regions"][0], has)
+        with self.assertRaisesRegex(ValueError, sentence):
+            readers.save(
+                self.folder / "toy", players, seen, {**card, "classes": told}
+            )
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    @parameterized.parameters(
+        (lambda c: c.update(classes=CLASSES[1:]), r"3\) there and \(8, 2\) in"),
+        (lambda c: c.pop("classes"), "'classes/000 kernel' is .* and missing"),
+        (lambda c: c.update(classes=3), "describes no readers of this version"),
+    )
+    def test_card_of_other_classes_is_refused(self, change, sentence):
+        self.kept(classes=CLASSES)
+        self.edit(change)
+        self.refused(sentence)
+
     def test_unknown_name_is_told_the_known(self):
         self.refused(r"'toy' is neither .* \(known: none\) nor a folder with")
         self.kept(name="openmoji")
@@ -364,6 +443,7 @@ class MissingTest(parameterized.TestCase, tf.test.TestCase):
         for name in readers.names():
             pair = readers.load(name, base=base)
             self.assertEqual(pair.text.dim, pair.image.dim)
+            self.assertIsNone(pair.classes)
 
 
 if __name__ == "__main__":
