@@ -98,26 +98,30 @@ def picture(x, **inputs):
     return keras.Model(inputs, {"image": image}, name="generator")
 
 
-def join(trunk, head):
-    """Makes one discriminator of its two halves.
+def join(trunk, head, alone=None):
+    """Makes one discriminator of its two halves, or three thirds.
 
     Args:
         trunk: `keras.Model`: (B, H, W, 3) -> (B, h, w, F).
         head: `keras.Model`: [(B, h, w, F), (B, C)] -> (B,) logits.
+        alone: `keras.Model`: (B, h, w, F) -> (B,) logits of the picture
+            without its sentence; None: there is none.
 
     Returns:
         `keras.Model` "discriminator": {"image": (B, H, W, 3), "sentence":
-        (B, C)} -> {"matched": (B,) logits, "features": (B, h, w, F)}. The
-        halves stay callable as its layers "trunk" and "head", so that one
-        picture's features serve several sentences.
+        (B, C)} -> {"matched": (B,) logits, "features": (B, h, w, F)} and
+        perhaps "alone": (B,) logits. The parts stay callable as its layers
+        "trunk", "head" and "alone", so that one picture's features serve
+        several sentences.
     """
     image = keras.Input(trunk.input.shape[1:], name="image")
     sentence = keras.Input(head.input[1].shape[1:], name="sentence")
     features = trunk(image)
+    outputs = {"matched": head([features, sentence]), "features": features}
+    if alone is not None:
+        outputs["alone"] = alone(features)
     return keras.Model(
-        {"image": image, "sentence": sentence},
-        {"matched": head([features, sentence]), "features": features},
-        name="discriminator",
+        {"image": image, "sentence": sentence}, outputs, name="discriminator"
     )
 
 

@@ -21,6 +21,15 @@ def dcgan_scale():
     return keras.initializers.RandomNormal(1.0, 0.02)
 
 
+def orthogonal():
+    """Starts a kernel as a rotation: it keeps lengths, as far as it can.
+
+    Source:
+        Saxe et al. 2014, arXiv:1312.6120.
+    """
+    return keras.initializers.Orthogonal(1.0)
+
+
 def torch_linear():
     """Starts a dense kernel as Torch does: even within 1 / sqrt(inputs).
 

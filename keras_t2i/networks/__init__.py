@@ -5,7 +5,22 @@ sizes as defaults that return functional Keras models. `Painter` joins a
 generator with the encoder that reads for it.
 """
 
-from keras_t2i.networks import dcgan_cls, df_gan, gan_cls, wgan_gp
+from keras_t2i.networks import (
+    attngan,
+    dcgan_cls,
+    df_gan,
+    dm_gan,
+    gan_cls,
+    wgan_gp,
+)
 from keras_t2i.networks.painter import Painter
 
-__all__ = ["Painter", "dcgan_cls", "df_gan", "gan_cls", "wgan_gp"]
+__all__ = [
+    "Painter",
+    "attngan",
+    "dcgan_cls",
+    "df_gan",
+    "dm_gan",
+    "gan_cls",
+    "wgan_gp",
+]
