@@ -1,18 +1,23 @@
-"""Draws where the words of captions look."""
+"""Draws where the words of captions look, and what looks at them."""
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from keras_t2i.data import pipeline
 from keras_t2i.losses import matching
-from keras_t2i.ops import files, sheets
+from keras_t2i.ops import files, images, sheets
 from recipes import agreeing, asking, wiring
 
 FILE = "attention.png"
+_ATTENTION = "attention_"
+#: The most words of a caption that `stages` shows.
+MOST = 18
 _PICTURES, _WORDS, _SIDE = 8, 6, 96
+_AT_ONCE = 8  # pictures whose attention is held together
 
 
 def write(pair, config, workdir: str | os.PathLike) -> pathlib.Path:
@@ -43,22 +48,111 @@ def write(pair, config, workdir: str | os.PathLike) -> pathlib.Path:
     _, weights = matching.attention(
         seen["regions"], read["words"], read["mask"], config.system.gammas[0]
     )
-    tiles, words = [], []
-    for row, caption in enumerate(captions):
-        pieces = pair.text.pieces(caption)
-        places = [i for i, piece in enumerate(pieces) if piece[0] != "["]
-        tiles.append(_large(shown[row]))
-        words.append(caption)
-        for place in places[:_WORDS]:
-            tiles.append(_lit(shown[row], weights[row, place].numpy()))
-            words.append(pieces[place])
-        missing = _WORDS - len(places[:_WORDS])
-        tiles += [np.full_like(tiles[0], 255)] * missing
-        words += [""] * missing
+    side = _side(shown)
+    rows = [
+        [(_large(picture, side), caption)]
+        + _looks(
+            picture, side, looks.numpy(), _words(pair.text, caption, _WORDS)
+        )
+        for picture, caption, looks in zip(
+            shown, captions, weights, strict=True
+        )
+    ]
     path = pathlib.Path(workdir) / FILE
-    sheet = sheets.captioned_grid(np.stack(tiles), words, _WORDS + 1)
+    tiles, words = _filled(rows, _WORDS + 1)
+    sheet = sheets.captioned_grid(tiles, words, _WORDS + 1)
     files.atomic_write(path, sheet)
     return path
+
+
+def stages(
+    painter,
+    captions: Sequence[str],
+    seeds: Sequence[int],
+    bound: float | None = None,
+) -> tuple[np.ndarray, list[str], int]:
+    """Draws captions, and where each stage looks at their words.
+
+    A row shows one step from a stage to the next: the smaller picture, the
+    larger one and, for each of the first `MOST` words, the larger one again,
+    dark where no place looked at that word, on the word's own scale.
+
+    Args:
+        painter: `networks.Painter` of a generator that attends to words.
+        captions: N strings.
+        seeds: N ints.
+        bound: keeps the noise within so many deviations.
+
+    Returns:
+        Tiles (M, S, S, 3) uint8, what each is called, and tiles a row.
+
+    Raises:
+        ValueError: if the generator attends to no words.
+    """
+    given = painter.generator.output
+    sizes = sorted(
+        int(name.removeprefix(_ATTENTION))
+        for name in given
+        if name.startswith(_ATTENTION)
+    )
+    if not sizes:
+        raise ValueError(
+            "This model's generator attends to no words; AttnGAN's and "
+            "DM-GAN's do, if they have more than one stage."
+        )
+    rows = []
+    for start in range(0, len(captions), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        looked = painter.look(captions[part], seeds[part], bound)
+        pictures = {
+            picture.shape[1]: images.to_uint8(picture).numpy()
+            for name, picture in looked.items()
+            if name.partition("_")[0] == "image"
+        }
+        for row, caption in enumerate(captions[part]):
+            words = _words(painter.text_encoder, caption, MOST)
+            for size in sizes:
+                looks = looked[f"{_ATTENTION}{size}"][row].numpy()
+                rows.append(_step(pictures, row, size, looks, words))
+            # The first of a caption's rows says it.
+            tile, name = rows[-len(sizes)][0]
+            rows[-len(sizes)][0] = tile, f"{caption}, {name}"
+    columns = max(map(len, rows))
+    return *_filled(rows, columns), columns
+
+
+def _step(pictures, row, size, looks, words):
+    """From one stage to the next: tiles with their names."""
+    larger = min(other for other in pictures if other > size)
+    side = _side(pictures[max(pictures)])
+    before, after = (pictures[each][row] for each in (size, larger))
+    return [
+        (_large(before, side), f"{size} px"),
+        (_large(after, side), f"{larger} px"),
+        *_looks(after, side, looks.transpose(2, 0, 1), words),
+    ]
+
+
+def _words(reader, caption, most):
+    """The first words of a caption and their places among what is read."""
+    pieces = reader.pieces(caption)
+    return [x for x in enumerate(pieces) if x[1][0] != "["][:most]
+
+
+def _looks(picture, side, looks, words):
+    """The picture for each word, lit; `looks` (T, h, w)."""
+    large = _large(picture, side)
+    return [(_lit(large, looks[place]), word) for place, word in words]
+
+
+def _filled(rows, columns):
+    """Tiles and their names, each row filled up with paper."""
+    paper = np.full_like(rows[0][0][0], 255), ""
+    cells = [
+        cell for row in rows for cell in row + [paper] * (columns - len(row))
+    ]
+    tiles, words = zip(*cells, strict=True)
+    return np.stack(tiles), list(words)
 
 
 def _chosen(pair, pictures):
@@ -79,18 +173,22 @@ def _chosen(pair, pictures):
     return pictures.subset(np.array(rows)[places])
 
 
-def _large(picture):
-    times = -(-_SIDE // picture.shape[0])
+def _side(shown):
+    """How large pictures are shown: (N, H, W, D)."""
+    size = shown.shape[1]
+    return size * -(-_SIDE // size)
+
+
+def _large(picture, side):
+    times = side // picture.shape[0]
     picture = picture.repeat(times, 0).repeat(times, 1)
     return np.broadcast_to(picture, (*picture.shape[:2], 3))
 
 
 def _lit(picture, weights):
-    """The picture, lit by how much a word looks at each place."""
-    picture = _large(picture)
-    light = tf.image.resize(
-        weights[..., None], picture.shape[:2], "bicubic"
-    ).numpy()
-    low, high = weights.min(), weights.max()
-    light = np.clip((light - low) / max(high - low, 1e-9), 0.0, 1.0)
+    """The picture, lit by how much a word and each place have to do."""
+    # Before resizing, whose rounding would else be all that a flat map shows.
+    light = (weights - weights.min()) / max(np.ptp(weights), 1e-6)
+    light = tf.image.resize(light[..., None], picture.shape[:2], "bicubic")
+    light = np.clip(light, 0.0, 1.0)
     return np.rint(picture * (0.25 + 0.75 * light)).astype(np.uint8)

@@ -9,6 +9,11 @@ Three pictures for each line of a file, on one sheet, from a run of your own:
     python -m recipes.sample --workdir=runs/mine --captions_file=lines.txt \
         --count=3 --out=sheet.png
 
+Pictures of all stages and what they look at, of a model that attends to words:
+
+    python -m recipes.sample --workdir=runs/attn --caption="a red heart" \
+        --attention
+
 A model that reads no text takes --count and --seed alone.
 
 The model comes from one of --preset, --workdir and --saved_model. The same
@@ -21,7 +26,7 @@ from absl import flags
 
 from keras_t2i import serving
 from keras_t2i.data import captions as texts
-from recipes import drawing, messages, trained
+from recipes import attending, drawing, messages, trained
 
 _SHEET = "samples.png"
 _PRESET = flags.DEFINE_string(
@@ -47,7 +52,10 @@ _COUNT = flags.DEFINE_integer(
     "count", 1, "Pictures a caption, of seed, seed + 1, ...", lower_bound=1
 )
 _OUT = flags.DEFINE_string(
-    "out", None, f"PNG file for one captioned sheet; else {_SHEET}."
+    "out",
+    None,
+    f"PNG file for one captioned sheet; else {_SHEET}, or with --attention "
+    f"{attending.FILE}.",
 )
 _EACH = flags.DEFINE_string(
     "each", None, "Folder for one plain PNG a picture, instead of a sheet."
@@ -57,6 +65,12 @@ _TRUNCATION = flags.DEFINE_float(
     None,
     "Keep the noise within so many standard deviations: 1 gives safer and "
     "less varied pictures.",
+)
+_ATTENTION = flags.DEFINE_bool(
+    "attention",
+    False,
+    "Show the picture of each stage and, for each word (the first "
+    f"{attending.MOST}), where places look at it.",
 )
 _CAPTION_STEPS = flags.DEFINE_integer(
     "interpolate_captions",
@@ -79,6 +93,9 @@ def main(_):
     check_flags(len(captions))
     painter = open_painter()
     captions = check_captions(captions, painter)
+    if _ATTENTION.value:
+        write_attention(painter, captions)
+        return
     seed, bound = _SEED.value, _TRUNCATION.value
     columns = _CAPTION_STEPS.value or _NOISE_STEPS.value
     if _CAPTION_STEPS.value:
@@ -107,6 +124,28 @@ def main(_):
     else:
         drawing.write_sheet(_OUT.value or _SHEET, drawn, names, columns)
     print(f"{len(drawn)} picture(s) in {_EACH.value or _OUT.value or _SHEET}")
+
+
+def write_attention(painter, captions):
+    """Draws the sheet of --attention.
+
+    Args:
+        painter: `networks.Painter`.
+        captions: list of str.
+
+    Raises:
+        ValueError: if the model attends to no words.
+        OSError: if it can't be written.
+    """
+    seed, count = _SEED.value, _COUNT.value
+    asked = [text for text in captions for _ in range(count)]
+    seeds = list(range(seed, seed + count)) * len(captions)
+    tiles, names, columns = attending.stages(
+        painter, asked, seeds, _TRUNCATION.value
+    )
+    path = _OUT.value or attending.FILE
+    drawing.write_sheet(path, tiles, names, columns)
+    print(f"{len(asked)} picture(s) and what they look at in {path}")
 
 
 def read_captions(given, path):
@@ -177,6 +216,18 @@ def check_flags(count):
     if _TRUNCATION.value is not None and not _TRUNCATION.value > 0:
         raise ValueError(
             f"--truncation={_TRUNCATION.value} must be greater than 0."
+        )
+    if _ATTENTION.value and _SAVED_MODEL.value:
+        raise ValueError(
+            "A SavedModel gives pictures alone; --attention looks into a "
+            "--workdir or --preset."
+        )
+    if _ATTENTION.value and (
+        _EACH.value or _CAPTION_STEPS.value or _NOISE_STEPS.value
+    ):
+        raise ValueError(
+            "--attention draws a sheet of its own, without --each, "
+            "--interpolate_captions and --interpolate_noise."
         )
     for flag, steps, wanted in (
         ("interpolate_captions", _CAPTION_STEPS.value, 2),

@@ -48,6 +48,29 @@ class Painter:
             ValueError: without a text encoder, or if there are not as many
                 seeds as captions.
         """
+        return self._asked(self.draw, captions, seeds, bound)
+
+    def look(self, captions, seeds=0, bound=None):
+        """Draws a picture for each caption and tells what led to it.
+
+        Args:
+            captions: as for `generate`.
+            seeds: as for `generate`.
+            bound: as for `generate`.
+
+        Returns:
+            dict of all that the generator gives, (N, ...); floats are
+            float32. "image" is the picture of `generate`. Generators of
+            several stages give smaller pictures too, "image_64" for instance,
+            and (N, 64, 64, T) "attention_64": how much each place of that
+            stage looks at each word.
+
+        Raises:
+            ValueError: as `generate`.
+        """
+        return self._asked(self._all, captions, seeds, bound)
+
+    def _asked(self, draw, captions, seeds, bound):
         captions = tf.convert_to_tensor(captions)
         seeds = tf.cast(seeds, tf.int64)
         if seeds.shape.rank == 0:
@@ -57,16 +80,17 @@ class Painter:
                 f"{seeds.shape[0]} seeds came with {captions.shape[0]} "
                 "captions; each caption needs one."
             )
-        if bound not in self._graphs:
-            self._graphs[bound] = self._graph(bound)
-        return self._graphs[bound](captions, seeds)
+        key = draw.__name__, bound
+        if key not in self._graphs:
+            self._graphs[key] = self._graph(draw, bound)
+        return self._graphs[key](captions, seeds)
 
-    def _graph(self, bound):
+    def _graph(self, draw, bound):
         # Served pictures come from the same graph. Run op by op, the last
         # bits of the floats differ, and now and then a grey level with them.
         def paint(captions, seeds):
             latent = noise.rows(seeds, None, self.noise_dim, bound)
-            return self.draw(self.encode(captions), latent)
+            return draw(self.encode(captions), latent)
 
         return tf.function(
             paint,
@@ -109,7 +133,13 @@ class Painter:
         Returns:
             (N, H, W, 3) float32 tensor in [-1, 1].
         """
+        return self._all(text, latent)["image"]
+
+    def _all(self, text, latent):
         inputs = {name: text[name] for name in self.text_names}
         inputs["noise"] = latent
-        picture = self.generator(inputs, training=False)["image"]
-        return tf.cast(picture, tf.float32)
+        given = self.generator(inputs, training=False)
+        return {
+            name: tf.cast(x, tf.float32) if x.dtype.is_floating else x
+            for name, x in given.items()
+        }

@@ -1,5 +1,6 @@
 """A painter draws from words what its generator draws from vectors."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -9,6 +10,19 @@ from keras_t2i.ops import noise
 from tests import harness
 
 CAPTIONS = ["a red heart", "a blue car", "a red heart"]
+
+
+def staged():
+    """Puts a smaller stage and what was seen beside a toy's picture."""
+    toy = harness.toy_players()["generator"]
+    image = toy.output["image"]
+    sentence = toy.input["sentence"]
+    more = {
+        "image_8": keras.ops.average_pool(image, 2),
+        "seen": keras.ops.cast(sentence, "bfloat16"),
+        "count": keras.ops.cast(sentence > 0.0, "int32"),
+    }
+    return keras.Model(toy.input, toy.output | more)
 
 
 class PainterTest(tf.test.TestCase):
@@ -22,7 +36,7 @@ class PainterTest(tf.test.TestCase):
     def test_words_go_through_encoder_and_generator(self):
         inputs = {
             "noise": noise.rows([4, 5, 6], 3, harness.NOISE),
-            **harness.toy_reader(tf.constant(CAPTIONS)),
+            "sentence": harness.toy_reader(tf.constant(CAPTIONS))["sentence"],
         }
         expected = self.generator(inputs, training=False)["image"]
         self.assertAllEqual(self.painter.generate(CAPTIONS, 4), expected)
@@ -69,6 +83,27 @@ class PainterTest(tf.test.TestCase):
         self.assertAllClose(pictures[:1], alone, atol=1e-6)
         after = harness.snapshot(players["generator"].variables)
         self.assertEqual(harness.distance(before, after), 0.0)
+
+    def test_look_tells_all_that_the_generator_gives(self):
+        found = painter.Painter(staged(), harness.toy_reader)
+        looked = found.look(CAPTIONS, [4, 7, 4], bound=1.0)
+        self.assertEqual(set(looked), {"image", "image_8", "seen", "count"})
+        latent = noise.rows([4, 7, 4], 3, harness.NOISE, bound=1.0)
+        inputs = found.encode(CAPTIONS) | {"noise": latent}
+        expected = found.generator(inputs, training=False)
+        for name, value in looked.items():
+            self.assertAllClose(value, expected[name], atol=1e-6)
+        pictures = found.generate(CAPTIONS, [4, 7, 4], bound=1.0)
+        self.assertAllClose(looked["image"], pictures, atol=1e-6)
+        self.assertEqual(looked["seen"].dtype, tf.float32)
+        self.assertEqual(looked["count"].dtype, tf.int32)
+
+    def test_look_checks_what_generate_checks(self):
+        with self.assertRaisesRegex(ValueError, "2 seeds came with 3 captions"):
+            self.painter.look(CAPTIONS, [1, 2])
+        silent = painter.Painter(self.generator)
+        with self.assertRaisesRegex(ValueError, "needs a text_encoder"):
+            silent.look(CAPTIONS)
 
     def test_words_without_an_encoder_get_a_sentence(self):
         silent = painter.Painter(self.generator)

@@ -42,6 +42,10 @@ class SampleTest(parameterized.TestCase, tf.test.TestCase):
         cls.painter = _painter()
         serving.export(cls.painter, cls.models / _MODEL)
         cls.system = runs.make(cls.models / _RUN)
+        generator = networks.attngan.generator(
+            image_size=16, base_size=8, width=2, text_dim=16, residuals=1
+        )
+        cls.looker = networks.Painter(generator, wiring.Letters())
 
     def setUp(self):
         super().setUp()
@@ -89,6 +93,65 @@ class SampleTest(parameterized.TestCase, tf.test.TestCase):
             rtol=0,
             atol=1,
         )
+
+    # Attention.
+
+    def attending(self, *words):
+        """Asks for attention with a generator that attends to words."""
+        model = trained.Trained(self.looker, {})
+        with mock.patch.object(trained, "opened", return_value=model):
+            return self.sampled(
+                "--preset=it", "--attention", *words, model=False
+            )
+
+    def test_attention_is_one_sheet_of_stages_and_words(self):
+        printed = self.attending("--caption=a red heart", "--caption=a car")
+        self.assertIn(
+            "2 picture(s) and what they look at in attention.png", printed
+        )
+        self.assertEqual(os.listdir(self.here), ["attention.png"])
+        path = self.here / "attention.png"
+        sheet = tf.io.decode_png(path.read_bytes())
+        self.assertBetween(sheet.shape[1], 5 * 96, 6 * 96)  # Two and 3 words.
+        self.assertBetween(sheet.shape[0], 2 * 96, 3 * 96)
+
+    def test_attention_takes_count_seed_truncation_and_out(self):
+        words = ("--caption=a car", "--count=3", "--out=a.png")
+        printed = self.attending(*words)
+        self.assertIn("3 picture(s) and what they look at in a.png", printed)
+        sheets = []
+        for more in ((), ("--seed=1",), ("--truncation=0.1",)):
+            self.attending(*words, *more)
+            sheets.append((self.here / "a.png").read_bytes())
+        self.assertLen(set(sheets), 3)
+        self.attending(*words)
+        self.assertEqual((self.here / "a.png").read_bytes(), sheets[0])
+
+    def test_attention_of_a_run_without_it_gives_a_sentence(self):
+        complaint = self.refused(
+            "--caption=a car",
+            "--attention",
+            f"--workdir={self.models / _RUN}",
+            model=False,
+        )
+        self.assertIn("generator attends to no words; AttnGAN's", complaint)
+        self.assertEqual(os.listdir(self.here), [])
+
+    @parameterized.parameters(
+        ([], "SavedModel gives pictures alone; --attention looks into a"),
+        (["--each=a"], "--attention draws a sheet of its own, without --each"),
+        (["--interpolate_noise=3"], "--attention draws a sheet of its own"),
+        (["--interpolate_captions=3"], "--attention draws a sheet of its own"),
+    )
+    def test_attention_that_fits_no_flags_is_told(self, words, sentence):
+        model = not words
+        complaint = self.refused(
+            *("--caption=a car", "--attention", *words),
+            *(() if model else ("--preset=it",)),
+            model=model,
+        )
+        self.assertIn(sentence, complaint)
+        self.assertEqual(os.listdir(self.here), [])
 
     # Pictures.
 
