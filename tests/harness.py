@@ -221,17 +221,21 @@ def write_fashion_mnist(folder, prefix, count, squeeze=True, labels=None):
 
 
 def toy_reader(strings):
-    """Reads strings: each has a sentence vector of its own.
+    """Reads strings: each has vectors of its own, and two words.
 
     Args:
         strings: (N,) string tensor.
 
     Returns:
-        {"sentence": (N, TEXT) float32}.
+        {"sentence": (N, TEXT) float32, "words": (N, 2, TEXT) float32,
+        "mask": (N, 2) bool}.
     """
     bins = tf.strings.to_hash_bucket_fast(strings, 1000)
     phase = tf.cast(bins, tf.float32)[:, tf.newaxis]
-    return {"sentence": tf.sin(phase * tf.range(1.0, TEXT + 1.0))}
+    sentence = tf.sin(phase * tf.range(1.0, TEXT + 1.0))
+    words = tf.stack([sentence, -sentence], axis=1)
+    mask = tf.ones_like(words[..., 0], tf.bool)
+    return {"sentence": sentence, "words": words, "mask": mask}
 
 
 def sgd(players, rate=0.05):

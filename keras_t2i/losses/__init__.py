@@ -4,6 +4,7 @@ from keras_t2i.losses import (
     adversarial,
     contrastive,
     feature,
+    latent,
     matching,
     penalties,
 )
@@ -12,6 +13,7 @@ __all__ = [
     "adversarial",
     "contrastive",
     "feature",
+    "latent",
     "matching",
     "penalties",
 ]

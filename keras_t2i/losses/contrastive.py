@@ -175,6 +175,23 @@ def both_directions(scores, positives=None):
     )
 
 
+def classified(scores, labels):
+    """Asks each row for its class.
+
+    Args:
+        scores: (B, L) float, before the softmax.
+        labels: (B,) int. -1 is a row without a label, which counts 0.
+
+    Returns:
+        () float32 >= 0: mean cross-entropy over all rows.
+    """
+    (scores,) = vectors.widened(scores)
+    labels = ops.convert_to_tensor(labels)
+    chosen = ops.one_hot(labels, ops.shape(scores)[1], dtype=scores.dtype)
+    losses = -ops.sum(chosen * ops.log_softmax(scores, axis=1), axis=1)
+    return ops.mean(losses)
+
+
 def same(labels):
     """Tells which rows share a label.
 

@@ -1,11 +1,9 @@
 """DAMSM (Xu et al. 2018): readers of words and pictures learn to agree."""
 
-import functools
-
 import tensorflow as tf
 
-from keras_t2i.losses import contrastive, matching
-from keras_t2i.ops import replicas
+from keras_t2i.losses import contrastive
+from keras_t2i.systems.matching import KINDS, Matcher
 from keras_t2i.systems.system import System
 
 #: What may be added to the matching losses, and whose captions or pictures
@@ -68,13 +66,7 @@ class DAMSM(System):
         move once; UniCL's temperature is a setting, not learned.
     """
 
-    TERMS = (
-        "words_of_image",
-        "image_of_words",
-        "sentence_of_image",
-        "image_of_sentence",
-        "contrast",
-    )
+    TERMS = (*KINDS["words"], *KINDS["sentence"], "contrast")
 
     def __init__(
         self,
@@ -87,15 +79,10 @@ class DAMSM(System):
         negatives="global",
         **kwargs,
     ):
-        _check(players, gammas, contrast, temperature, negatives)
-        self.gammas = tuple(gammas)
-        self._score_words = functools.partial(
-            matching.word_scores, gammas=self.gammas
-        )
+        _check(players, contrast, temperature)
+        self.matcher = Matcher(gammas, masks_classes, negatives, self.compute)
         self.contrast = contrast
         self.temperature = temperature
-        self.masks_classes = masks_classes
-        self.negatives = negatives
         super().__init__(players, **kwargs)
         if contrast is None and self.is_used("contrast"):
             raise ValueError(
@@ -180,47 +167,11 @@ class DAMSM(System):
             dict of () float32, those of the first four of `TERMS` that are
             used.
         """
-        labels = None
-        if self.masks_classes:
-            (labels,) = self.gathered(read["label"])
-        found = {}
-        for kind, score in (
-            ("words", self.word_scores),
-            ("sentence", self.sentence_scores),
-        ):
-            terms = (f"{kind}_of_image", f"image_of_{kind}")
-            if any(map(self.is_used, terms)):
-                # Each replica compared its captions with everybody's pictures.
-                (columns,) = self.gathered(tf.transpose(score(read)))
-                losses = matching.matching_losses(tf.transpose(columns), labels)
-                found |= dict(zip(terms, losses, strict=True))
+        kinds = [
+            k for k, terms in KINDS.items() if any(map(self.is_used, terms))
+        ]
+        found = self.matcher.losses(read, kinds)
         return {t: value for t, value in found.items() if self.is_used(t)}
-
-    def word_scores(self, read):
-        """Scores a replica's captions by their words.
-
-        Args:
-            read: dict, as `branch` gives it.
-
-        Returns:
-            (R * B, B) float32: everybody's pictures, the replica's captions.
-        """
-        (regions,) = self.gathered(read["regions"])
-        return self.compute(
-            self._score_words, regions, read["words"], read["mask"]
-        )
-
-    def sentence_scores(self, read):
-        """Scores a replica's captions as wholes.
-
-        Args:
-            read: dict, as `branch` gives it.
-
-        Returns:
-            (R * B, B) float32, as `word_scores`.
-        """
-        (codes,) = self.gathered(read["code"])
-        return matching.sentence_scores(codes, read["sentence"], self.gammas[2])
 
     def contrasted(self, first, second):
         """Compares the branches with each other.
@@ -234,11 +185,11 @@ class DAMSM(System):
         """
         if self.contrast == "cross_entropy":
             return self.classified(first) + self.classified(second)
-        sentences = self.gathered(first["sentence"], second["sentence"])
+        sentences = self.matcher.gathered(first["sentence"], second["sentence"])
         if self.contrast == "nt_xent":
             return contrastive.nt_xent(*sentences, self.temperature)
-        codes = self.gathered(first["code"], second["code"])
-        (labels,) = self.gathered(first["label"])
+        codes = self.matcher.gathered(first["code"], second["code"])
+        (labels,) = self.matcher.gathered(first["label"])
         if self.contrast == "supervised":
             views = tf.stack([*codes, *sentences], axis=1)
             return contrastive.supervised(views, labels, self.temperature)
@@ -261,27 +212,10 @@ class DAMSM(System):
         """
         inputs = {"code": read["code"], "sentence": read["sentence"]}
         scores = self.run(self.players["classes"], inputs)
-        is_known = tf.cast(read["label"] >= 0, tf.float32)
-        losses = [
-            tf.nn.sparse_softmax_cross_entropy_with_logits(
-                tf.maximum(read["label"], 0), scores[kind]
-            )
+        return sum(
+            contrastive.classified(scores[kind], read["label"])
             for kind in ("image", "text")
-        ]
-        return tf.reduce_mean(is_known * sum(losses))
-
-    def gathered(self, *tensors):
-        """Joins the rows that negatives come from.
-
-        Args:
-            *tensors: (B, ...) each, this replica's rows.
-
-        Returns:
-            List of (R * B, ...) tensors; as they came for "local" negatives.
-        """
-        if self.negatives == "local":
-            return list(tensors)
-        return [replicas.gather(tensor) for tensor in tensors]
+        )
 
 
 def inputs(player, batch, prefix):
@@ -299,20 +233,13 @@ def inputs(player, batch, prefix):
     return {name: batch[prefix + KEYS.get(name, name)] for name in names}
 
 
-def _check(players, gammas, contrast, temperature, negatives):
+def _check(players, contrast, temperature):
     if contrast is not None and contrast not in CONTRASTS:
         raise ValueError(
             f"contrast is {contrast!r}; known are None, {', '.join(CONTRASTS)}."
         )
-    if negatives not in ("global", "local"):
-        raise ValueError(
-            f"negatives is {negatives!r}; allowed are 'global' and 'local'."
-        )
-    if len(gammas) != 3 or min(gammas) <= 0.0 or temperature <= 0.0:
-        raise ValueError(
-            f"gammas are {tuple(gammas)} and temperature is {temperature}; "
-            "allowed: three numbers above 0, and one."
-        )
+    if temperature <= 0.0:
+        raise ValueError(f"temperature is {temperature}; allowed: above 0.")
     wanted = {"text", "image"}
     if contrast == "cross_entropy":
         wanted.add("classes")

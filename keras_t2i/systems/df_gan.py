@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from keras_t2i.losses import adversarial, feature, penalties
 from keras_t2i.ops import replicas
+from keras_t2i.systems import contrasts
 from keras_t2i.systems.system import System
 
 
@@ -18,8 +19,9 @@ class DFGAN(System):
 
     Mismatched pairs are picture i with the sentence of picture i - 1, the
     first with the last's. Terms are real, wrong, fake and penalty of the
-    discriminator, fool and seeking of the generator. seeking (weight 0 here)
-    asks other noise for other pictures; it draws once more.
+    discriminator, fool, seeking and `contrasts.TERMS` of the generator.
+    seeking (weight 0 here) asks other noise for other pictures; it draws once
+    more.
 
     Args:
         players: {"generator", "discriminator"}: the pair of
@@ -36,7 +38,11 @@ class DFGAN(System):
         generator, if asked for, is ours.
     """
 
-    TERMS = ("real", "wrong", "fake", "penalty", "fool", "seeking")
+    TERMS = (
+        *("real", "wrong", "fake", "penalty"),
+        *("fool", "seeking"),
+        *contrasts.TERMS,
+    )
 
     def __init__(self, players, *, game=None, **kwargs):
         self.game = game or adversarial.hinge()
@@ -50,21 +56,40 @@ class DFGAN(System):
 
     def train_step(self, batch):
         """Plays one move: the discriminator's, then the generator's."""
-        batch = {
-            **batch,
-            "wrong_sentence": self.neighbours(batch["sentence"]),
-            "latent": self.latent(batch["sentence"], "fakes"),
-        }
+        batch = self.each(self.prepare, batch)
         with tf.GradientTape() as tape:
-            fakes = self.draw(batch["sentence"], batch["latent"])
-        still = {**batch, "fakes": tf.stop_gradient(fakes)}
-        self.descend("discriminator", self.judge, still)
+            shown = self.each(self.imagine, batch)
+        self.descend("discriminator", self.judge, self.still(shown))
         if self.micro_batches == 1:
-            shown = {**batch, "fakes": fakes}
             self.descend("generator", self.persuade, shown, tape)
         else:  # A whole batch on tape is what parts are to spare.
             self.descend("generator", self.persuade, batch)
         return self.finish()
+
+    def prepare(self, batch):
+        """Finds mismatched sentences and draws noise.
+
+        Args:
+            batch: dict of tensors.
+
+        Returns:
+            {"wrong_sentence": (B, C), "latent": (B, Z)}.
+        """
+        return {
+            "wrong_sentence": self.neighbours(batch["sentence"]),
+            "latent": self.latent(batch["sentence"], "fakes"),
+        }
+
+    def imagine(self, batch):
+        """Draws the fakes that both players see.
+
+        Args:
+            batch: dict of tensors, with "latent".
+
+        Returns:
+            {"fakes": (B, H, W, 3)}.
+        """
+        return {"fakes": self.draw(batch["sentence"], batch["latent"])}
 
     def judge(self, batch):
         """Scores real, mismatched and fake pairs and the slope at the real.
@@ -109,6 +134,7 @@ class DFGAN(System):
         if fakes is None:
             fakes = self.draw(sentence, latent)
         scores = self.score(self.features(fakes), sentence)
+        self.show(fakes, batch)
         terms = {"fool": self.game.fool(scores)}
         if self.is_used("seeking"):
             other = self.latent(sentence, "seeking")

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_t2i.losses import adversarial, feature
 from keras_t2i.ops import replicas
+from keras_t2i.systems import contrasts
 from keras_t2i.systems.system import System
 
 
@@ -35,9 +36,9 @@ class GAN(System):
         game: `losses.adversarial.Game`; None means `bce()`.
         **kwargs: as for `System`. Terms are real, wrong, fake (of the
             discriminator), fool, between, matching, pixel (of the
-            generator). matching (feature matching) and pixel (L1) have
-            weight 0 here; aelnouby's code has 100 and 50, with real, wrong
-            and fake at 1 and a real target of 0.9.
+            generator) and `contrasts.TERMS`. matching (feature matching)
+            and pixel (L1) have weight 0 here; aelnouby's code has 100 and 50,
+            with real, wrong and fake at 1 and a real target of 0.9.
 
     Batches: "image" (B, H, W, 3), "sentence" (B, C); for mismatched pairs
     "wrong_image" (B, H, W, 3) or "wrong_sentence" (B, C).
@@ -50,7 +51,11 @@ class GAN(System):
         paired over the whole batch.
     """
 
-    TERMS = ("real", "wrong", "fake", "fool", "between", "matching", "pixel")
+    TERMS = (
+        *("real", "wrong", "fake"),
+        *("fool", "between", "matching", "pixel"),
+        *contrasts.TERMS,
+    )
 
     def __init__(
         self,
@@ -85,11 +90,33 @@ class GAN(System):
     def train_step(self, batch):
         """Plays one move: the discriminator's, then the generator's."""
         if self.is_used("between"):
-            batch = {**batch, "between": self.between(batch["sentence"])}
-        fakes = self.fakes(batch["sentence"], "judge")
-        self.descend("discriminator", self.judge, {**batch, "fakes": fakes})
+            batch = self.each(self.halfway, batch)
+        shown = self.each(self.imagine, batch)
+        self.descend("discriminator", self.judge, shown)
         self.descend("generator", self.persuade, batch)
         return self.finish()
+
+    def imagine(self, batch):
+        """Draws the fakes that the discriminator sees.
+
+        Args:
+            batch: dict of tensors.
+
+        Returns:
+            {"fakes": (B, H, W, 3)}.
+        """
+        return {"fakes": self.fakes(batch["sentence"], "judge")}
+
+    def halfway(self, batch):
+        """Finds the sentences between sentences.
+
+        Args:
+            batch: dict of tensors.
+
+        Returns:
+            {"between": (B / 2, C)}.
+        """
+        return {"between": self.between(batch["sentence"])}
 
     def judge(self, batch):
         """Scores real, wrong and fake pairs.
@@ -146,6 +173,7 @@ class GAN(System):
         fakes = self.draw(sentences, latent)
         features = self.features(fakes)
         scores = self.score(features, sentences)
+        self.show(fakes[:rows], batch)
         terms = {"fool": self.game.fool(scores[:rows])}
         if self.is_used("between"):
             terms["between"] = self.game.fool(scores[rows:])

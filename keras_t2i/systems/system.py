@@ -15,14 +15,16 @@ compiled function for a whole slope, was measured too: see the README. It
 can't share fakes between players without drawing them twice.
 """
 
+import contextlib
 import functools
+import threading
 
 import keras
 import tensorflow as tf
 
 from keras_t2i import networks
 from keras_t2i.ops import noise, replicas
-from keras_t2i.systems import checks
+from keras_t2i.systems import checks, contrasts
 
 
 class System(keras.Model):
@@ -31,6 +33,11 @@ class System(keras.Model):
     Subclasses list `TERMS` and write `train_step` with the verbs below. They
     run under `fit`, eagerly or in graphs, with and without XLA, on one
     replica or on several.
+
+    A batch has one branch, or two: see `contrasts`. What a system plays it
+    plays once a branch, in forward passes of their own; a term is the sum over
+    branches. Terms that compare branches, `contrasts.TERMS`, weigh 0 unless
+    said; those of the generator are compared on what it draws.
 
     Args:
         players: dict, name -> built `keras.Model`. Each owns its variables.
@@ -43,11 +50,22 @@ class System(keras.Model):
             after m moves, so that a short run forgets its random start.
         text_encoder: callable, (B,) strings -> {"sentence": (B, C), ...}.
             Needed by `generate` only.
+        image_reader: callable, (B, H, W, 3) [-1, 1] -> {"code" (B, C),
+            "regions" (B, h, w, C)}: the picture side of a trained pair, as
+            `encoders.pairs.ImageReader`. It stays as it is; gradients pass
+            through. Needed by what compares fakes.
+        class_head: `keras.Model` that tells classes of codes, as
+            `encoders.heads.classes`; for cross_entropy only.
+        temperature: float > 0. Of the terms that compare branches.
+        branches: "twins", "partners" or None: what the terms need. Asked for
+            without such a term, two branches are played side by side, which
+            contrasts can be compared with.
         **kwargs: as for `keras.Model`.
 
     Raises:
-        ValueError: for a loss weight of an unknown term, or players that
-            share a variable.
+        ValueError: for a loss weight of an unknown term, players that share
+            a variable, or terms that lack a reader or need two different
+            second branches.
     """
 
     #: Names of all terms a system may log, player by player.
@@ -62,6 +80,10 @@ class System(keras.Model):
         average_decay=None,
         average_ramp=False,
         text_encoder=None,
+        image_reader=None,
+        class_head=None,
+        temperature=0.5,
+        branches=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -69,8 +91,13 @@ class System(keras.Model):
         self.players = dict(players)
         self._keep("player", players)
         self.loss_weights = self._all_weights(loss_weights or {})
+        self.second_branch = contrasts.second(self.loss_weights, branches)
+        self.contrasts = contrasts.Contrasts(
+            self.loss_weights, image_reader, class_head, temperature
+        )
         self.seed = seed
         self.text_encoder = text_encoder
+        self.image_reader = image_reader
         self.average_decay = average_decay
         self.average_ramp = average_ramp
         self.average = _twin(players, average_decay)
@@ -85,7 +112,7 @@ class System(keras.Model):
         self.is_compiled_by_xla = False
         self.optimizers = {}
         self.micro_batches = 1
-        self._micro_batch = None  # the number of the one at hand
+        self._here = _Here()
         self._last_step = []  # what the next draws of this move wait for
         self._owners = {}  # term -> player, learned from the first move
         self._compiled_parts = {}
@@ -110,13 +137,15 @@ class System(keras.Model):
         """Weighs the terms as the paper does.
 
         Returns:
-            dict, term -> float, for every name in `TERMS`.
+            dict, term -> float, for names in `TERMS`; what is left out
+            weighs 0.
         """
-        return dict.fromkeys(self.TERMS, 1.0)
+        return {t: float(t not in contrasts.TERMS) for t in self.TERMS}
 
     def _all_weights(self, chosen):
         self._check_known(chosen)
-        return {**self.default_weights(), **chosen}
+        nothing = dict.fromkeys(self.TERMS, 0.0)
+        return {**nothing, **self.default_weights(), **chosen}
 
     def _check_known(self, terms):
         unknown = sorted(set(terms) - set(self.TERMS))
@@ -367,7 +396,9 @@ class System(keras.Model):
 
     def _drawn(self, draw, salt, rows, shape):
         # Draws for the whole batch; hands out the caller's rows.
-        parts = 1 if self._micro_batch is None else self.micro_batches
+        here = self._here
+        parts = 1 if here.part is None else self.micro_batches
+        salt = f"{here.branch}{salt}"
         # Else a graph draws for all steps of the move at once, and holds it.
         with tf.control_dependencies(_here(self._last_step)):
             key = noise.key(self.seed, self.moves, salt)
@@ -375,7 +406,7 @@ class System(keras.Model):
         mine = replicas.share(whole)
         if parts == 1:
             return mine
-        return mine[self._micro_batch * rows : (self._micro_batch + 1) * rows]
+        return mine[here.part * rows : (here.part + 1) * rows]
 
     def masks(self, part, rows, salt):
         """Draws what a network's dropout needs.
@@ -459,29 +490,31 @@ class System(keras.Model):
             'pipeline for mismatch="text" or mismatch="image".'
         )
 
-    def features(self, pictures):
-        """Looks at pictures through the discriminator's trunk.
+    def features(self, pictures, player="discriminator"):
+        """Looks at pictures through a discriminator's trunk.
 
         Args:
             pictures: (N, H, W, 3) float32 in [-1, 1].
+            player: str. Which discriminator, where there are several.
 
         Returns:
             (N, h, w, F) float.
         """
-        trunk = self.players["discriminator"].get_layer("trunk")
+        trunk = self.players[player].get_layer("trunk")
         return self.run(trunk, pictures)
 
-    def score(self, features, sentences):
-        """Scores features beside sentences through the discriminator's head.
+    def score(self, features, sentences, player="discriminator"):
+        """Scores features beside sentences through a discriminator's head.
 
         Args:
             features: (N, h, w, F) float.
             sentences: (N, C) float32.
+            player: str. Which discriminator, where there are several.
 
         Returns:
             (N,) float32, high where picture and sentence look real together.
         """
-        head = self.players["discriminator"].get_layer("head")
+        head = self.players[player].get_layer("head")
         return self.run(head, [features, sentences])
 
     def slope(self, player, terms, batch, tape=None):
@@ -520,11 +553,8 @@ class System(keras.Model):
             # One part after the other, or all lie in memory at once.
             with tf.control_dependencies(total):
                 part = {key: tf.identity(value) for key, value in part.items()}
-            self._micro_batch = number
-            try:
+            with self._here.set(part=number):
                 found = self._slope(player, terms, part)
-            finally:
-                self._micro_batch = None
             pairs = zip(total, found, strict=True)
             total = [a + b for a, b in pairs] if total else found
         return total
@@ -534,7 +564,7 @@ class System(keras.Model):
             # Passes begin when all is drawn, or both lie in memory at once.
             with tf.control_dependencies(list(batch.values())):
                 batch = {key: tf.identity(x) for key, x in batch.items()}
-            named = terms(batch)
+            named = self._of_branches(terms, batch)
             self._check_known(named)
             loss = sum(self.loss_weights[t] * x for t, x in named.items())
             loss = loss / (replicas.count() * self.micro_batches)
@@ -548,6 +578,84 @@ class System(keras.Model):
         gradients = tape.gradient(loss, [v.value for v in variables])
         checks.reached(_together(player), variables, gradients)
         return gradients
+
+    def _of_branches(self, terms, batch):
+        """Sums terms over branches and compares what these showed."""
+        found = {}
+        with self._here.set(shown=[]):
+            for prefix, branch in self.branches(batch).items():
+                with self._here.set(branch=prefix):
+                    for term, value in terms(branch).items():
+                        more = found.get(term)
+                        found[term] = value if more is None else more + value
+            if self._here.shown:
+                found |= self.contrasts.terms(self._here.shown)
+        return found
+
+    def branches(self, batch):
+        """Parts a batch into its branches.
+
+        Args:
+            batch: dict of tensors.
+
+        Returns:
+            dict, what the keys of a branch begin with -> dict of its tensors
+            by plain keys; see `contrasts.branches`.
+
+        Raises:
+            ValueError: if the batch lacks the second one.
+        """
+        return contrasts.branches(batch, self.second_branch)
+
+    def each(self, make, batch):
+        """Adds to each branch what is made of it, with draws of its own.
+
+        Args:
+            make: callable, dict of a branch's tensors -> dict of more.
+            batch: dict of tensors.
+
+        Returns:
+            dict: the batch and what was made, by the branches' keys.
+        """
+        made = dict(batch)
+        for prefix, branch in self.branches(batch).items():
+            with self._here.set(branch=prefix):
+                more = make(branch)
+            made |= {f"{prefix}{key}": value for key, value in more.items()}
+        return made
+
+    def still(self, batch):
+        """Holds tensors still, so that no gradient passes through them.
+
+        Args:
+            batch: dict of tensors.
+
+        Returns:
+            The same, as constants.
+        """
+        return {key: tf.stop_gradient(value) for key, value in batch.items()}
+
+    def show(self, fakes, batch, always=False):
+        """Shows a branch's fakes to the reader, for what compares branches.
+
+        Args:
+            fakes: (B, H, W, 3) float32 in [-1, 1], on the generator's tape.
+            batch: dict of tensors, the branch's.
+            always: bool. Whether the reader looks though no branches are
+                compared.
+
+        Returns:
+            What the reader says; None if it was not asked.
+        """
+        compared = self.contrasts.used
+        if not (compared or always):
+            return None
+        read = self.image_reader(fakes)
+        shown = self._here.shown
+        if compared:
+            first = shown[0] if shown else None
+            shown.append(self.contrasts.view(read, batch, first))
+        return read
 
     def _scaled_for(self, name, loss):
         # Only players that compute in float16 scale theirs.
@@ -732,6 +840,27 @@ class System(keras.Model):
             ValueError: if the system has no text encoder.
         """
         return self.painter.generate(captions, seeds, bound)
+
+
+class _Here(threading.local):
+    """Tells where in a move the caller is; each replica has a thread.
+
+    Attributes:
+        branch: what the keys of the branch at hand begin with.
+        part: the number of the micro-batch at hand, or None.
+        shown: list of what the branches so far showed, or None.
+    """
+
+    branch, part, shown = "", None, None
+
+    @contextlib.contextmanager
+    def set(self, **values):
+        before = {name: getattr(self, name) for name in values}
+        self.__dict__.update(values)
+        try:
+            yield
+        finally:
+            self.__dict__.update(before)
 
 
 def _loops(part):

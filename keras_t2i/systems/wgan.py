@@ -5,6 +5,7 @@ import functools
 import tensorflow as tf
 
 from keras_t2i.losses import adversarial
+from keras_t2i.systems import contrasts
 from keras_t2i.systems.system import System
 
 
@@ -47,7 +48,7 @@ class WGAN(System):
         s_real - s_fake, the wrong sign for what is minimised.)
     """
 
-    TERMS = ("real", "wrong", "fake", "fool")
+    TERMS = ("real", "wrong", "fake", "fool", *contrasts.TERMS)
 
     def __init__(
         self,
@@ -100,12 +101,25 @@ class WGAN(System):
         parts = self.split(batch, self.batches_per_move)
         for number in range(self.critic_moves):
             part, salt = parts[number % len(parts)], f"judge {number}"
-            shown = {**part, "fakes": self.fakes_beside(part, salt)}
+            draw = functools.partial(self.imagine, salt=salt)
+            shown = self.each(draw, part)
             judge = functools.partial(self.judge, salt=salt)
             self.descend("discriminator", judge, shown)
             self.limit()
         self.descend("generator", self.persuade, parts[-1])
         return self.finish()
+
+    def imagine(self, batch, salt):
+        """Draws the fakes that the critic sees.
+
+        Args:
+            batch: dict of tensors.
+            salt: str. Names the draw.
+
+        Returns:
+            {"fakes": (B, H, W, C)}.
+        """
+        return {"fakes": self.fakes_beside(batch, salt)}
 
     def fakes_beside(self, batch, salt):
         """Draws a fake for each row of a batch.
@@ -153,6 +167,7 @@ class WGAN(System):
             {"fool": () float32}.
         """
         fakes = self.fakes_beside(batch, "persuade")
+        self.show(fakes, batch)
         scores = self.scores(fakes, batch.get("sentence"), "persuade")
         return {"fool": self.game.fool(scores)}
 

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from keras_t2i.losses import penalties
+from keras_t2i.systems import contrasts
 from keras_t2i.systems.wgan import WGAN
 
 
@@ -38,7 +39,7 @@ class WGANGP(WGAN):
         critic's moves, not the last one's.
     """
 
-    TERMS = ("real", "wrong", "fake", "penalty", "fool")
+    TERMS = ("real", "wrong", "fake", "penalty", "fool", *contrasts.TERMS)
 
     def __init__(
         self,

@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from keras_t2i import layers, losses, networks, systems
 from keras_t2i.encoders import bi_lstm, heads
+from keras_t2i.systems import contrasts
 from tests import harness
+from tests.conformance import staged
 
 
 class SystemRow(NamedTuple):
@@ -227,6 +229,42 @@ def _reading(name, terms=systems.DAMSM.TERMS, reads_ids=False, **options):
     )
 
 
+#: How much terms that compare branches weigh in a row.
+_COMPARED = 0.2
+_STAGED = ("real", "wrong", "fake", "fool", "condition", "words", "sentence")
+
+
+def _with_readers(make, *compared):
+    """Makes systems whose fakes are read, and compared by some terms."""
+
+    def made(players, loss_weights=None, **kwargs):
+        weights = dict.fromkeys(compared, _COMPARED) | (loss_weights or {})
+        return make(
+            players,
+            loss_weights=weights,
+            image_reader=staged.image_reader(),
+            class_head=staged.class_head(),
+            **kwargs,
+        )
+
+    return made
+
+
+def _in_stages(name, kind, *compared):
+    """The row of a system that draws in stages."""
+    gentle = dict(gammas=(2.0, 2.0, 1.0), masks_classes=True)
+    make = functools.partial(kind, **gentle)
+    return SystemRow(
+        name,
+        _with_readers(make, *compared),
+        (*_STAGED, *compared),
+        order=(("discriminator_8", "discriminator"), "generator"),
+        is_sum_of_rows=False,  # Pairs are shifted, captions compared.
+        players=staged.players,
+        batches=staged.batches,
+    )
+
+
 SYSTEMS = (
     SystemRow("GAN", systems.GAN, ("real", "fake", "fool")),
     SystemRow(
@@ -245,7 +283,7 @@ SYSTEMS = (
     SystemRow(
         "GANINTCLS_with_every_term",
         _everything,
-        systems.GAN.TERMS,
+        tuple(t for t in systems.GAN.TERMS if t not in contrasts.TERMS),
         wrong="wrong_sentence",
         is_sum_of_rows=False,  # matching compares means of batches.
     ),
@@ -258,7 +296,7 @@ SYSTEMS = (
     SystemRow(
         "DFGAN_seeking",
         _seeking,
-        systems.DFGAN.TERMS,
+        ("real", "wrong", "fake", "penalty", "fool", "seeking"),
         norm=None,
         is_sum_of_rows=False,  # seeking is the inverse of a mean.
     ),
@@ -267,7 +305,7 @@ SYSTEMS = (
         functools.partial(
             systems.WGAN, critic_moves=2, clip=0.2, mismatch_weight=0.5
         ),
-        systems.WGAN.TERMS,
+        ("real", "wrong", "fake", "fool"),
         wrong="wrong_image",
         order=("discriminator", "discriminator", "generator"),
     ),
@@ -279,7 +317,7 @@ SYSTEMS = (
             mismatch_weight=0.5,
             is_fresh=True,
         ),
-        systems.WGANGP.TERMS,
+        ("real", "wrong", "fake", "penalty", "fool"),
         wrong="wrong_sentence",
         order=("discriminator", "discriminator", "generator"),
         norm=None,
@@ -291,6 +329,24 @@ SYSTEMS = (
         order=("discriminator",) * 3 + ("generator",),
         players=wordless_players,
         has_text=False,
+    ),
+    _in_stages("AttnGAN", systems.AttnGAN),
+    _in_stages("AttnGAN_twins", systems.AttnGAN, "fake_to_fake"),
+    _in_stages("DMGAN", systems.DMGAN, "fake_to_real"),
+    _in_stages(
+        "DMGAN_partners",
+        systems.DMGAN,
+        *("supervised", "unicl", "cross_entropy"),
+    ),
+    SystemRow(
+        "GANINTCLS_twins",
+        _with_readers(systems.GANINTCLS, "fake_to_fake", "fake_to_real"),
+        (
+            *("real", "wrong", "fake", "fool", "between"),
+            *("fake_to_fake", "fake_to_real"),
+        ),
+        is_sum_of_rows=False,
+        batches=staged.batches,
     ),
     _reading("DAMSM", systems.DAMSM.TERMS[:4], masks_classes=True),
     _reading("DAMSM_nt_xent", reads_ids=True, contrast="nt_xent"),

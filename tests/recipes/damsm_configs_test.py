@@ -51,7 +51,7 @@ class ConfigsTest(parameterized.TestCase, tf.test.TestCase):
         players |= {"classes"} if contrast == "cross_entropy" else set()
         self.assertEqual(set(system.players), players)
         self.assertEqual(system.is_used("contrast"), contrast is not None)
-        self.assertEqual(system.negatives, "global")
+        self.assertEqual(system.matcher.negatives, "global")
 
     @parameterized.parameters(*couples.NAMES)
     def test_docstring_has_its_command(self, name):
@@ -140,7 +140,7 @@ class PaperTest(parameterized.TestCase, tf.test.TestCase):
     def test_losses_are_the_papers(self, name, scale):
         config = couples.config(name, scale)
         system = reading.system(config, None, readers(config))
-        self.assertEqual(system.gammas, (4.0, 5.0, 10.0))
+        self.assertEqual(system.matcher.gammas, (4.0, 5.0, 10.0))
         self.assertEqual(system.temperature, 0.5)
         used = {t: w for t, w in system.loss_weights.items() if w}
         terms = system.TERMS if scale != "paper" else system.TERMS[:4]

@@ -9,6 +9,7 @@ from absl.testing import parameterized
 
 from keras_t2i import systems
 from keras_t2i.losses import adversarial
+from keras_t2i.systems import contrasts
 from tests import harness
 
 LOGITS = {
@@ -217,8 +218,8 @@ class WeightsTest(tf.test.TestCase, parameterized.TestCase):
                 fake=fake,
                 fool=fool,
                 between=between,
-                matching=0.0,
-                pixel=0.0,
+                **dict.fromkeys(("matching", "pixel"), 0.0),
+                **dict.fromkeys(contrasts.TERMS, 0.0),
             ),
         )
 

@@ -1,0 +1,220 @@
+"""Compares fakes across the branches of a batch, through frozen readers.
+
+A batch has one branch, or two: beside its pictures and captions other
+captions of the same pictures ("twin_" before their keys) or other pictures of
+the same class with theirs ("partner_"). A system plays its own terms once a
+branch; what is compared between branches is said here, for all systems.
+"""
+
+import tensorflow as tf
+
+from keras_t2i.losses import contrastive
+from keras_t2i.ops import replicas
+
+#: Term -> what the keys of the second branch begin with; None needs no other.
+BRANCHES = {
+    "fake_to_fake": "twin_",
+    "fake_to_real": None,
+    "supervised": "partner_",
+    "unicl": "partner_",
+    "cross_entropy": "partner_",
+}
+TERMS = tuple(BRANCHES)
+#: What a config may ask for as second branch -> how its keys begin.
+SECONDS = {"twins": "twin_", "partners": "partner_"}
+
+
+def second(weights, wanted=None):
+    """Tells which second branch a batch has.
+
+    Args:
+        weights: mapping, term -> float or None; those that are not 0 count.
+        wanted: "twins", "partners", or None: what the terms need.
+
+    Returns:
+        "twin_", "partner_" or None.
+
+    Raises:
+        ValueError: if terms need different ones, or another than is wanted,
+            or `wanted` is another word.
+    """
+    if wanted is not None and wanted not in SECONDS:
+        raise ValueError(
+            f"branches is {wanted!r}; allowed: None, {', '.join(SECONDS)}."
+        )
+    needs = {}
+    if wanted is not None:
+        needs[SECONDS[wanted]] = f"branches is {wanted!r}"
+    for term, prefix in BRANCHES.items():
+        if weights.get(term) and prefix:
+            told = f"{term} weighs {weights[term]:g}"
+            needs.setdefault(prefix, told)
+    if len(needs) > 1:
+        words = {prefix: word for word, prefix in SECONDS.items()}
+        told = "; ".join(f"{why} ({words[key]})" for key, why in needs.items())
+        raise ValueError(
+            f"A batch has one second branch, and two are asked for: {told}."
+        )
+    return next(iter(needs), None)
+
+
+def branches(batch, prefix):
+    """Parts a batch.
+
+    Args:
+        batch: dict of tensors.
+        prefix: what the keys of the second branch begin with; None without.
+
+    Returns:
+        dict, "" and perhaps `prefix` -> dict of tensors by plain keys. What
+        the second branch doesn't have of its own is the first's: twins share
+        the pictures.
+
+    Raises:
+        ValueError: if the batch has no such branch.
+    """
+    if prefix is None:
+        return {"": batch}
+    first = {k: x for k, x in batch.items() if not k.startswith(prefix)}
+    own = {
+        key.removeprefix(prefix): value
+        for key, value in batch.items()
+        if key.startswith(prefix)
+    }
+    if not own:
+        word = {prefix: word for word, prefix in SECONDS.items()}[prefix]
+        raise ValueError(
+            f"The system plays a second branch of {word}, and no key of the "
+            f"batch begins with {prefix}: ask the pipeline for {word}."
+        )
+    return {"": first, prefix: first | own}
+
+
+class Contrasts:
+    """Keeps what branches showed and compares it.
+
+    Args:
+        weights: dict, term -> float, of the system.
+        image_reader: callable, (B, H, W, 3) [-1, 1] -> {"code" (B, C), ...},
+            such as `encoders.pairs.ImageReader`; frozen. None where no term
+            asks for it.
+        class_head: `keras.Model`, as `encoders.heads.classes` makes it, or
+            None.
+        temperature: float > 0, of all but cross-entropy.
+
+    Raises:
+        ValueError: if a term lacks its reader, or the temperature is wrong.
+    """
+
+    def __init__(self, weights, image_reader, class_head, temperature):
+        used = [term for term in TERMS if weights.get(term)]
+        if used and image_reader is None:
+            raise ValueError(
+                f"{used[0]} weighs {weights[used[0]]:g}, which compares what "
+                "an image_reader says of fakes, and there is none."
+            )
+        if "cross_entropy" in used and class_head is None:
+            raise ValueError(
+                f"cross_entropy weighs {weights['cross_entropy']:g}, which "
+                "asks a class_head for the classes of fakes, and there is "
+                "none: take readers trained with contrast 'cross_entropy'."
+            )
+        if temperature <= 0.0:
+            raise ValueError(f"temperature is {temperature}; allowed: above 0.")
+        self.used = used
+        self.image_reader = image_reader
+        self.class_head = class_head
+        self.temperature = temperature
+
+    def view(self, read, batch, first=None):
+        """Collects what is compared of one branch.
+
+        Args:
+            read: dict, what the reader says of the branch's fakes.
+            batch: dict of tensors, the branch's.
+            first: what this gave for the first branch, or None.
+
+        Returns:
+            dict of tensors; of the first branch's rows and the own.
+
+        Raises:
+            ValueError: if the batch lacks what a term needs.
+        """
+        found = {"code": read["code"]}
+        if "fake_to_real" in self.used:
+            real = batch["image"]
+            is_same = first is not None and first["image"] is real
+            code = first["real"] if is_same else self.image_reader(real)["code"]
+            found |= {"image": real, "real": tf.stop_gradient(code)}
+        partners = [t for t in self.used if BRANCHES[t] == "partner_"]
+        for key in ("label", "sentence") if partners else ():
+            if key not in batch:
+                raise ValueError(
+                    f"{partners[0]} goes by labels and sentences, and the "
+                    f"batch has no {key}."
+                )
+            found[key] = tf.stop_gradient(batch[key])
+        if partners and "cross_entropy" != partners[-1]:
+            widths = [found[key].shape[-1] for key in ("code", "sentence")]
+            if widths[0] != widths[1]:
+                raise ValueError(
+                    f"{partners[0]} compares pictures with sentences, but "
+                    f"codes have {widths[0]} numbers and sentences "
+                    f"{widths[1]}: let the readers' own text side read."
+                )
+        return found
+
+    def terms(self, views):
+        """Compares the branches.
+
+        Args:
+            views: list of what `view` gave, a branch each.
+
+        Returns:
+            dict of () float32, by those of `TERMS` that are used.
+        """
+        return {term: getattr(self, f"_{term}")(views) for term in self.used}
+
+    def _fake_to_fake(self, views):
+        codes = [replicas.gather(view["code"]) for view in views]
+        return contrastive.nt_xent(*codes, self.temperature)
+
+    def _fake_to_real(self, views):
+        losses = [
+            contrastive.nt_xent(
+                replicas.gather(view["code"]),
+                replicas.gather(view["real"]),
+                self.temperature,
+            )
+            for view in views
+        ]
+        return sum(losses) / len(losses)
+
+    def _supervised(self, views):
+        codes, sentences, labels = _gathered(views)
+        stacked = tf.stack([*codes, *sentences], axis=1)
+        return contrastive.supervised(stacked, labels, self.temperature)
+
+    def _unicl(self, views):
+        codes, sentences, labels = _gathered(views)
+        return contrastive.unicl(
+            tf.concat(codes, 0),
+            tf.concat(sentences, 0),
+            tf.tile(labels, [len(views)]),
+            self.temperature,
+        )
+
+    def _cross_entropy(self, views):
+        losses = []
+        for view in views:
+            told = {key: view[key] for key in ("code", "sentence")}
+            scores = self.class_head(told, training=False)["image"]
+            losses.append(contrastive.classified(scores, view["label"]))
+        return sum(losses)
+
+
+def _gathered(views):
+    """Codes and sentences of the whole batch, and whose they are."""
+    codes = [replicas.gather(view["code"]) for view in views]
+    sentences = [replicas.gather(view["sentence"]) for view in views]
+    return codes, sentences, replicas.gather(views[0]["label"])
