@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+from collections.abc import Collection
 
 import keras
 import tensorflow as tf
@@ -34,6 +35,8 @@ class Checkpoint(keras.callbacks.Callback):
         keep: int > 0. How many; older ones are removed after the newer one
             is whole.
         every: int > 0. Epochs between two savings; the last is always saved.
+        spared: moves whose checkpoints are never removed. One at which an
+            epoch ends is saved whatever `every` says.
 
     Raises:
         ValueError: if `keep` or `every` is below 1.
@@ -42,28 +45,34 @@ class Checkpoint(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, folder: str | os.PathLike, keep: int = 2, every: int = 1
+        self,
+        folder: str | os.PathLike,
+        keep: int = 2,
+        every: int = 1,
+        spared: Collection[int] = (),
     ):
         super().__init__()
         _check_counts(keep, every)
         self.folder = pathlib.Path(folder)
         self.keep = keep
         self.every = every
+        self.spared = {_named(move) for move in spared}
 
     def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every == 0:
+        is_spared = _named(int(self.model.moves.numpy())) in self.spared
+        if (epoch + 1) % self.every == 0 or is_spared:
             self._save()
 
     def on_train_end(self, logs=None):
         self._save()
 
     def _save(self):
-        move = int(self.model.moves.numpy())
-        target = self.folder / f"move_{move:08d}"
+        target = self.folder / _named(int(self.model.moves.numpy()))
         if target.exists():
             return
         _write(self.model, target)
-        _remove(self.folder, _kept(self.folder)[: -self.keep])
+        others = [x for x in _kept(self.folder) if x.name not in self.spared]
+        _remove(self.folder, others[: -self.keep])
 
 
 class Best(keras.callbacks.Callback):
@@ -168,8 +177,8 @@ class Best(keras.callbacks.Callback):
                     tf.summary.scalar(f"scores/{name}", value)
 
     def _keep_best(self, move):
-        names = [f"move_{best:08d}" for best in self.ranking()[: self.keep]]
-        target = self.folder / f"move_{move:08d}"
+        names = [_named(best) for best in self.ranking()[: self.keep]]
+        target = self.folder / _named(move)
         if target.name in names:
             if target.exists():  # of a run that went back
                 _remove(self.folder, [target])
@@ -243,6 +252,10 @@ def newest(folder: str | os.PathLike) -> int:
     """
     kept = _kept(pathlib.Path(folder))
     return int(kept[-1].name.removeprefix("move_")) if kept else 0
+
+
+def _named(move) -> str:
+    return f"move_{move:08d}"
 
 
 def _kept(folder):

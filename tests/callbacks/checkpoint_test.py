@@ -285,6 +285,21 @@ class CheckpointTest(parameterized.TestCase, tf.test.TestCase):
         moves = [int(name.split("_")[1]) for name in self.kept()]
         self.assertEqual(moves, [20, 40, 50])
 
+    def test_spared_ones_stay_whenever_they_come(self):
+        keeper = callbacks.Checkpoint(
+            self.folder, keep=1, every=3, spared=[20, 25]
+        )
+        keeper.set_model(self.toy)
+        for epoch in range(7):
+            self.toy.moves.assign_add(10)
+            keeper.on_epoch_end(epoch)
+        moves = [int(name.split("_")[1]) for name in self.kept()]
+        self.assertEqual(moves, [20, 60])  # No epoch ended at 25.
+        keeper.on_train_end()
+        moves = [int(name.split("_")[1]) for name in self.kept()]
+        self.assertEqual(moves, [20, 70])
+        self.assertEqual(self.restored()[1], 70)
+
     def test_what_is_kept_is_not_written_again(self):
         self.save(2)
         arrays = self.folder / "move_00000002" / "arrays.index"
