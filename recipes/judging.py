@@ -36,6 +36,8 @@ class How:
         fast: this library's moments instead of TF-GAN's functions.
         sampling: intervals from subsamples, and FID without end.
         beside: whether the rows that give a scale are judged too.
+        reader: what reads captions for R-precision, as `wiring.text_encoder`
+            gives it; None for the generator's own.
         cache: folder that keeps what was drawn and seen, so that a broken
             evaluation goes on; None for none.
     """
@@ -49,6 +51,7 @@ class How:
     fast: bool = False
     sampling: bool = False
     beside: bool = True
+    reader: Callable | None = None
     cache: str | None = None
 
     @property
@@ -84,7 +87,7 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
     """
     how = how or How(**more)
     _check_gives(found.painter, how.protocol)
-    config, reader = found.config, found.reader
+    config, reader = found.config, how.reader or found.reader
     both = parts(config, how.most)
     train, test = both
     # Colour truth asks for what OpenMoji's captions name, in its colours.
@@ -125,8 +128,9 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
         )
 
     if how.beside:
-        fresh = wiring.system(trained.exact(config), reader)
-        painter = networks.Painter(fresh.players["generator"], reader)
+        own_reader = found.reader
+        fresh = wiring.system(trained.exact(config), own_reader)
+        painter = networks.Painter(fresh.players["generator"], own_reader)
         yield from measure("untrained generator", painter, 0)
         _stage("mean training picture")
         mean = pipeline.mean_picture(train, *_frame(config))

@@ -475,10 +475,7 @@ def announce(config, workdir, system, pictures, start, played):
         start: moves already made.
         played: the strategy.
     """
-    sizes = ", ".join(
-        f"{name} {sum(math.prod(v.shape) for v in player.trainable_weights):,}"
-        for name, player in system.players.items()
-    )
+    sizes = ", ".join(f"{name} {n:,}" for name, n in sizes_of(system).items())
     rows = config.train.batch_size * system.batches_per_move
     print(
         f"{config.system.name} (trainable parameters: {sizes}) on "
@@ -498,6 +495,21 @@ def announce(config, workdir, system, pictures, start, played):
         print(f"The run already has {start:,} moves; nothing is to do.")
     elif start:
         print(f"Going on from move {start:,}.")
+
+
+def sizes_of(system) -> dict[str, int]:
+    """Counts what each player may learn.
+
+    Args:
+        system: the system.
+
+    Returns:
+        dict, player -> trainable parameters.
+    """
+    return {
+        name: sum(math.prod(v.shape) for v in player.trainable_weights)
+        for name, player in system.players.items()
+    }
 
 
 def _named(config) -> dict:
