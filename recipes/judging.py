@@ -9,9 +9,15 @@ from tqdm import tqdm
 
 from keras_t2i import networks, serving, weights
 from keras_t2i.data import catalog, pipeline, source
-from keras_t2i.metrics import evaluator, features, protocols, statistics
+from keras_t2i.metrics import (
+    evaluator,
+    features,
+    protocols,
+    r_precision,
+    statistics,
+)
 from keras_t2i.ops import files, resizing
-from recipes import asking, trained, wiring
+from recipes import agreeing, asking, trained, wiring
 
 TRAINED = "trained generator"
 REAL = {"train": "real test pictures", "test": "real training pictures"}
@@ -38,6 +44,9 @@ class How:
         beside: whether the rows that give a scale are judged too.
         reader: what reads captions for R-precision, as `wiring.text_encoder`
             gives it; None for the generator's own.
+        matcher: readers of captions and pictures that learned to agree, as
+            `weights.readers.load` gives them, which R-precision asks instead;
+            None fits a map to the training part.
         cache: folder that keeps what was drawn and seen, so that a broken
             evaluation goes on; None for none.
     """
@@ -52,6 +61,7 @@ class How:
     sampling: bool = False
     beside: bool = True
     reader: Callable | None = None
+    matcher: weights.readers.Pair | None = None
     cache: str | None = None
 
     @property
@@ -93,8 +103,8 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
     # Colour truth asks for what OpenMoji's captions name, in its colours.
     is_own = config.data.name == catalog.RECORDS
     _stage("captions, and features of the real pictures")
-    bench = _judge(config, both, reader, how)
-    asked = asking.asked(test, reader, how.protocol, how.most)
+    asked = _asked(test, reader, how)
+    bench = _judge(config, both, reader, how, _taught(config, how))
     print(
         f"Judging {_describe(config)}, after {found.card['moves']:,} moves: "
         f"{how.seeds} x {len(asked.captions):,} pictures against "
@@ -129,7 +139,8 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
 
     if how.beside:
         own_reader = found.reader
-        fresh = wiring.system(trained.exact(config), own_reader)
+        exact = trained.exact(config)
+        fresh = wiring.system(exact, own_reader, is_played=False)
         painter = networks.Painter(fresh.players["generator"], own_reader)
         yield from measure("untrained generator", painter, 0)
         _stage("mean training picture")
@@ -189,6 +200,7 @@ def wanted(found: trained.Trained, how: How) -> dict:
         "counts": {"reference": count, "candidate": own},
         **_reference(how),
         **_network(how.network),
+        "matcher": _matcher(how.matcher),
         "intervals": how.sampling,
         "data_digest": _digests(both),
         "versions": evaluator.versions(),
@@ -358,13 +370,57 @@ def _digests(both):
     }
 
 
-def _judge(config, both, reader, how):
+def _asked(test, reader, how):
+    """What is drawn, and the vectors of its captions for R-precision."""
+    if how.matcher is None:
+        return asking.asked(test, reader, how.protocol, how.most)
+    if reader.dim is None:
+        raise ValueError(
+            "--matcher asks whether pictures fit their captions, but this "
+            "model reads none."
+        )
+    drawn = asking.asked(test, wiring.Nobody(), how.protocol, how.most)
+    told = agreeing.sentences(how.matcher, drawn.captions)
+    return dataclasses.replace(drawn, sentences=told)
+
+
+def _taught(config, how):
+    """Networks in the generator's training loss, by what they did there."""
+    pair = wiring.looker(config)
+    if pair is None:
+        return {}
+    found = {
+        "text side of DAMSM": pair.text.digest,
+        "image side of DAMSM": pair.image.digest,
+    }
+    below = weights.readers.trunk_of(pair.card)
+    network = how.network or weights.pretrained.lite0()
+    # Its name may tell another size; weights are the same.
+    is_same = below and network.name.startswith(below)
+    if is_same and not network.name.endswith("_random"):
+        found["network below DAMSM"] = network.digest
+    return found
+
+
+def _matcher(pair):
+    """Says on a card who was asked by R-precision instead of a map."""
+    if pair is None:
+        return None
+    return {"image": pair.image.digest, "text": pair.text.digest}
+
+
+def _judge(config, both, reader, how, taught=None):
     def pictures(split):
         part = both[_SPLITS.index(split)]
         some = shown(config, part, how.protocol.batch)
         return _bar(some, len(part), f"{split} pictures")
 
-    read = asking.mean_sentences(both[0], reader)
+    read, matcher = None, None
+    if how.matcher is not None:
+        matcher = r_precision.Readers(how.matcher.image)
+        reader = how.matcher.text
+    else:
+        read = asking.mean_sentences(both[0], reader)
     if read is not None:
         read = read[: asking.whole(len(read), how.protocol)]
     protocol = {
@@ -386,6 +442,8 @@ def _judge(config, both, reader, how):
         wiring.cache_dir() / "features",
         ruler=how.protocol,
         training=None if how.compared == "train" else pictures("train"),
+        matcher=matcher,
+        trained_with=taught,
         fast=how.fast,
         sampling=how.sampling,
     )

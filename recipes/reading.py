@@ -288,7 +288,7 @@ def fault(config, pictures: source.Pictures) -> str:
             f"{what}, which compares two captions of a picture; those of "
             f"{pictures.name} have one."
         )
-    if prefix == "partner_" and not _has_pairs(pictures.labels):
+    if prefix == "partner_" and not wiring.has_pairs(pictures.labels):
         return (
             f"{what}, which compares pictures of one class; no two pictures "
             f"of {pictures.name} share one."
@@ -306,8 +306,3 @@ def fault(config, pictures: source.Pictures) -> str:
             "config.data.crop or flip no two looks are alike."
         )
     return ""
-
-
-def _has_pairs(labels) -> bool:
-    counts = np.unique(labels[labels >= 0], return_counts=True)[1]
-    return bool((counts > 1).any())

@@ -92,7 +92,8 @@ def run(
         ValueError: if there is no checkpoint, or it can't be read.
     """
     config = read_config(workdir)
-    system = wiring.system(exact(config), wiring.text_encoder(config))
+    reader = wiring.text_encoder(config)
+    system = wiring.system(exact(config), reader, is_played=False)
     folder = pathlib.Path(checkpoint or pathlib.Path(workdir) / "checkpoints")
     moves = callbacks.restore(system, folder)
     if not moves and checkpoint:

@@ -1,6 +1,7 @@
 """Turns a config into objects: the only place where names become things."""
 
 import contextlib
+import functools
 import inspect
 import os
 import pathlib
@@ -11,8 +12,12 @@ import tensorflow as tf
 
 from keras_t2i import data, networks, systems, weights
 from keras_t2i.data import catalog, pipeline
+from keras_t2i.encoders import heads, pairs
 from keras_t2i.encoders import text as text_room
 from keras_t2i.losses import adversarial
+from keras_t2i.ops import images
+from keras_t2i.systems import contrasts
+from keras_t2i.systems.matching import KINDS
 from recipes import messages
 
 _WORDS = ("ids", "float16", "int8")
@@ -111,6 +116,27 @@ class Letters:
         """Refuses nothing but what is not text."""
         for caption in captions:
             data.captions.check(caption)
+
+
+def letters_pair(dim: int = 16) -> weights.readers.Pair:
+    """Makes readers without trained weights, for smoke runs.
+
+    Args:
+        dim: numbers of a sentence and of a code.
+
+    Returns:
+        The pair: `Letters`, and a network of pictures whose weights are drawn
+        once and for all.
+    """
+    start = keras.initializers.RandomNormal(0.0, 0.3, seed=0)
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.layers.Conv2D(dim, 4, 4, kernel_initializer=start)(image)
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.ops.relu(x))
+    told = {"regions": x, "code": pooled}
+    model = keras.Model({"image": image}, told, name="letters")
+    seen = pairs.ImageReader(model, "letters", f"letters-{dim}")
+    told = heads.classes(dim, 100)
+    return weights.readers.Pair(Letters(dim), seen, {}, told)
 
 
 class Nobody:
@@ -224,29 +250,112 @@ def dataset(
     Raises:
         ValueError: if the batch does not fit the data.
     """
-    return pipeline.batches(
+    _check_branches(config, pictures)
+    stream = pipeline.batches(
         pictures,
         batch_size=config.train.batch_size * batches_per_move,
         image_size=config.data.image_size,
         seed=config.train.seed,
         start_move=start_move,
         shard=shard,
-        **_choices(config.data),
-        **_ids(config.data, pictures),
+        **_choices(config),
+        **_ids(config.data, pictures, encoder),
         **_vectors(config.data, pictures, encoder),
     )
+    if not _reads_ids(config.data, encoder):
+        return stream
+    read = functools.partial(_with_read_words, encoder)
+    return stream.map(read, tf.data.AUTOTUNE).prefetch(2)
 
 
-def _choices(section) -> dict:
+def _choices(config) -> dict:
     """Reads how batches are made; runs of old lack some of it."""
-    names = (
-        *("captions_per_image", "mismatch", "other_label", "twins", "partners"),
-        *("crop", "flip", "fit", "base_size"),
+    section, names = (
+        config.data,
+        (
+            *(
+                "captions_per_image",
+                "mismatch",
+                "other_label",
+                "twins",
+                "partners",
+            ),
+            *("crop", "flip", "fit", "base_size"),
+        ),
     )
-    return {name: section[name] for name in names if name in section}
+    found = {name: section[name] for name in names if name in section}
+    branch = second_branch(config)
+    if branch == "twin_":
+        found["twins"] = True
+    if branch == "partner_":
+        found["partners"] = found.get("partners") or "label"
+    return found
 
 
-def _ids(section, pictures) -> dict:
+def second_branch(config) -> str | None:
+    """Tells which second branch a system's batches have.
+
+    Args:
+        config: the run's config.
+
+    Returns:
+        "twin_", "partner_" or None.
+
+    Raises:
+        ValueError: as `systems.contrasts.second`.
+    """
+    wanted = config.system.get("branches")
+    return contrasts.second(given(config.loss_weights), wanted)
+
+
+def _check_branches(config, pictures):
+    """Refuses branches that a set can't give."""
+    branch = second_branch(config)
+    if branch == "twin_" and pictures.captions.shape[1] < 2:
+        raise ValueError(
+            f"Two captions of a picture are compared, and those of "
+            f"{pictures.name} have one: weigh fake_to_fake 0, or take a set "
+            "with more."
+        )
+    if branch == "partner_" and not has_pairs(pictures.labels):
+        raise ValueError(
+            "Pictures of one class are compared, and no two pictures of "
+            f"{pictures.name} share one: weigh supervised, unicl and "
+            "cross_entropy 0, or take a set with classes."
+        )
+
+
+def has_pairs(labels) -> bool:
+    """Tells whether any two pictures share a class.
+
+    Args:
+        labels: (N,) int; -1 is none.
+
+    Returns:
+        bool.
+    """
+    counts = np.unique(labels[labels >= 0], return_counts=True)[1]
+    return bool((counts > 1).any())
+
+
+def _reads_ids(section, encoder) -> bool:
+    """Whether the reader of captions reads the ids of each batch anew."""
+    is_able = getattr(encoder, "vocabulary", None) is not None
+    return section.get("words") == "ids" and is_able
+
+
+def _with_read_words(encoder, batch):
+    """Reads a batch's ids; captions that lost words lost others before."""
+    read = dict(batch)
+    for key in batch:
+        if key.endswith("caption"):
+            prefix = key.removesuffix("caption")
+            told = encoder.read_ids(batch[key], batch[f"{prefix}mask"])
+            read |= {f"{prefix}{name}": value for name, value in told.items()}
+    return read
+
+
+def _ids(section, pictures, encoder) -> dict:
     kind = section.get("words")
     if kind is not None:
         choose("config.data.words", kind, dict.fromkeys(_WORDS))
@@ -257,8 +366,11 @@ def _ids(section, pictures) -> dict:
         )
     if kind != "ids":
         return {}
+    words = None
+    if _reads_ids(section, encoder):
+        words = encoder.vocabulary
     return {
-        "vocabulary": vocabulary(section, pictures),
+        "vocabulary": words or vocabulary(section, pictures),
         "max_words": section.max_words,
         "word_rule": section.word_rule,
     }
@@ -274,6 +386,8 @@ def _vectors(section, pictures, encoder) -> dict:
                 f"config.data.words is {kind!r}, but config.text.encoder is "
                 "'none'."
             )
+        return {}
+    if _reads_ids(section, encoder):
         return {}
     if has_words:
         stored = text_room.embed_words(
@@ -314,13 +428,15 @@ def vocabulary(section, pictures):
     return data.vocabulary.Vocabulary.of(pictures.captions.ravel().tolist())
 
 
-def system(config, encoder, rate: float = 1.0):
+def system(config, encoder, rate: float = 1.0, is_played: bool = True):
     """Builds and compiles the system.
 
     Args:
         config: the run's config.
         encoder: what `text_encoder` gave.
         rate: float > 0. All learning rates are so many times the config's.
+        is_played: whether moves will be played; what only they need, the
+            reader of pictures, is not opened else.
 
     Returns:
         `systems.System`, compiled.
@@ -329,17 +445,21 @@ def system(config, encoder, rate: float = 1.0):
         ValueError: if a name, a precision or an argument is unknown, or a
             size or the seed is out of range.
     """
+    readers = _looking(config, encoder) if is_played else _NOBODY
     with building(config.train):
-        players = {
-            name: _network(config, name, encoder)
-            for name in ("discriminator", "generator")
-        }
-        built = _system(config, players, encoder)
+        players = _players(config, encoder)
+        built = _system(config, players, encoder, readers)
     moves = config.train.moves
     built.compile(
         {
-            name: optimizer(section, name, built.steps_of(name), moves, rate)
-            for name, section in config.optimizers.items()
+            name: optimizer(
+                config.optimizers[name.partition("_")[0]],
+                name,
+                built.steps_of(name),
+                moves,
+                rate,
+            )
+            for name in players
         },
         xla=config.train.xla,
         micro_batches=config.train.get("micro_batches") or 1,
@@ -388,7 +508,84 @@ def given(section) -> dict:
     return {key: value for key, value in section.items() if value is not None}
 
 
-def _network(config, player, encoder):
+def _players(config, encoder) -> dict:
+    """Builds the networks: one discriminator for each picture's size."""
+    players = {"discriminator": _network(config, "discriminator", encoder)}
+    for size in smaller_sizes(config):
+        name = f"discriminator_{size}"
+        players[name] = _network(config, "discriminator", encoder, size)
+    return players | {"generator": _network(config, "generator", encoder)}
+
+
+def smaller_sizes(config) -> list[int]:
+    """Lists the sizes that a generator draws before the last.
+
+    Args:
+        config: the run's config.
+
+    Returns:
+        Sizes, small to large; none unless it draws in stages.
+
+    Raises:
+        ValueError: if the sizes are missing or impossible.
+    """
+    name = config.networks.generator.name
+    room = getattr(networks, name, None)
+    if room is None or "base_size" not in _takes(room.generator):
+        return []
+    base, size = config.data.get("base_size"), config.data.image_size
+    if base is None:
+        raise ValueError(
+            f"config.networks.generator.name is {name!r}, which draws in "
+            "stages: set config.data.base_size, the size of the first."
+        )
+    return images.sizes_up_to(size, base)[:-1] if base != size else []
+
+
+class _Nobody:
+    """Stands for readers where no move is played."""
+
+    def __call__(self, pictures):
+        """Refuses to look."""
+        raise ValueError("This system was opened to draw, not to be played.")
+
+
+_NOBODY = dict(image_reader=_Nobody(), class_head=_Nobody())
+
+
+def _looking(config, encoder) -> dict:
+    """Opens what looks at fakes, if any term needs it."""
+    kind = systems_by_name().get(config.system.name)
+    weights_of = config.loss_weights
+    terms = [t for t in contrasts.TERMS if weights_of.get(t)]
+    # Of these the system has weights of its own.
+    known = [t for t in KINDS if t in kind.TERMS] if kind else []
+    own = [t for t in known if weights_of.get(t) != 0.0]
+    terms += own
+    if not terms:
+        return {}
+    place = (config.get("image") or {}).get("source")
+    if place is None and config.text.encoder == "damsm":
+        place = config.text.source
+    if place is None:
+        raise ValueError(
+            f"config.loss_weights.{terms[0]} is not 0, so fakes are looked "
+            "at, and nobody is named who does: set config.image.source to a "
+            "pair of readers by name or folder, or text.encoder to 'damsm' "
+            f"with its text.source; or {terms[0]} to 0."
+        )
+    pair = letters_pair() if place == "letters" else weights.readers.load(place)
+    if own and pair.image.dim != encoder.dim:
+        raise ValueError(
+            f"Captions are read in {encoder.dim} numbers and pictures in "
+            f"{pair.image.dim} (config.image.source is {place!r}): they are "
+            "compared, so take both sides of one pair, or weigh words and "
+            "sentence 0."
+        )
+    return dict(image_reader=pair.image, class_head=pair.classes)
+
+
+def _network(config, player, encoder, image_size=None):
     rooms = {
         name: getattr(networks, name)
         for name in networks.__all__
@@ -413,7 +610,9 @@ def _network(config, player, encoder):
                 "config.text.encoder is 'none'."
             )
         section["text_dim"] = encoder.dim
-    return build(image_size=config.data.image_size, **section)
+    if "base_size" in _takes(build):
+        section["base_size"] = config.data.base_size
+    return build(image_size=image_size or config.data.image_size, **section)
 
 
 def systems_by_name() -> dict:
@@ -425,7 +624,7 @@ def systems_by_name() -> dict:
     return {n: getattr(systems, n) for n in systems.__all__ if n != "System"}
 
 
-def _system(config, players, encoder):
+def _system(config, players, encoder, readers):
     kind, section = _chosen("config.system", config.system, systems_by_name())
     game = _game(config.game)
     if game is not None:
@@ -440,6 +639,7 @@ def _system(config, players, encoder):
         loss_weights=given(config.loss_weights),
         seed=config.train.seed,
         text_encoder=encoder,
+        **readers,
         **section,
     )
 

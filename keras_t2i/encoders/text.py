@@ -56,17 +56,33 @@ class TextEncoder(tf.Module):
         ids, mask = self.tokenizer(captions)
         lengths = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
         longest = tf.maximum(tf.reduce_max(lengths), 1)
-        outputs = self.model(
-            {"ids": ids[:, :longest], "mask": mask[:, :longest]},
-            training=False,
-        )
+        read = self.read_ids(ids[:, :longest], mask[:, :longest])
         words = tf.pad(
-            outputs["words"], [[0, 0], [0, self.max_words - longest], [0, 0]]
+            read["words"], [[0, 0], [0, self.max_words - longest], [0, 0]]
         )
         words = tf.ensure_shape(words, (None, self.max_words, self.dim))
-        words = tf.where(mask[:, :, None], words, 0.0)
-        sentence = self.scale * outputs["sentence"]
-        return {"words": words, "mask": mask, "sentence": sentence}
+        return {"words": words, "mask": mask, "sentence": read["sentence"]}
+
+    @property
+    def vocabulary(self):
+        """The words that have ids; None where captions are read in pieces."""
+        is_of_words = isinstance(self.tokenizer, tokenizers.Words)
+        return self.tokenizer.vocabulary if is_of_words else None
+
+    def read_ids(self, ids, mask):
+        """Reads captions whose words were looked up before.
+
+        Args:
+            ids: (B, T) int32, of any T; 0 is padding.
+            mask: (B, T) bool, True for a word.
+
+        Returns:
+            words: (B, T, C) float32; 0 where there is no word.
+            sentence: (B, C) float32.
+        """
+        read = self.model({"ids": ids, "mask": mask}, training=False)
+        words = tf.where(mask[:, :, None], read["words"], 0.0)
+        return {"words": words, "sentence": self.scale * read["sentence"]}
 
     def check(self, captions):
         """Refuses captions that cannot be read, naming the first.

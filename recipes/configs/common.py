@@ -24,11 +24,12 @@ def base(**changes) -> config_dict.ConfigDict:
     What is None is left to the network, system or game, whose default is
     the paper's.
 
-    In `data`, the keys from `crop` to `word_rule` are the arguments of
-    `data.pipeline.batches`, but for `words`: None, "ids" (of the set's
-    vocabulary, `max_words` of them, chosen by `word_rule`), or "float16" or
-    "int8" (the text encoder's vectors of the first `max_words` words, kept in
-    this type).
+    `data.labels` chooses the kind of classes in sets with several, such as
+    "subgroup" of OpenMoji. The keys from `crop` to `word_rule` are the
+    arguments of `data.pipeline.batches`, but for `words`: None, "ids" (of the
+    set's vocabulary, `max_words` of them, chosen by `word_rule`), or "float16"
+    or "int8" (the text encoder's vectors of the first `max_words` words, kept
+    in this type).
 
     Captions are read by `text.encoder`, from `text.source`: "minilm" is
     MiniLM or another BERT (None for the installed package; a wheel or folder
@@ -40,6 +41,16 @@ def base(**changes) -> config_dict.ConfigDict:
     networks that read no text, whose samples have no captions. A caption of
     more than `max_words` word pieces is refused, or cut off there with
     `truncate`.
+
+    `image.source` is a pair of readers, too, by name or folder: what it says
+    of fakes is matched with captions (words, sentence) and compared between
+    branches (fake_to_fake and so on: `systems.contrasts`). None takes the pair
+    that reads captions. Weights of these terms bring what they need: twins, or
+    partners by `data.partners`; `system.branches` asks for them without.
+
+    Networks that draw in stages begin at `data.base_size`. With `data.words`
+    "ids" and a reader with a vocabulary, words are read anew in each batch,
+    after long captions lost some.
 
     `best.keep` checkpoints are kept that score best `by` one of fid_lite0 and
     kid_lite0 (the least is best), is_lite0, precision_lite0, recall_lite0,
@@ -67,6 +78,7 @@ def base(**changes) -> config_dict.ConfigDict:
             name="openmoji",
             path=_absent(str),
             image_size=64,
+            labels=_absent(str),
             crop=_absent(int),
             flip=False,
             fit="cut",
@@ -87,6 +99,7 @@ def base(**changes) -> config_dict.ConfigDict:
             truncate=False,
             length=1.0,
         ),
+        image=dict(source=_absent(str)),
         networks=dict(
             generator=dict(
                 name="gan_cls",
@@ -94,12 +107,18 @@ def base(**changes) -> config_dict.ConfigDict:
                 noise_dim=100,
                 projection_dim=_absent(int),
                 channels=_absent(int),
+                condition_dim=_absent(int),
+                residuals=_absent(int),
+                legacy_mask=_absent(bool),
+                is_sampled=_absent(bool),
             ),
             discriminator=dict(
                 name="gan_cls",
                 width=64,
                 projection_dim=_absent(int),
                 channels=_absent(int),
+                unconditional=_absent(bool),
+                spectral=_absent(bool),
             ),
         ),
         system=dict(
@@ -113,6 +132,11 @@ def base(**changes) -> config_dict.ConfigDict:
             clip=_absent(float),
             is_fresh=_absent(bool),
             alpha=_absent(str),
+            gammas=_absent(tuple),
+            masks_classes=_absent(bool),
+            negatives=_absent(str),
+            temperature=_absent(float),
+            branches=_absent(str),
         ),
         game=dict(
             name=_absent(str),
@@ -129,6 +153,14 @@ def base(**changes) -> config_dict.ConfigDict:
             pixel=_absent(float),
             penalty=_absent(float),
             seeking=_absent(float),
+            condition=_absent(float),
+            words=_absent(float),
+            sentence=_absent(float),
+            fake_to_fake=_absent(float),
+            fake_to_real=_absent(float),
+            supervised=_absent(float),
+            unicl=_absent(float),
+            cross_entropy=_absent(float),
         ),
         optimizers=dict(
             generator={**adam(2e-4), **_knobs()},

@@ -234,11 +234,11 @@ _COMPARED = 0.2
 _STAGED = ("real", "wrong", "fake", "fool", "condition", "words", "sentence")
 
 
-def _with_readers(make, *compared):
+def _with_readers(make, *compared, **weights):
     """Makes systems whose fakes are read, and compared by some terms."""
+    weights = dict.fromkeys(compared, _COMPARED) | weights
 
-    def made(players, loss_weights=None, **kwargs):
-        weights = dict.fromkeys(compared, _COMPARED) | (loss_weights or {})
+    def made(players, **kwargs):
         return make(
             players,
             loss_weights=weights,
@@ -256,7 +256,8 @@ def _in_stages(name, kind, *compared):
     make = functools.partial(kind, **gentle)
     return SystemRow(
         name,
-        _with_readers(make, *compared),
+        # The papers' weights make large steps, and large rounding, of toys.
+        _with_readers(make, *compared, words=0.5, sentence=0.5),
         (*_STAGED, *compared),
         order=(("discriminator_8", "discriminator"), "generator"),
         is_sum_of_rows=False,  # Pairs are shifted, captions compared.
