@@ -23,16 +23,38 @@ With a config of readers (recipes.pretrain) DAMSM and its variants with
 contrasts are trained on each text side, the first with --seeds seeds, and
 measured on test pictures beside a closed-form map: rows.jsonl and readers.md.
 --quick shows the layout in minutes: one seed, one epoch.
+
+    python -m recipes.compare --workdir=runs/contrastive \
+        --sheet=recipes/sheets/contrastive_openmoji.py
+
+With --sheet every cell, a generator with its config, plays equally long: so
+many moves as fit into --minutes at the speed that was measured beside all
+others' before (speed.json). Each is judged by the offline protocol with
+intervals, then and where all had made equally many moves: rows.jsonl and
+sheet.md, with a picture of all (compare.png) and a film in each cell's folder.
+A second call goes on, cell by cell and inside a cell; --seeds=3 then adds two
+runs of each. --quick shows the layout in minutes; its figures mean nothing.
 """
 
+import contextlib
 import pathlib
+import sys
 import tempfile
 
 import numpy as np
 from absl import flags
 
-from keras_t2i.ops import files, images, sheets
-from recipes import comparing, messages, rivals, training, wiring
+from keras_t2i.ops import images
+from recipes import (
+    cells,
+    comparing,
+    drawing,
+    messages,
+    rivals,
+    sheet,
+    training,
+    wiring,
+)
 from recipes.configs import damsm_openmoji
 
 _CONFIG = messages.config(
@@ -51,11 +73,23 @@ _SYSTEMS = flags.DEFINE_list(
     ["GAN", "GANCLS", "GANINT", "GANINTCLS"],
     "The systems, by name.",
 )
+_SHEET = flags.DEFINE_string(
+    "sheet", None, "A file of generators that are trained side by side."
+)
+_MINUTES = flags.DEFINE_float(
+    "minutes", 15.0, "Of a sheet: how long each cell plays.", lower_bound=0.01
+)
 _SEEDS = flags.DEFINE_integer(
-    "seeds", 3, "Of readers: how often each is trained.", lower_bound=1
+    "seeds",
+    None,
+    "How often each is trained; else readers 3 times, cells of a sheet once.",
+    lower_bound=1,
 )
 _QUICK = flags.DEFINE_bool(
-    "quick", False, "Of readers: one seed and one epoch, for the layout."
+    "quick",
+    False,
+    "For the layout alone: of readers, one seed and one epoch; of a sheet, "
+    "seconds for minutes and few pictures.",
 )
 
 #: What each variant weighs, whatever the config says.
@@ -70,13 +104,15 @@ VARIANTS = {
 @messages.takes_words
 def main(words):
     """Compares from the flags and files."""
-    if words[1:] and _WORKDIR.value:
+    if words[1:] and (_WORKDIR.value or _SHEET.value):
         raise ValueError(
             "Give files of scores or --workdir, not both: one compares, the "
             "other trains."
         )
     if words[1:]:
         print(comparing.compare(words[1:], _FORCE.value))
+    elif _SHEET.value:
+        _play_sheet()
     elif _QUICK.value or _WORKDIR.value and _is_of_readers(_CONFIG.value):
         _train_readers()
     elif _WORKDIR.value:
@@ -100,25 +136,14 @@ def _train():
         raise ValueError("Name at least one system with --systems.")
     for name, config in configs.items():
         training.check(config, workdir / name)
-    rows = [
-        row(training.train(config, workdir / name), config)
+    rows = {
+        name: row(training.train(config, workdir / name), config)
         for name, config in configs.items()
-    ]
-    captions = list(shared.samples.captions)
-    words = [
-        f"{name}: {caption}" if not column else caption
-        for name in configs
-        for column, caption in enumerate(captions)
-    ]
-    sheet = sheets.captioned_grid(
-        np.concatenate(rows),
-        words,
-        len(captions),
-        title=f"{shared.train.moves:,} moves each",
-        scale=max(1, 128 // rows[0].shape[1]),
-    )
-    files.atomic_write(workdir / "compare.png", sheet)
-    print(f"The sheet is {workdir / 'compare.png'}")
+    }
+    path = workdir / "compare.png"
+    title = f"{shared.train.moves:,} moves each"
+    drawing.write_rows(path, rows, list(shared.samples.captions), title)
+    print(f"The sheet is {path}")
 
 
 def _train_readers():
@@ -129,9 +154,49 @@ def _train_readers():
         raise ValueError(
             f"--quick compares readers; --config plays {config.system.name}."
         )
+    with _workdir() as workdir:
+        print(rivals.compare(config, workdir, _SEEDS.value or 3, _QUICK.value))
+
+
+def _play_sheet():
+    given = [
+        name
+        for name in flags.FLAGS
+        if name.split(".")[0] == "config" and flags.FLAGS[name].present
+    ]
+    if given:
+        raise ValueError(
+            f"--{given[0]} came with --sheet, whose cells have configs of "
+            "their own: change them in the file."
+        )
+    if not (_WORKDIR.value or _QUICK.value):
+        raise ValueError(
+            "Say with --workdir where the cells of --sheet are to be trained."
+        )
+    found = cells.load(_SHEET.value)
+    with _workdir() as workdir:
+        told = sheet.compare(
+            found,
+            workdir,
+            _MINUTES.value,
+            _SEEDS.value or 1,
+            _QUICK.value,
+            command=" ".join(["python -m recipes.compare", *sys.argv[1:]]),
+        )
+    print(f"\n{told}")
+
+
+def _workdir():
+    """Gives --workdir, or, for a quick look, a folder that goes away."""
+    if _WORKDIR.value:
+        return contextlib.nullcontext(pathlib.Path(_WORKDIR.value))
+    return _passing()
+
+
+@contextlib.contextmanager
+def _passing():
     with tempfile.TemporaryDirectory() as folder:
-        workdir = pathlib.Path(_WORKDIR.value or folder)
-        print(rivals.compare(config, workdir, _SEEDS.value, _QUICK.value))
+        yield pathlib.Path(folder)
 
 
 def _is_of_readers(config):

@@ -3,7 +3,7 @@
 import os
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -130,6 +130,36 @@ def write_sheet(
     """
     scale = max(1, 128 // drawn.shape[1])
     sheet = sheets.captioned_grid(drawn, captions, columns, scale=scale)
+    files.atomic_write(path, sheet)
+
+
+def write_rows(
+    path: str | os.PathLike,
+    rows: Mapping[str, np.ndarray],
+    captions: Sequence[str],
+    title: str,
+) -> None:
+    """Writes one PNG with a row for each of several generators.
+
+    Args:
+        path: the file.
+        rows: what a row is called -> (N, H, W, D) uint8, all of one shape.
+        captions: N strings, what the columns show.
+        title: a line above the sheet.
+
+    Raises:
+        OSError: if it can't be written; what was there is unchanged.
+    """
+    drawn = np.concatenate(list(rows.values()))
+    words = [
+        f"{name}: {caption}" if not column else caption
+        for name in rows
+        for column, caption in enumerate(captions)
+    ]
+    scale = max(1, 128 // drawn.shape[1])
+    sheet = sheets.captioned_grid(
+        drawn, words, len(captions), title=title, scale=scale
+    )
     files.atomic_write(path, sheet)
 
 

@@ -10,6 +10,8 @@ r"""Keeps a run's scores as results and renders every table of the README.
         --command="python tools/time_step.py ..."
     python -m tools.results --rivals=runs/readers --name=readers \
         --command="python -m recipes.compare ..."
+    python -m tools.results --sheet=runs/contrastive --name=contrastive \
+        --command="python -m recipes.compare --sheet=..."
 
 With --workdir the rows of its scores.jsonl go to recipes/results/NAME.jsonl,
 each with the command, the config, the seed, the minutes of training and the
@@ -17,15 +19,15 @@ commit. Where a preset of that name was made of the run, the scores on its card,
 measured from the rounded weights, take the place of the run's. With --health a
 row with the run's health joins those that are there; with --times the last
 lines of tools/time_step.py, or of another tool that ends with JSON, do; with
---rivals the rows of readers that recipes.compare trained do. Then
-the tables between <!-- table NAME --> and <!-- end --> in README.md are made
-anew from the committed rows.
+--rivals the rows of readers that recipes.compare trained do. With --sheet the
+rows of a sheet that recipes.compare played take the place of those that are
+there. Then the tables between <!-- table NAME --> and <!-- end --> in README.md
+are made anew from the committed rows.
 """
 
 import json
 import pathlib
 import re
-import subprocess
 
 from absl import flags
 
@@ -33,7 +35,7 @@ from keras_t2i import weights
 from keras_t2i.callbacks import journal
 from keras_t2i.metrics import evaluator
 from keras_t2i.ops import files
-from recipes import messages, rivals
+from recipes import halves, messages, rivals, sheet
 from tools import tables
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A judged run directory.")
@@ -46,6 +48,9 @@ _TIMES = flags.DEFINE_string(
 
 _RIVALS = flags.DEFINE_string(
     "rivals", None, "A directory where recipes.compare trained readers."
+)
+_SHEET = flags.DEFINE_string(
+    "sheet", None, "A directory where recipes.compare played a sheet."
 )
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -64,6 +69,8 @@ def main(_):
         keep_times(pathlib.Path(_TIMES.value), *asked)
     elif _RIVALS.value:
         keep_rivals(pathlib.Path(_RIVALS.value), *asked)
+    elif _SHEET.value:
+        keep_sheet(pathlib.Path(_SHEET.value), *asked)
     elif _WORKDIR.value and _HEALTH.value:
         keep_health(pathlib.Path(_WORKDIR.value), *asked)
     elif _WORKDIR.value:
@@ -92,9 +99,7 @@ def keep(workdir: pathlib.Path, name: str | None, command: str | None):
         place = typed[0] if typed else "--workdir=RUN"
         made = f"python -m tools.make_preset {place} --name={name}"
         rows = with_card(rows, weights.presets.load(name)[1], made)
-    text = "\n".join([*map(json.dumps, rows), ""])
-    path = ROOT / "recipes" / "results" / f"{name}.jsonl"
-    files.atomic_write(path, text.encode())
+    _replace(name, rows)
 
 
 def keep_health(workdir: pathlib.Path, name: str | None, command: str | None):
@@ -153,6 +158,64 @@ def keep_rivals(workdir: pathlib.Path, name: str | None, command: str | None):
         _add(name, {**row, "run": {"command": command, "commit": _commit()}})
 
 
+def keep_sheet(workdir: pathlib.Path, name: str | None, command: str | None):
+    """Copies the rows of a sheet to recipes/results.
+
+    Args:
+        workdir: its directory.
+        name: what the results are called.
+        command: what was typed.
+
+    Raises:
+        ValueError: without a name or a command, or if there are no rows, or
+            they were made with --quick.
+    """
+    _check_named(name, command)
+    rows = sheet.read(workdir)
+    if not rows:
+        raise ValueError(f"--sheet={workdir} holds no {sheet.FILE}.")
+    if any(row["quick"] for row in rows):
+        raise ValueError(
+            f"--sheet={workdir} was made with --quick; its figures mean "
+            "nothing and are no results."
+        )
+    rows = list({(row["cell"], row["seed"]): row for row in rows}.values())
+    kept = []
+    for row in rows:
+        run = {"command": command, "commit": row.pop("commit") or _commit()}
+        del row["key"]
+        kept.append({**row, "config": at_home(row["config"]), "run": run})
+    _replace(name, kept)
+
+
+def at_home(config: dict) -> dict:
+    """Leaves out of a config where things lay: that is nobody's business.
+
+    Args:
+        config: a run's.
+
+    Returns:
+        Another, in which the way to the data, and ways from the root on, are
+        their last names alone.
+    """
+    found = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            value = at_home(value)
+        elif isinstance(value, str):
+            place = pathlib.Path(value)
+            is_own = key == "path" or place.is_absolute()
+            value = place.name if is_own else value
+        found[key] = value
+    return found
+
+
+def _replace(name, rows):
+    text = "\n".join([*map(json.dumps, rows), ""])
+    path = ROOT / "recipes" / "results" / f"{name}.jsonl"
+    files.atomic_write(path, text.encode())
+
+
 def _add(name, row):
     path = ROOT / "recipes" / "results" / f"{name}.jsonl"
     files.append_line(path, json.dumps(row))
@@ -167,11 +230,9 @@ def _run(workdir, name, command) -> dict:
     """Says what made a run."""
     _check_named(name, command)
     config = json.loads((workdir / "config.json").read_text())
-    if config["data"]["path"]:  # Where it lay here is nobody's business.
-        config["data"]["path"] = pathlib.Path(config["data"]["path"]).name
     return {
         "command": command,
-        "config": config,
+        "config": at_home(config),
         "seed": config["train"]["seed"],
         "minutes": journal.minutes(journal.read(workdir / "metrics.jsonl")),
         "commit": _commit(),
@@ -226,6 +287,8 @@ def _key(row):
 def _laid_out(rows) -> str:
     if "health" in rows[0]:
         return tables.health(rows)
+    if "cell" in rows[0]:
+        return f"{halves.table(rows)}\n\n{tables.commands(rows)}"
     if "variant" in rows[0]:
         return f"{rivals.table(rows)}\n\n{tables.commands(rows)}"
     if "candidate" in rows[0]:
@@ -256,14 +319,10 @@ def _with_run(rows) -> str:
 
 
 def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
+    found = sheet.commit()
+    if found is None:
+        raise OSError(f"Results name their commit, and {ROOT} has none.")
+    return found
 
 
 if __name__ == "__main__":

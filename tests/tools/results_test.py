@@ -9,6 +9,9 @@ import tensorflow as tf
 
 from keras_t2i import weights
 from keras_t2i.metrics import evaluator
+from keras_t2i.ops import files
+from recipes import halves
+from tests.recipes import sheets
 from tools import results
 
 
@@ -160,6 +163,36 @@ class TablesTest(tf.test.TestCase):
         self.assertIn("| d | t | DAMSM | 1 | 0.250 | - | - | - |", table)
         self.assertIn("`typed` (commit", table)
 
+    def test_sheet_becomes_two_halves(self):
+        workdir = self.root / "sheet"
+        with self.assertRaisesRegex(ValueError, "holds no rows.jsonl"):
+            results.keep_sheet(workdir, "some", "typed")
+        rows = [sheets.row("A", fid=90.0), sheets.row("A"), sheets.row("B")]
+        rows[1]["config"]["text"] = {"source": "/home/me/runs/damsm/reader"}
+        rows[2]["commit"] = None
+        for row in rows:
+            files.append_line(workdir / "rows.jsonl", json.dumps(row))
+        results.keep_sheet(workdir, "some", "typed again")
+        kept = [json.loads(x) for x in self.rows.read_text().splitlines()]
+        self.assertEqual([row["cell"] for row in kept], ["A", "B"])
+        self.assertEqual(kept[0]["config"]["text"], {"source": "reader"})
+        self.assertNotIn("key", kept[0])
+        self.assertEqual(
+            [row["run"] for row in kept],
+            [{"command": "typed again", "commit": "abc1234"}] * 2,
+        )
+        table = results.rendered("<!-- table some -->\n<!-- end -->")
+        self.assertIn(halves.table(rows[1:]), table)
+        self.assertIn("`typed again` (commit abc1234)", table)
+
+    def test_haste_is_no_result(self):
+        workdir = self.root / "sheet"
+        row = json.dumps(sheets.row("A", quick=True))
+        files.append_line(workdir / "rows.jsonl", row)
+        with self.assertRaisesRegex(ValueError, "made with --quick"):
+            results.keep_sheet(workdir, "some", "typed")
+        self.assertFalse(self.rows.exists())
+
     def test_rows_without_a_name_are_refused(self):
         with self.assertRaisesRegex(ValueError, "need a --name and the --com"):
             results.keep_times(self.root / "times.json", None, "typed")
@@ -170,7 +203,11 @@ class KeepTest(tf.test.TestCase):
 
     def test_where_the_data_lay_stays_at_home(self):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        config = {"data": {"path": "/mnt/mine/cats"}, "train": {"seed": 3}}
+        config = {
+            "data": {"path": "/mnt/mine/cats"},
+            "text": {"source": "/mnt/mine/reader", "encoder": "a/b"},
+            "train": {"seed": 3},
+        }
         (folder / "config.json").write_text(json.dumps(config))
         score = {"candidate": "c", "name": "fid", "value": 1.0}
         (folder / "scores.jsonl").write_text(json.dumps(score))
@@ -181,6 +218,8 @@ class KeepTest(tf.test.TestCase):
         kept = (root / "recipes" / "results" / "cats.jsonl").read_text()
         run = json.loads(kept)["run"]
         self.assertEqual(run["config"]["data"]["path"], "cats")
+        text = {"source": "reader", "encoder": "a/b"}
+        self.assertEqual(run["config"]["text"], text)
         self.assertEqual((run["seed"], run["commit"]), (3, "abc"))
         self.assertNotIn("/mnt", kept)
 

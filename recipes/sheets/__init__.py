@@ -1,0 +1,1 @@
+"""What recipes.compare --sheet trains side by side: a comparison a file."""
