@@ -140,7 +140,7 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
     if how.beside:
         own_reader = found.reader
         exact = trained.exact(config)
-        fresh = wiring.system(exact, own_reader, is_played=False)
+        fresh = wiring.system(exact, own_reader, readers=wiring.NOBODY)
         painter = networks.Painter(fresh.players["generator"], own_reader)
         yield from measure("untrained generator", painter, 0)
         _stage("mean training picture")
@@ -386,7 +386,14 @@ def _asked(test, reader, how):
 
 def _taught(config, how):
     """Networks in the generator's training loss, by what they did there."""
-    pair = wiring.looker(config)
+    try:
+        pair = wiring.looker(config)
+    except ValueError as error:  # Only this needs it, of all that is judged.
+        print(
+            "Whether a judge was in the generator's training loss is not "
+            f"known: {error}"
+        )
+        return {}
     if pair is None:
         return {}
     found = {

@@ -93,7 +93,7 @@ def run(
     """
     config = read_config(workdir)
     reader = wiring.text_encoder(config)
-    system = wiring.system(exact(config), reader, is_played=False)
+    system = wiring.system(exact(config), reader, readers=wiring.NOBODY)
     folder = pathlib.Path(checkpoint or pathlib.Path(workdir) / "checkpoints")
     moves = callbacks.restore(system, folder)
     if not moves and checkpoint:

@@ -428,15 +428,16 @@ def vocabulary(section, pictures):
     return data.vocabulary.Vocabulary.of(pictures.captions.ravel().tolist())
 
 
-def system(config, encoder, rate: float = 1.0, is_played: bool = True):
+def system(config, encoder, rate: float = 1.0, readers: dict | None = None):
     """Builds and compiles the system.
 
     Args:
         config: the run's config.
         encoder: what `text_encoder` gave.
         rate: float > 0. All learning rates are so many times the config's.
-        is_played: whether moves will be played; what only they need, the
-            reader of pictures, is not opened else.
+        readers: "image_reader" and "class_head", as `systems.System` takes
+            them; those of the config if None. `NOBODY` for a system that
+            draws and is not played.
 
     Returns:
         `systems.System`, compiled.
@@ -445,7 +446,8 @@ def system(config, encoder, rate: float = 1.0, is_played: bool = True):
         ValueError: if a name, a precision or an argument is unknown, or a
             size or the seed is out of range.
     """
-    readers = _looking(config, encoder) if is_played else _NOBODY
+    if readers is None:
+        readers = _looking(config, encoder)
     with building(config.train):
         players = _players(config, encoder)
         built = _system(config, players, encoder, readers)
@@ -550,20 +552,26 @@ class _Nobody:
         raise ValueError("This system was opened to draw, not to be played.")
 
 
-_NOBODY = dict(image_reader=_Nobody(), class_head=_Nobody())
+#: Readers of a system that is not played.
+NOBODY = dict(image_reader=_Nobody(), class_head=_Nobody())
 
 
-def _looking(config, encoder) -> dict:
-    """Opens what looks at fakes, if any term needs it."""
-    kind = systems_by_name().get(config.system.name)
-    weights_of = config.loss_weights
-    terms = [t for t in contrasts.TERMS if weights_of.get(t)]
-    # Of these the system has weights of its own.
-    known = [t for t in KINDS if t in kind.TERMS] if kind else []
-    own = [t for t in known if weights_of.get(t) != 0.0]
-    terms += own
+def looker(config) -> weights.readers.Pair | None:
+    """Opens the readers that look at fakes in training.
+
+    Args:
+        config: the run's config.
+
+    Returns:
+        The pair; None if no term needs it.
+
+    Raises:
+        ValueError: if nobody is named, or the pair can't be opened.
+    """
+    used = [t for t in contrasts.TERMS if config.loss_weights.get(t)]
+    terms = used + _matched(config)
     if not terms:
-        return {}
+        return None
     place = (config.get("image") or {}).get("source")
     if place is None and config.text.encoder == "damsm":
         place = config.text.source
@@ -574,11 +582,27 @@ def _looking(config, encoder) -> dict:
             "pair of readers by name or folder, or text.encoder to 'damsm' "
             f"with its text.source; or {terms[0]} to 0."
         )
-    pair = letters_pair() if place == "letters" else weights.readers.load(place)
-    if own and pair.image.dim != encoder.dim:
+    return letters_pair() if place == "letters" else weights.readers.load(place)
+
+
+def _matched(config) -> list[str]:
+    """Lists the terms that match fakes with captions."""
+    kind = systems_by_name().get(config.system.name)
+    # Of these the system has weights of its own.
+    known = [t for t in KINDS if t in kind.TERMS] if kind else []
+    return [t for t in known if config.loss_weights.get(t) != 0.0]
+
+
+def _looking(config, encoder) -> dict:
+    """Hands out what looks at fakes, if any term needs it."""
+    pair = looker(config)
+    if pair is None:
+        return {}
+    if _matched(config) and pair.image.dim != encoder.dim:
         raise ValueError(
             f"Captions are read in {encoder.dim} numbers and pictures in "
-            f"{pair.image.dim} (config.image.source is {place!r}): they are "
+            f"{pair.image.dim} (config.image.source is "
+            f"{config.image.source!r}): they are "
             "compared, so take both sides of one pair, or weigh words and "
             "sentence 0."
         )

@@ -4,6 +4,8 @@ r"""Times a system's moves on drawn numbers: no data, no text encoder.
     python tools/time_step.py --config=recipes/configs/openmoji.py:small --ways
 
 A move is what `fit` plays: every player's descent, the average, the logs.
+Terms that ask a frozen reader of pictures (AttnGAN's words and sentence, and
+contrasts) are left out, but with --readers, which draws its weights.
 --parts tells how long each player's descents take, or, of readers
 (recipes/configs/damsm_cub.py), their parts. --ways plays the config in
 float32 and bfloat16, without and with XLA, on 1 and 2 replicas, each in a
@@ -28,8 +30,11 @@ import tensorflow as tf  # noqa: E402
 from absl import flags  # noqa: E402
 
 from keras_t2i.data import batch as glossary  # noqa: E402
+from keras_t2i.encoders import heads, pairs  # noqa: E402
 from keras_t2i.ops import memory, noise  # noqa: E402
+from keras_t2i.systems import contrasts, matching  # noqa: E402
 from recipes import cluster, messages, wiring  # noqa: E402
+from recipes.configs import damsm_cub  # noqa: E402
 from tools import reader_steps  # noqa: E402
 
 _CONFIG = messages.config(
@@ -49,11 +54,16 @@ _PRECISION = flags.DEFINE_string(
 )
 _PARTS = flags.DEFINE_bool("parts", False, "Split the time by descents.")
 _WAYS = flags.DEFINE_bool("ways", False, "Time eight ways of playing.")
+_READERS = flags.DEFINE_bool(
+    "readers",
+    False,
+    "With terms that ask a frozen reader of pictures, of drawn weights.",
+)
 _TEXT_DIM = flags.DEFINE_integer(
     "text_dim", None, "Length of sentences; else the config's reader's."
 )
 
-_TEXT_DIMS = {"minilm": 384, "letters": 16, "none": None}
+_TEXT_DIMS = {"damsm": 256, "minilm": 384, "letters": 16, "none": None}
 
 
 def main(_):
@@ -114,19 +124,33 @@ def drawn(config, system) -> tf.data.Dataset:
         batch = reader_steps.batch(config, system)
         return tf.data.Dataset.from_tensors(batch).repeat()
     shape = system.players["discriminator"].input["image"].shape
+    branch = wiring.second_branch(config)
     spec = glossary.element_spec(
         batch_size=config.train.batch_size * system.batches_per_move,
         image_size=config.data.image_size,
         channels=shape[-1],
         text_dim=_Reader(config).dim,
         mismatch=config.data.mismatch,
+        sizes=wiring.smaller_sizes(config),
+        max_words=config.data.max_words,
+        words="vectors",
+        twins=branch == "twin_",
+        partners="label" if branch == "partner_" else None,
     )
     batch = {
-        name: tf.tanh(noise.normal(noise.key(0, salt=name), place.shape))
+        name: _drawn(name, place)
         for name, place in spec.items()
-        if place.dtype == tf.float32
+        if place.dtype != tf.string
     }
     return tf.data.Dataset.from_tensors(batch).repeat()
+
+
+def _drawn(name, place):
+    if place.dtype == tf.float32:
+        return tf.tanh(noise.normal(noise.key(0, salt=name), place.shape))
+    if place.dtype == tf.bool:
+        return tf.ones(place.shape, tf.bool)
+    return tf.range(place.shape[0], dtype=place.dtype)
 
 
 def parts(config, played, whole) -> dict[str, float]:
@@ -180,7 +204,17 @@ def _times(config, played, descents=None, names=None):
 def _system(config):
     if _is_of_readers(config):
         return reader_steps.system(config, _TEXT_DIM.value or 384)
-    return wiring.system(config, _Reader(config))
+    readers = {}
+    if _READERS.value:
+        readers["image_reader"] = _looking()
+        readers["class_head"] = heads.classes(_Reader(config).dim, 200)
+    return wiring.system(config, _Reader(config), readers=readers)
+
+
+def _looking():
+    """The picture side of AttnGAN's readers, of drawn weights."""
+    system = reader_steps.system(damsm_cub.get_config())
+    return pairs.ImageReader(system.players["image"], "drawn", "drawn")
 
 
 def _is_of_readers(config):
@@ -232,6 +266,10 @@ class _Reader:
 def _config():
     config = _CONFIG.value
     with config.unlocked():
+        if not _READERS.value and not _is_of_readers(config):
+            asking = {*contrasts.TERMS, *matching.KINDS}
+            left = {key: 0.0 for key in asking & set(config.loss_weights)}
+            config.loss_weights.update(left)
         if _BATCH.value:
             config.train.batch_size = _BATCH.value
         if _XLA.value is not None:
