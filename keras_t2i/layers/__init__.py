@@ -6,12 +6,14 @@ from keras_t2i.layers.batch_norm import BatchNorm
 from keras_t2i.layers.dropout import Dropout
 from keras_t2i.layers.memory import WordMemory
 from keras_t2i.layers.spectral import SpectralConv
+from keras_t2i.layers.twin_conv import TwinConv
 from keras_t2i.layers.up_conv import UpConv
 
 __all__ = [
     "BatchNorm",
     "Dropout",
     "SpectralConv",
+    "TwinConv",
     "UpConv",
     "WordAttention",
     "WordMemory",

@@ -13,6 +13,7 @@ from keras import layers, ops
 from keras_t2i.layers import blocks, starts
 from keras_t2i.layers.batch_norm import BatchNorm
 from keras_t2i.layers.spectral import SpectralConv
+from keras_t2i.layers.twin_conv import TwinConv
 from keras_t2i.layers.up_conv import UpConv
 from keras_t2i.ops import images
 
@@ -126,8 +127,9 @@ def generator(
 
     Args:
         refine: callable, (map (B, H, W, width), words (B, T, C), mask (B, T),
-            name) -> (list of maps that are joined for the residual blocks,
-            (B, H, W, T) attention): how a stage reads its words.
+            name) -> (two maps (B, H, W, width) that are joined for the
+            residual blocks, perhaps the same twice, (B, H, W, T) attention):
+            how a stage reads its words.
         image_size: int. Of the last stage.
         base_size: int. Of the first stage.
         width: int. Channels of the last map of each stage.
@@ -162,9 +164,12 @@ def generator(
         half = size // 2
         name = f"attention_{half}"
         maps, attention[name] = refine(x, inputs["words"], inputs["mask"], name)
-        x = layers.Concatenate(name=f"joined_{half}")(maps)
+        one, other = maps
+        x = layers.Concatenate(name=f"joined_{half}")([one, other])
+        twin = one if one is other else None
         for number in range(1, residuals + 1):
-            x = residual(x, f"block_{half}_{number}")
+            x = residual(x, f"block_{half}_{number}", twin)
+            twin = None
         x = up(x, width, f"up_{size}")
         outputs[size] = image(x, size)
     named = {"image": outputs.pop(image_size)}
@@ -264,18 +269,25 @@ def up(x, channels, name):
     return GLU(name=f"{name}_gate")(_norm(x, f"{name}_norm"))
 
 
-def residual(x, name):
+def residual(x, name, twin=None):
     """Adds to a map what two gated convolutions find in it.
 
     Args:
         x: (B, H, W, C) float.
         name: str. What its layers' names begin with.
+        twin: (B, H, W, C / 2) float, if `x` is this map joined with itself:
+            the first convolution then takes half as long.
 
     Returns:
         (B, H, W, C) float.
     """
     channels = x.shape[-1]
-    y = _conv(x, 2 * channels, 3, f"{name}_conv_1")
+    if twin is None:
+        y = _conv(x, 2 * channels, 3, f"{name}_conv_1")
+    else:
+        y = TwinConv(2 * channels, starts.orthogonal(), name=f"{name}_conv_1")(
+            twin
+        )
     y = GLU(name=f"{name}_gate")(_norm(y, f"{name}_norm_1"))
     y = _conv(y, channels, 3, f"{name}_conv_2")
     return layers.Add(name=f"{name}_sum")([x, _norm(y, f"{name}_norm_2")])
