@@ -178,6 +178,54 @@ def dense(layer, prefix):
     return [kernel] + _bias(layer, prefix)
 
 
+def pointwise(layer, prefix, axes):
+    """Writes the rules of a convolution of size 1, (out, in, 1, ...).
+
+    Args:
+        layer: Keras's Dense, which treats all places alike too.
+        prefix: str. What the file's names begin with.
+        axes: int. How many axes of places the file's kernel has.
+
+    Returns:
+        List of `Rule`.
+    """
+    inputs, outputs = layer.kernel.shape
+    ones = (1,) * axes
+    kernel = _one(
+        layer.kernel,
+        f"{prefix}.weight",
+        lambda x: x.reshape(outputs, inputs).T,
+        lambda x: x.T.reshape(outputs, inputs, *ones),
+    )
+    return [kernel] + _bias(layer, prefix)
+
+
+def spectral(layer, prefix):
+    """Writes the rules of a convolution with a spectral norm of its kernel.
+
+    The file's v counts (in, h, w), ours (h, w, in).
+
+    Args:
+        layer: `layers.SpectralConv`.
+        prefix: str. What the file's names begin with.
+
+    Returns:
+        List of `Rule`.
+    """
+    height, width, inputs, _ = layer.kernel.shape
+    v = _one(
+        layer.v,
+        f"{prefix}.weight_v",
+        lambda x: x.reshape(inputs, height, width).transpose(1, 2, 0).ravel(),
+        lambda x: x.reshape(height, width, inputs).transpose(2, 0, 1).ravel(),
+    )
+    return [
+        permuted(layer.kernel, f"{prefix}.weight_bar", (2, 3, 1, 0)),
+        same(layer.u, f"{prefix}.weight_u"),
+        v,
+    ] + _bias(layer, prefix)
+
+
 def dense_onto_map(layer, prefix, size):
     """Writes the rules of a linear layer whose outputs become a map.
 

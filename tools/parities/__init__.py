@@ -8,11 +8,11 @@ name FAMILY/PART proves one part of such a file and leaves the others out.
 from tools.parities import attngan, dcgan_cls, dfgan, fid, supcon, t2icl
 
 FAMILIES = {
-    "attngan": attngan.prove,
+    "attngan": attngan.attngan,
     "attngan/damsm": attngan.damsm,
     "dcgan_cls": dcgan_cls.prove,
     "dfgan": dfgan.prove,
-    "dmgan": attngan.prove,
+    "dmgan": attngan.dm_gan,
     "dmgan/damsm": attngan.damsm,
     "fid": fid.prove,
     "supcon": supcon.prove,

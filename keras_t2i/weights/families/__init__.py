@@ -6,21 +6,27 @@ of a family's other parts mark arrays that are not meant for this one.
 """
 
 from keras_t2i.weights.families import (
+    attngan,
     damsm,
     dcgan_cls,
     df_gan,
+    dm_gan,
     efficientnet_lite0,
     inception,
     minilm,
 )
 
 FAMILIES = {
+    "attngan/discriminator": attngan.discriminator,
+    "attngan/generator": attngan.generator,
     "damsm/image": damsm.image,
     "damsm/text": damsm.text,
     "dcgan_cls/discriminator": dcgan_cls.discriminator,
     "dcgan_cls/generator": dcgan_cls.generator,
     "df_gan/discriminator": df_gan.discriminator,
     "df_gan/generator": df_gan.generator,
+    "dm_gan/discriminator": dm_gan.discriminator,
+    "dm_gan/generator": dm_gan.generator,
     "efficientnet_lite0/image": efficientnet_lite0.image,
     "inception/fid_2015": inception.fid_2015,
     "inception/keras": inception.keras,
@@ -30,12 +36,16 @@ FAMILIES = {
 }
 
 PREFIXES = {
+    "attngan/discriminator": attngan.PREFIXES,
+    "attngan/generator": attngan.PREFIXES,
     "damsm/image": damsm.PREFIXES,
     "damsm/text": damsm.PREFIXES,
     "dcgan_cls/discriminator": dcgan_cls.DISCRIMINATOR_PREFIXES,
     "dcgan_cls/generator": dcgan_cls.GENERATOR_PREFIXES,
     "df_gan/discriminator": df_gan.DISCRIMINATOR_PREFIXES,
     "df_gan/generator": df_gan.GENERATOR_PREFIXES,
+    "dm_gan/discriminator": dm_gan.PREFIXES,
+    "dm_gan/generator": dm_gan.PREFIXES,
     "inception/fid_2015": inception.PREFIXES,
     "inception/torchvision": inception.PREFIXES,
 }
