@@ -74,6 +74,13 @@ _REFERENCE = flags.DEFINE_enum(
     "Which pictures all are compared with; else the protocol's choice. With "
     "test, real training pictures are the last row.",
 )
+_MATCHER = flags.DEFINE_string(
+    "matcher",
+    None,
+    "A pair of readers that R-precision asks, instead of a map fitted to the "
+    "training part: a name, or the folder reader/ of a run of "
+    "recipes.pretrain.",
+)
 _RULER = ruling.define_flags()
 _SIZE = flags.DEFINE_integer(
     "image_size",
@@ -165,8 +172,20 @@ def _how(out):
         fast=_FAST.value,
         sampling=_SAMPLING.value,
         beside=_BESIDE.value,
+        matcher=_matcher(protocol),
         cache=str(out / ".features"),
     )
+
+
+def _matcher(protocol):
+    if not _MATCHER.value:
+        return None
+    if "r_precision" not in protocol.figures:
+        raise ValueError(
+            f"--matcher={_MATCHER.value} is asked by R-precision, which "
+            f"protocol {protocol.name} doesn't measure."
+        )
+    return weights.readers.load(_MATCHER.value)
 
 
 def _of_folders(how, out):
@@ -179,9 +198,14 @@ def _of_folders(how, out):
     }
     real = _opened("real", _REAL.value) if _REAL.value else None
     reader = None
-    if _CAPTIONS.value and real is not None and real.captions:
-        if any(pictures.captions for pictures in fakes.values()):
-            reader = weights.pretrained.minilm()
+    is_told = _CAPTIONS.value and any(one.captions for one in fakes.values())
+    if how.matcher and not is_told:
+        raise ValueError(
+            "--matcher asks whether pictures fit their captions, but none of "
+            "--fakes has any beside it (or --nocaptions was given)."
+        )
+    if is_told and not how.matcher and real is not None and real.captions:
+        reader = weights.pretrained.minilm()
     page = pages.OfFolders(real, fakes, _CAPTIONS.value)
     rows = folders.judge(real, fakes, how, reader, page.show)
     page.add(scores.write(rows, out))

@@ -9,8 +9,8 @@ from tqdm import tqdm
 from keras_t2i import weights
 from keras_t2i.data import picture_files
 from keras_t2i.encoders import text
-from keras_t2i.metrics import evaluator, statistics
-from recipes import asking, judging, wiring
+from keras_t2i.metrics import evaluator, r_precision, statistics
+from recipes import agreeing, asking, judging, wiring
 
 
 def judge(
@@ -29,6 +29,7 @@ def judge(
         how: how; parts of data and noises are no matter here.
         reader: reads captions that lie beside the pictures, as
             `weights.pretrained.minilm` gives it; None leaves R-precision out.
+            With `how.matcher` its text side reads.
         show: callable on (`evaluator.Judge`, name, features), called once
             each folder is measured; or None.
 
@@ -40,10 +41,14 @@ def judge(
     """
     for pictures in filter(None, (real, *fakes.values())):
         asking.whole(len(pictures), how.protocol)
-    is_read = reader is not None and real is not None and bool(real.captions)
+    matcher, is_read = how.matcher, how.matcher is not None
+    if is_read:
+        reader = matcher.text
+    elif reader is not None and real is not None:
+        is_read = bool(real.captions)
     bench = evaluator.Judge(
         how.imported if real is None else _shown(real, "real pictures"),
-        _read(real, reader, how.protocol) if is_read else None,
+        _read(real, reader, how) if is_read and not matcher else None,
         how.network or weights.pretrained.lite0(),
         reader,
         {
@@ -53,6 +58,7 @@ def judge(
         },
         wiring.cache_dir() / "features",
         ruler=dataclasses.replace(how.protocol, rounding="given"),
+        matcher=matcher and r_precision.Readers(matcher.image),
         fast=how.fast,
         sampling=how.sampling,
     )
@@ -63,7 +69,7 @@ def judge(
         yield from bench.figures(
             name,
             {0: seen},
-            _read(pictures, reader, how.protocol) if has_words else None,
+            _read(pictures, reader, how) if has_words else None,
             image_size=list(pictures.size),
         )
         if show is not None:
@@ -79,11 +85,14 @@ def _reference(compared):
     return {"reference": kind, "reference_digest": compared.digest}
 
 
-def _read(pictures, reader, protocol):
+def _read(pictures, reader, how):
     """Vectors of the captions of those pictures that the protocol sees."""
-    captions = np.array(pictures.captions)[:, None]
-    found = text.embed(reader, captions, wiring.cache_dir(), progress=True)
-    return found[: asking.whole(len(found), protocol), 0]
+    captions = pictures.captions[: asking.whole(len(pictures), how.protocol)]
+    if how.matcher is not None:
+        return agreeing.sentences(how.matcher, list(captions))
+    table = np.array(captions)[:, None]
+    found = text.embed(reader, table, wiring.cache_dir(), progress=True)
+    return found[:, 0]
 
 
 def _shown(pictures, name):

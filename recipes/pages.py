@@ -52,7 +52,8 @@ class OfGenerator:
         )
         if asked.sentences is None or bench.bridge is None:
             return
-        ranks, order = _retrieved(bench.bridge, seen["pooled"], asked.sentences)
+        some = {key: rows[:_MOST] for key, rows in seen.items()}
+        ranks, order = _retrieved(*bench.vectors(some, asked.sentences[:_MOST]))
         self._parts |= _retrievals(drawn, ranks, order)
         classes = [test.class_names, test.labels[asked.rows[: len(ranks)]]]
         self._parts["bars"] = _bars(*classes, ranks)
@@ -200,9 +201,8 @@ def _copies(drawn, seen, real, pictures, sets=1):
     ]
 
 
-def _retrieved(bridge, pooled, sentences):
+def _retrieved(*vectors):
     """Rank of each picture's own text, and the nearest texts."""
-    vectors = bridge.pictures(pooled[:_MOST]), bridge.texts(sentences[:_MOST])
     images, texts = (
         x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
         for x in vectors

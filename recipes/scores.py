@@ -101,6 +101,13 @@ def told(rows: list[dict]) -> str:
             f"All pictures alike: {', '.join(dict.fromkeys(alike))}. FID, KID "
             "and IS of copies of one picture say little."
         )
+    taught = [x for r in rows for x in r["protocol"].get("trained_with", ())]
+    if taught:
+        lines.append(
+            f"In the generator's training loss: "
+            f"{', '.join(dict.fromkeys(taught))}. Figures that these networks "
+            "make say how well the loss was pleased, too."
+        )
     if any("statistics" in row["protocol"] for row in rows):
         lines.append(
             "The imported statistics don't say which network made them."

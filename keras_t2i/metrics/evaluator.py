@@ -22,7 +22,7 @@ from keras_t2i.metrics import (
     subsamples,
     tfgan,
 )
-from keras_t2i.ops import noise
+from keras_t2i.ops import files, noise
 
 #: Draws of other pictures' texts over which R-precision is averaged.
 DRAWS = (0, 1, 2)
@@ -81,8 +81,10 @@ class Judge:
             map from one to the other is fitted; None if they are the
             reference.
         matcher: brings features and sentence vectors to one place, as
-            `r_precision.Bridge` does with `pictures` and `texts`; None fits
-            one to training pictures and sentences.
+            `r_precision.Bridge` does with `pictures` and `texts`, or looks at
+            pictures itself, as `r_precision.Readers`, whose text side is then
+            the text_encoder; None fits one to training pictures and
+            sentences.
         fast: use this library's own streaming moments instead of TF-GAN's
             functions: the same to 1e-6, several times faster. Above 10,000
             pictures they always are.
@@ -94,7 +96,7 @@ class Judge:
     Attributes:
         statistics: of the real pictures; None without.
         training: (N, C) float32 features of the training pictures, or None.
-        bridge: the matcher; None where nobody reads.
+        bridge: the matcher; None where nobody reads. Ask it by `vectors`.
 
     Raises:
         ValueError: if the protocol compares with real pictures and there are
@@ -118,6 +120,7 @@ class Judge:
         trained_with: Mapping[str, str] | None = None,
     ):
         self.extractor, self.ruler = extractor, ruler
+        self._reader = getattr(matcher, "network", None)
         self._text_encoder = text_encoder
         self._fast, self._sampling = fast, sampling
         self._protocol = {
@@ -133,14 +136,18 @@ class Judge:
             "intervals": sampling,
             "versions": versions(),
         }
-        judges = {x.name: x.digest for x in (extractor, text_encoder) if x}
+        if self._reader:
+            both = {"image": self._reader, "text": text_encoder}
+            self._protocol["matcher"] = {k: x.digest for k, x in both.items()}
+        networks = filter(None, (extractor, text_encoder, self._reader))
+        judges = {network.name: network.digest for network in networks}
         taught = r_precision.warn_if_trained(judges, trained_with or {})
         if taught:
             self._protocol["trained_with"] = taught
         self.statistics = self._statistics(reference, cache)
         self.training = self.reference
         if training is not None:
-            self.training = self.read(training, cache)["pooled"]
+            self.training = self._looked(training, cache)
         self.bridge = matcher
         if matcher is None and sentences is not None:
             self.bridge = r_precision.ridge(self.training, sentences)
@@ -156,7 +163,7 @@ class Judge:
                     "or their statistics; there are none."
                 )
             return None
-        found = self.read(reference, cache)["pooled"]
+        found = self._looked(reference, cache)
         if _are_alike(found):
             raise ValueError(_COPIES.format("The real pictures"))
         return statistics.Statistics.of(found, self._protocol)
@@ -190,10 +197,34 @@ class Judge:
             cache: folder of `features.extract`, or None.
 
         Returns:
-            name -> (N, C) float32.
+            name -> (N, C) float32; "code" is what a matcher says that looks
+            at pictures itself.
         """
         shown = self.ruler.shown(batches)
-        return features.extract(shown, self.extractor, cache)
+        if self._reader is None:
+            return features.extract(shown, self.extractor, cache)
+        both, kept = _Both(self.extractor, self._reader), features.KEPT
+        return features.extract(shown, both, cache, (*kept, "code"))
+
+    def _looked(self, batches, cache=None) -> np.ndarray:
+        """What the protocol's network alone says of pictures."""
+        shown = self.ruler.shown(batches)
+        return features.extract(shown, self.extractor, cache)["pooled"]
+
+    def vectors(
+        self, found: Mapping[str, np.ndarray], texts: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Brings pictures and texts to one place.
+
+        Args:
+            found: what `read` gave for N pictures.
+            texts: (N, D) float. Sentence vectors.
+
+        Returns:
+            (N, E) float64 each; nearer ones fit better.
+        """
+        seen = found["pooled" if self._reader is None else "code"]
+        return self.bridge.pictures(seen), self.bridge.texts(texts)
 
     def pictures(
         self,
@@ -279,7 +310,8 @@ class Judge:
             yield row | {"sampling": more.get("sampling")}
         is_asked = texts is not None and "r_precision" in self.ruler.figures
         if is_asked and _texts(count, classes) > 1:
-            yield self._r_precision(candidate, pooled, texts, classes, card)
+            some = list(found.values())
+            yield self._r_precision(candidate, some, texts, classes, card)
 
     @property
     def _label(self):
@@ -455,16 +487,20 @@ class Judge:
             card = {**about, "counts": {"captions": len(right)}}
             yield self._row(candidate, "colour_truth", [right.mean()], card)
 
-    def _r_precision(self, candidate, pooled, texts, classes, card) -> dict:
+    def _r_precision(self, candidate, seen, texts, classes, card) -> dict:
         candidates = min(r_precision.CANDIDATES, _texts(len(texts), classes))
         is_reference = self.ruler.retrieval == "reference"
         measure = _by_reference if is_reference else _by_draws
-        texts = self.bridge.texts(texts)
         found = [
-            measure(self.bridge.pictures(rows), texts, classes, candidates)
-            for rows in pooled
+            measure(*self.vectors(one, texts), classes, candidates)
+            for one in seen
         ]
-        reader = self._text_encoder
+        reader, label = self._text_encoder, self._label
+        if self._reader:
+            looked = {"name": self._reader.name, "digest": self._reader.digest}
+            card = {**card, "image_network": looked}
+            if self.ruler.name == "offline":
+                label = self._reader.name
         card = {
             **card,
             "text_network": {"name": reader.name, "digest": reader.digest},
@@ -474,14 +510,14 @@ class Judge:
         }
         return self._row(
             candidate,
-            f"r_precision_{self._label}_{reader.name}",
+            f"r_precision_{label}_{reader.name}",
             [mean for mean, _ in found],
             card,
             std=found[0][1] if len(found) == 1 else None,
         )
 
     def _describe(self, drawn) -> np.ndarray:
-        return self.read([drawn])["pooled"]
+        return self._looked([drawn])
 
     def _row(self, candidate, name, values, card, std=None) -> dict:
         values = [float(value) for value in values]
@@ -499,6 +535,18 @@ class Judge:
             "interval": [value - half, value + half],
             "protocol": {**self._protocol, **card},
         }
+
+
+class _Both:
+    """Shows pictures to the protocol's network and to a matcher's."""
+
+    def __init__(self, extractor, reader):
+        self.digest = files.digest("both", extractor.digest, reader.digest)
+        self._networks = extractor, reader
+
+    def __call__(self, images):
+        extractor, reader = self._networks
+        return {**extractor(images), "code": reader(images)["code"]}
 
 
 _COPIES = "{} are all alike; no figure is made of copies of one picture."

@@ -4,13 +4,14 @@ import dataclasses
 import io
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from keras_t2i.ops import files, images
 
-#: What is kept of a network's answer: one vector a picture, never maps.
+#: What is kept of a network's answer, unless said: one vector a picture,
+#: never maps.
 KEPT = ("pooled", "logits")
 
 
@@ -33,6 +34,7 @@ def extract(
     batches: Iterable,
     extractor: Callable,
     cache: str | os.PathLike | None = None,
+    kept: Sequence[str] = KEPT,
 ) -> dict[str, np.ndarray]:
     """Streams pictures through a network and gathers its vectors.
 
@@ -45,10 +47,11 @@ def extract(
             (B, H, W, 1) for grey, which is shown in three equal colours; or
             `Later`, which with a cache is known by its key. Read once.
         extractor: callable on (B, H, W, 3) float32 in [-1, 1]; answers a dict
-            that holds the names in `KEPT`, each (B, C). For a cache it
+            that holds the names in `kept`, each (B, C). For a cache it
             must have an attribute `digest`, a string that names its weights.
         cache: folder of the vectors; None keeps none. A damaged file in it is
             made anew.
+        kept: names of what is gathered.
 
     Returns:
         name -> (N, C) float32, rows in the order of the pictures.
@@ -57,7 +60,7 @@ def extract(
         ValueError: if there are no pictures, if they are of another kind, if
             an answer is not finite, or if a cache is asked for and the
             extractor has no `digest`.
-        KeyError: if the extractor's answer lacks a name in `KEPT`.
+        KeyError: if the extractor's answer lacks a name in `kept`.
     """
     if cache is not None and not getattr(extractor, "digest", None):
         raise ValueError(
@@ -66,13 +69,13 @@ def extract(
         )
     parts, seen = [], 0
     for batch in batches:
-        parts.append(_one_batch(batch, extractor, cache))
+        parts.append(_one_batch(batch, extractor, cache, kept))
         _check_finite(parts[-1], seen)
-        seen += len(parts[-1][KEPT[0]])
+        seen += len(parts[-1][kept[0]])
     if not parts:
         raise ValueError("Features of no pictures were asked for.")
     return {
-        name: np.concatenate([part[name] for part in parts]) for name in KEPT
+        name: np.concatenate([part[name] for part in parts]) for name in kept
     }
 
 
@@ -90,18 +93,18 @@ def in_batches(pictures: np.ndarray, size: int = 32) -> Iterator[np.ndarray]:
         yield pictures[start : start + size]
 
 
-def _one_batch(batch, extractor, cache) -> dict[str, np.ndarray]:
+def _one_batch(batch, extractor, cache, kept) -> dict[str, np.ndarray]:
     is_later = isinstance(batch, Later)
     count = batch.count if is_later else len(batch)
     if not is_later:
         batch = _checked(batch)
     if cache is None:
-        return _ask(_made(batch), extractor)
+        return _ask(_made(batch), extractor, kept)
     name = files.digest(extractor.digest, batch.key if is_later else batch)
     path = pathlib.Path(cache) / f"features_{name}.npz"
-    found = _read(path, count)
+    found = _read(path, count, kept)
     if found is None:
-        found = _ask(_made(batch), extractor)
+        found = _ask(_made(batch), extractor, kept)
         content = io.BytesIO()
         np.savez(content, **found)
         files.atomic_write(path, content.getvalue())
@@ -141,25 +144,25 @@ def _check_finite(found, seen):
             )
 
 
-def _ask(batch, extractor) -> dict[str, np.ndarray]:
+def _ask(batch, extractor, kept) -> dict[str, np.ndarray]:
     shown = images.in_colour(batch)
     if shown.dtype == np.uint8:
         shown = images.to_float(shown)
     answer = extractor(shown)
-    lacking = sorted(set(KEPT) - set(answer))
+    lacking = sorted(set(kept) - set(answer))
     if lacking:
         raise KeyError(
             f"The extractor's answer lacks {', '.join(lacking)}; it holds "
             f"{', '.join(sorted(answer))}."
         )
-    return {name: np.asarray(answer[name], np.float32) for name in KEPT}
+    return {name: np.asarray(answer[name], np.float32) for name in kept}
 
 
-def _read(path: pathlib.Path, count: int) -> dict[str, np.ndarray] | None:
+def _read(path: pathlib.Path, count: int, kept) -> dict | None:
     """Reads kept vectors; None if there are none or they are damaged."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            found = {name: stored[name] for name in KEPT}
+            found = {name: stored[name] for name in kept}
     except Exception:  # a damaged archive may raise anything at all
         return None
     fits = all(

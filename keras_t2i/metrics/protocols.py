@@ -21,9 +21,10 @@ CANDIDATE = (
     "moves",
     "parameters",
     "seeds",
+    "trained_with",
 )
 #: Keys that a reader should know but that change no number worth a refusal.
-TOLD = ("intervals", "versions", "source")
+TOLD = ("intervals", "matcher", "versions", "source")
 #: Everything that may be measured.
 FIGURES = (
     "fid",

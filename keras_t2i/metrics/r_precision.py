@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -64,6 +64,42 @@ class Bridge:
             (N, D) float64.
         """
         return np.asarray(sentences, np.float64) - self.centre
+
+
+@dataclasses.dataclass(frozen=True)
+class Readers:
+    """Compares pictures and texts by networks that learned to agree.
+
+    Takes the place of a `Bridge`; it looks at pictures itself.
+
+    Attributes:
+        network: callable on (B, H, W, 3) float32 in [-1, 1] -> {"code":
+            (B, D)} and more; has the strings `name` and `digest`.
+    """
+
+    network: Callable
+
+    def pictures(self, codes) -> np.ndarray:
+        """Says where pictures lie.
+
+        Args:
+            codes: (N, D) float, the network's.
+
+        Returns:
+            (N, D) float64.
+        """
+        return np.asarray(codes, np.float64)
+
+    def texts(self, sentences) -> np.ndarray:
+        """Says where texts lie.
+
+        Args:
+            sentences: (N, D) float, of the text side that learned with it.
+
+        Returns:
+            (N, D) float64.
+        """
+        return np.asarray(sentences, np.float64)
 
 
 def ridge(features, sentences, penalty: float = 2000.0) -> Bridge:

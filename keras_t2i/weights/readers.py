@@ -217,6 +217,20 @@ def trunk(section: Mapping):
     )
 
 
+def trunk_of(card: Mapping) -> str | None:
+    """Tells which network a pair sees pictures with, below its head.
+
+    Args:
+        card: of the pair.
+
+    Returns:
+        The judge of `judges.NAMES` whose network it is; None if the card
+        doesn't say it.
+    """
+    section = (card.get("recipe") or {}).get("image") or {}
+    return TRUNKS.get(section.get("encoder"))
+
+
 def build(config: Mapping, base, seen, classes: int = 0) -> dict:
     """Builds the readers that learn.
 

@@ -14,6 +14,7 @@ from keras_t2i.metrics import (
     features,
     inception_score,
     protocols,
+    r_precision,
     statistics,
     subsamples,
 )
@@ -32,6 +33,19 @@ class Network:
         top = tf.reduce_mean(images[:, : WIDTH // 2], axis=(1, 2, 3))[:, None]
         vectors = tf.concat([means, top], 1)
         return {"pooled": vectors, "logits": 5.0 * vectors}
+
+
+class Eyes:
+    """The picture side of readers that agree: codes are mean colours."""
+
+    name = "eyes"
+
+    def __init__(self, digest="eyes 1", scale=1.0):
+        self.digest, self.scale, self.seen = digest, scale, 0
+
+    def __call__(self, images):
+        self.seen += len(images)
+        return {"code": self.scale * tf.reduce_mean(images, axis=(1, 2))}
 
 
 class Text:
@@ -343,6 +357,67 @@ class RulerTest(tf.test.TestCase):
         )
         wrong = self.rows(judge, texts=self.texts[::-1])[name]["value"]
         self.assertLess(wrong, 0.3)
+
+    def test_readers_look_at_pictures_themselves(self):
+        eyes = Eyes()
+        judge = self.judge(matcher=r_precision.Readers(eyes))
+        self.assertEqual(eyes.seen, 0)  # The real ones need no codes.
+        seen = judge.read(batches(self.images))
+        self.assertEqual(set(seen), {"pooled", "logits", "code"})
+        for found, expected in zip(
+            judge.vectors(seen, self.texts),
+            (seen["code"], self.texts),
+            strict=True,
+        ):
+            self.assertAllEqual(found, expected)
+        name = "r_precision_eyes_words"
+        rows = self.rows(judge, texts=self.texts)
+        self.assertGreater(rows[name]["value"], 0.6)
+        wrong = self.rows(judge, texts=self.texts[::-1])[name]["value"]
+        self.assertLess(wrong, 0.3)
+        plain = self.rows(self.judge(sentences=self.sentences))
+        for other, row in plain.items():
+            self.assertEqual(row["value"], rows[other]["value"], other)
+
+    def test_cards_tell_the_readers(self):
+        judge = self.judge(matcher=r_precision.Readers(Eyes()))
+        rows = self.rows(judge, texts=self.texts)
+        card = rows["r_precision_eyes_words"]["protocol"]
+        told = {"name": "eyes", "digest": "eyes 1"}
+        self.assertEqual(card["image_network"], told)
+        self.assertEqual(card["text_network"]["digest"], Text.digest)
+        both = {"image": "eyes 1", "text": Text.digest}
+        for row in rows.values():
+            self.assertEqual(row["protocol"]["matcher"], both)
+        card = rows["fid_toy"]["protocol"]
+        self.assertEqual(card["image_network"]["name"], "toy")
+        judge = self.judge(matcher=r_precision.Readers(Eyes()), ruler={})
+        rows = self.rows(judge, texts=self.texts)
+        self.assertIn("r_precision_mine_words", rows)
+
+    def test_what_readers_said_is_not_taken_for_what_others_said(self):
+        with tempfile.TemporaryDirectory() as folder:
+            found = [
+                judge.read(batches(self.images), folder)
+                for judge in (
+                    self.judge(sentences=self.sentences),
+                    self.judge(matcher=r_precision.Readers(Eyes())),
+                    self.judge(matcher=r_precision.Readers(Eyes("eyes 2", 2))),
+                )
+            ]
+        self.assertNotIn("code", found[0])
+        self.assertAllEqual(2.0 * found[1]["code"], found[2]["code"])
+        for other in found[1:]:
+            self.assertAllEqual(found[0]["pooled"], other["pooled"])
+
+    def test_readers_of_the_training_loss_are_warned_of(self):
+        with self.assertWarnsRegex(UserWarning, "'eyes' was in the generator"):
+            judge = self.judge(
+                matcher=r_precision.Readers(Eyes()),
+                trained_with={"image side": "eyes 1"},
+            )
+        card = self.rows(judge, texts=self.texts)["fid_toy"]["protocol"]
+        self.assertEqual(card["trained_with"], ["eyes"])
 
     def test_single_class_leaves_retrieval_out(self):
         judge = self.judge(sentences=self.sentences)

@@ -28,6 +28,16 @@ class Network:
         }
 
 
+class Named(Network):
+    """Says one thing more."""
+
+    digest = "toy 2"
+
+    def __call__(self, images):
+        answer = super().__call__(images)
+        return {**answer, "code": -answer["pooled"]}
+
+
 def pictures(count=7, seed=0):
     """Draws noise pictures."""
     rng = np.random.default_rng(seed)
@@ -48,6 +58,19 @@ class ExtractTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(found["pooled"].dtype, np.float32)
         self.assertEqual(sum(shape[0] for _, shape in network.seen), 7)
         self.assertEqual({dtype for dtype, _ in network.seen}, {tf.float32})
+
+    def test_other_vectors_are_gathered_if_asked_for(self):
+        network = Named()
+        with tempfile.TemporaryDirectory() as folder:
+            for _ in range(2):
+                found = features.extract(
+                    [pictures()], network, folder, ("pooled", "code")
+                )
+                self.assertEqual(set(found), {"pooled", "code"})
+                self.assertAllClose(found["code"], -found["pooled"])
+        self.assertLen(network.seen, 1)
+        with self.assertRaisesRegex(KeyError, "lacks code; it holds"):
+            features.extract([pictures()], Network(), None, ("code",))
 
     def test_grey_is_shown_in_three_equal_colours(self):
         grey = pictures()[..., :1]

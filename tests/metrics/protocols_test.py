@@ -98,6 +98,7 @@ class DifferencesTest(tf.test.TestCase):
     def test_candidates_and_versions_may_differ(self):
         one = {"moves": 1, "seeds": [0], "versions": {"a": 1}, "resize": "x"}
         other = {"parameters": 2, "versions": {"a": 2}, "resize": "x"}
+        other |= {"trained_with": ["x"], "matcher": {"image": "y"}}
         self.assertEmpty(protocols.differences(one, other))
 
     def test_all_else_is_told_in_order(self):

@@ -474,5 +474,16 @@ class RidgeTest(parameterized.TestCase, tf.test.TestCase):
             r_precision.ridge(np.zeros(x), np.zeros(y), penalty)
 
 
+class ReadersTest(tf.test.TestCase):
+    """Networks that learned to agree need no map."""
+
+    def test_vectors_are_taken_as_they_are(self):
+        rows = np.arange(6, dtype=np.float32).reshape(2, 3)
+        readers = r_precision.Readers(network=None)
+        for found in (readers.pictures(rows), readers.texts(rows)):
+            self.assertEqual(found.dtype, np.float64)
+            self.assertAllEqual(found, rows)
+
+
 if __name__ == "__main__":
     tf.test.main()

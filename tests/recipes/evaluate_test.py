@@ -7,9 +7,10 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
+from keras_t2i import weights
 from keras_t2i.data import prepared, shapes
 from keras_t2i.metrics import evaluator
-from recipes import judging, scores, trained
+from recipes import judging, scores, trained, wiring
 from tests.recipes import command, runs
 
 FEW = ["--pictures=6", "--seeds=1"]
@@ -122,6 +123,30 @@ class EvaluateTest(tf.test.TestCase):
         other = command.run("evaluate", *flags)[1]
         self.assertNotIn("judged like this before", other)
 
+    def test_readers_that_agree_may_be_asked(self):
+        out = self.folder / "matched"
+        flags = [f"--workdir={self.workdir}", f"--out={out}", *FEW]
+        flags += ["--matcher=mine", "--nobeside", "--nosampling"]
+        pair = wiring.letters_pair()
+        told = []
+        with mock.patch.object(weights.readers, "load", return_value=pair):
+            for words in (flags, flags, [*flags, "--matcher="]):
+                code, printed, complained = command.run("evaluate", *words)
+                self.assertEqual((code, complained), (0, ""))
+                told.append(printed)
+                lines = (out / "scores.jsonl").read_text().splitlines()
+                rows = {r["name"]: r for r in map(json.loads, lines)}
+                asked = "r_precision_letters_letters"
+                if words is flags:
+                    card = rows[asked]["protocol"]
+                    self.assertEqual(card["matcher"]["text"], "letters-16")
+                else:
+                    self.assertNotIn(asked, rows)
+        self.assertNotIn("judged like this before", told[0])
+        self.assertIn("judged like this before", told[1])
+        self.assertNotIn("judged like this before", told[2])
+        self.assertIn("matcher: image letters-16, text letters-16", told[0])
+
     def test_untrained_and_trained_are_two_generators(self):
         values = [
             self.row(name, "fid_lite0")["value"]
@@ -227,6 +252,18 @@ class EvaluateTest(tf.test.TestCase):
         )
         self.assertIn("--seeds=0", self.refused("--seeds=0"))
         self.assertIn("--pictures=1", self.refused("--pictures=1"))
+        run = f"--workdir={self.workdir}"
+        self.assertIn(
+            "'openmoj' is neither a pair of readers by name (known: openmoji_",
+            self.refused(run, "--matcher=openmoj"),
+        )
+        self.assertIn(
+            "by R-precision, which protocol galip doesn't measure",
+            self.refused(
+                *(run, "--matcher=a", "--protocol=galip"),
+                "--network_weights=random",
+            ),
+        )
         self.assertIn(
             "has no config.json. Runs inside it: run.",
             self.refused(f"--workdir={self.folder}"),

@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 
 from keras_t2i import weights
 from keras_t2i.data import picture_files, shapes
-from keras_t2i.metrics import statistics
+from keras_t2i.metrics import r_precision, statistics
 from recipes import wiring
 from tests.recipes import command, eyes, runs
 
@@ -207,6 +207,28 @@ class CaptionsTest(Case):
         self.assertEqual(told(rows, right)[name], 1.0)
         self.assertEqual(told(rows, wrong)[name], 0.0)
 
+    def test_readers_that_agree_may_be_asked(self):
+        pair = wiring.letters_pair()
+        bare = eyes.save(self.folder / "unread", self.pictures)
+        self.reader.reset_mock()
+        with mock.patch.object(
+            weights.readers, "load", return_value=pair
+        ) as load:
+            rows = self.evaluate(
+                f"--real={bare}", f"--fakes={self.ours}", "--matcher=mine"
+            )
+        load.assert_called_once_with("mine")
+        self.reader.assert_not_called()
+        row = rows[-1]
+        self.assertEqual(row["name"], "r_precision_letters_letters")
+        captions = shapes.load(COUNT, SIZE, seed=1).captions[:, 0]
+        codes = pair.image(self.pictures)["code"]
+        told = pair.text(tf.constant(captions.tolist()))["sentence"]
+        expected, _ = r_precision.over_seeds(
+            codes.numpy(), told.numpy(), (0, 1, 2), candidates=COUNT
+        )
+        self.assertAllClose(row["value"], expected)
+
     def test_whole_batches_of_a_protocol_bring_their_captions(self):
         many = shapes.load(53, SIZE, seed=2)
         folder = eyes.save(
@@ -382,11 +404,12 @@ class MistakesTest(Case):
         self.assertIn("--real=FOLDER or --statistics", self.refused(fakes))
         self.assertIn("not both", self.refused(real, kept, fakes))
         self.assertIn("Give exactly one of", self.refused(real))
-        self.assertIn("none came", self.refused(real, "--fakes=,"))
-        self.assertIn(
-            "--real goes with --fakes",
-            self.refused(real, "--preset=openmoji_64"),
+        pair = mock.patch.object(
+            weights.readers, "load", return_value=wiring.letters_pair()
         )
+        with pair:
+            found = self.refused(real, fakes, "--matcher=a", "--nocaptions")
+        self.assertIn("--fakes has any beside it (or --nocaptions", found)
 
     def test_places_where_nothing_is(self):
         real, fakes = f"--real={self.real}", f"--fakes={self.ours}"

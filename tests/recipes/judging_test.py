@@ -1,6 +1,9 @@
 """Examines what judges share: glances, and pictures that stand for many."""
 
+import contextlib
 import dataclasses
+import io
+import json
 from unittest import mock
 
 import numpy as np
@@ -9,7 +12,7 @@ from absl.testing import parameterized
 
 from keras_t2i import weights
 from keras_t2i.data import prepared, shapes
-from keras_t2i.metrics import features, protocols
+from keras_t2i.metrics import features, protocols, r_precision
 from recipes import asking, judging, trained, wiring
 from tests.recipes import eyes, runs
 
@@ -169,7 +172,7 @@ class JudgedTest(tf.test.TestCase):
         told = row["protocol"]
         self.assertEqual(told["reference"], "none")
         self.assertIsNone(told["counts"]["reference"])
-        self.assertEqual({key: told[key] for key in card}, card)
+        self.assertEqual({key: told.get(key) for key in card}, card)
 
     def test_what_is_not_finite_is_not_black(self):
         class Broken:
@@ -184,6 +187,113 @@ class JudgedTest(tf.test.TestCase):
         broken = self.found._replace(painter=Broken())
         with self.assertRaisesRegex(ValueError, "Picture 1 .* aren't finite"):
             self.judged(broken, beside=False)
+
+    def test_readers_that_agree_take_the_place_of_a_map(self):
+        pair = wiring.letters_pair()
+        name = "r_precision_mine_letters"
+        fitted = self.judged(reference="test")
+        asked = self.judged(reference="test", matcher=pair)
+        row = asked[judging.TRAINED, name]
+        both = {"image": pair.image.digest, "text": pair.text.digest}
+        self.assertEqual(row["protocol"]["matcher"], both)
+        self.assertEqual(
+            row["protocol"]["image_network"]["digest"], pair.image.digest
+        )
+        self.assertEqual(set(asked), set(fitted))
+        for key, found in asked.items():
+            if key[1] != name:
+                self.assertEqual(found["value"], fitted[key]["value"], key)
+        # By hand: their codes beside the sentences of the captions.
+        test = judging.parts(self.config, 12)[1]
+        own = asking.asked(test, self.found.reader, self.protocol, 12)
+        drawn = self.found.painter.generate(own.captions, np.arange(12))
+        codes = pair.image(judging._bytes(drawn))["code"]
+        told = pair.text(tf.constant(own.captions))["sentence"]
+        labels = test.labels[own.rows]
+        expected, _ = r_precision.over_seeds(
+            *(codes.numpy(), told.numpy(), (0, 1, 2)),
+            candidates=row["protocol"]["candidates"],
+            classes=labels,
+        )
+        self.assertAllClose(row["value"], expected)
+
+    def test_captions_that_they_can_not_read_are_near_to_none(self):
+        pair = wiring.letters_pair()
+        told = judging.parts(self.config, 12)[1].captions[:, 0]
+        lost = str(told[0])
+        check = pair.text.check
+
+        def picky(captions):
+            check(captions)
+            if lost in captions:
+                raise ValueError("No known word.")
+
+        with mock.patch.object(pair.text, "check", picky):
+            how = judging.How(matcher=pair)
+            test = judging.parts(self.config, 12)[1]
+            found = judging._asked(test, self.found.reader, how)
+        self.assertEqual(found.captions, told.tolist())
+        is_lost = told == lost
+        self.assertAllEqual(np.any(found.sentences, axis=1), ~is_lost)
+
+    def test_model_that_reads_nothing_has_no_use_for_them(self):
+        nobody = mock.patch.object(
+            trained.Trained, "reader", property(lambda _: wiring.Nobody())
+        )
+        with nobody, self.assertRaisesRegex(ValueError, "model reads none"):
+            self.judged(matcher=wiring.letters_pair())
+
+    def test_what_they_said_is_measured_anew_for_others(self):
+        cards = [
+            judging.wanted(self.found, judging.How(most=12, matcher=matcher))
+            for matcher in (None, wiring.letters_pair(), wiring.letters_pair(8))
+        ]
+        self.assertIsNone(cards[0]["matcher"])
+        self.assertNotEqual(cards[1]["matcher"], cards[2]["matcher"])
+
+    def coached(self, **changes):
+        """Says that the generator pleased readers, not who looks now."""
+        card = json.loads(json.dumps(self.found.card))
+        card["recipe"]["loss_weights"]["fake_to_real"] = 0.2
+        card["recipe"]["image"] = {"source": "letters", **changes}
+        return self.found._replace(card=card)
+
+    def test_coach_who_judges_is_told(self):
+        found, name = self.coached(), "fid_mine"
+        with self.assertWarnsRegex(UserWarning, r"'letters' .* side of DAMSM"):
+            rows = self.judged(found, matcher=wiring.letters_pair())
+        card = rows[judging.TRAINED, name]["protocol"]
+        self.assertIn("letters", card["trained_with"])
+        plain = self.judged()[judging.TRAINED, name]["protocol"]
+        self.assertNotIn("trained_with", plain)
+        self.assertEqual(protocols.differences(plain, card), [])
+
+    def test_network_below_the_coach_is_told(self):
+        pair, eye = wiring.letters_pair(), eyes.Eye()
+        eye.name = "lite0"
+        image = {"encoder": "lite0", "source": None}
+        pair = pair._replace(card={"recipe": {"image": image}})
+        with mock.patch.object(wiring, "letters_pair", return_value=pair):
+            for name, is_told in (
+                ("lite0", True),
+                ("lite0_128", True),
+                ("lite0_random", False),
+                ("eye", False),
+            ):
+                eye.name = name
+                how = judging.How(network=eye)
+                taught = judging._taught(self.coached().config, how)
+                self.assertEqual(eye.digest in taught.values(), is_told, name)
+
+    def test_coach_that_is_gone_spoils_no_judgement(self):
+        found, printed = self.coached(source="/nowhere/reader"), io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            rows = self.judged(found, beside=False)
+        self.assertIn(
+            "in the generator's training loss is not known: '/now",
+            printed.getvalue(),
+        )
+        self.assertIn((judging.TRAINED, "fid_mine"), rows)
 
     def test_copies_are_those_of_a_picture_looked_at_once(self):
         bench = mock.Mock()

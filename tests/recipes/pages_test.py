@@ -128,14 +128,19 @@ class CopierTest(tf.test.TestCase):
             )
 
 
-class Same:
-    """A bridge between what lies in one place already."""
+class Bench:
+    """A judge to whom pictures and texts lie in one place already."""
 
-    def pictures(self, rows):
-        """Answers them."""
-        return rows
+    training, bridge, scale = None, "there is one", (1.0, 1.0)
 
-    texts = pictures
+    def vectors(self, seen, texts):
+        """Answers them, longer or shorter."""
+        return [
+            rows * (scale if np.isscalar(scale) else scale[: len(rows)])
+            for rows, scale in zip(
+                (seen["pooled"], texts), self.scale, strict=True
+            )
+        ]
 
 
 # Row i: how much picture i resembles texts 0 to 5; text i is its own.
@@ -178,7 +183,8 @@ class RetrievalTest(parameterized.TestCase, tf.test.TestCase):
         rows = np.array(rows)
         captions = [f"text {i}" for i in rows]
         asked = asking.Asked(rows, captions, 3.0 * np.eye(6)[: len(rows)])
-        bench = types.SimpleNamespace(training=LIKE, bridge=Same())
+        bench = Bench()
+        bench.training = LIKE
         with mock.patch.object(judging, "parts", return_value=(test, test)):
             self.page.show(bench, asked, {"pooled": LIKE})
         self.page.add([_ROW])
@@ -205,8 +211,8 @@ class RetrievalTest(parameterized.TestCase, tf.test.TestCase):
     def test_length_of_vectors_is_no_matter(self):
         before = [found.rank for found in self.shown().worst]
         scale = np.float32([[1], [9], [3], [0.1], [5], [2]])
-        for name in ("pictures", "texts"):
-            with mock.patch.object(Same, name, lambda _, rows: scale * rows):
+        for scales in ((scale, 1.0), (1.0, scale)):
+            with mock.patch.object(Bench, "scale", scales):
                 after = [found.rank for found in self.shown().worst]
             self.assertEqual(after, before)
 

@@ -163,6 +163,14 @@ class ToldTest(parameterized.TestCase, tf.test.TestCase):
         self.assertIn("2 [1.5, 2.5]", told)
         self.assertIn("[a, b]: the 95 % interval of what is expected", told)
 
+    def test_judges_of_the_training_loss_are_told_once(self):
+        rows = [row(trained_with=["eye", "x"]), row(trained_with=["eye"])]
+        told = scores.told([*rows, row()]).split("\n\n")[1:]
+        self.assertLen(told, 1)
+        self.assertStartsWith(
+            told[0], "In the generator's training loss: eye, x. Figures that"
+        )
+
     def test_card_is_a_line_an_entry(self):
         text = scores.card([row(network={"name": "eye", "size": 9}), row()])
         self.assertEqual(

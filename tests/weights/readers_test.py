@@ -432,6 +432,12 @@ class MissingTest(parameterized.TestCase, tf.test.TestCase):
         found = readers.trunk(recipe(image=random)["image"])
         self.assertEndsWith(found.name, "_random")
 
+    def test_card_tells_whose_network_lies_below(self):
+        card = {"recipe": recipe(image=dict(encoder="inception"))}
+        self.assertEqual(readers.trunk_of(card), "torchvision_inception")
+        self.assertIsNone(readers.trunk_of({}))
+        self.assertIsNone(readers.trunk_of({"recipe": {"image": {}}}))
+
     def test_missing_text_weights_are_named(self):
         config = recipe(dict(encoder="minilm", source="/nowhere"))
         with self.assertRaisesRegex(ValueError, "/nowhere"):
