@@ -133,9 +133,11 @@ class SpectralConv(keras.layers.Layer):
         if training or self.moves == "always":
             self.u.assign(u)
             self.v.assign(v)
+        # A product: the slope of a quotient passes over the kernel twice more.
+        divided = kernel * (1.0 / norm)
         outputs = ops.conv(
             inputs,
-            ops.cast(kernel / norm, inputs.dtype),
+            ops.cast(divided, inputs.dtype),
             self.strides,
             self.padding,
             data_format="channels_last",
