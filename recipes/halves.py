@@ -141,6 +141,15 @@ def _notes(rows, whole) -> list[str]:
             "the 95 % interval of 20 subsamples; ±: the standard deviation, "
             "over seeds where there are several, else over noises."
         )
+    taught = {}
+    for row in whole:
+        for name in row["time"]["protocol"].get("trained_with", ()):
+            taught.setdefault(name, {})[row["cell"]] = None
+    notes += [
+        f"In the training loss of {', '.join(some)}: {name}. Figures that it "
+        "makes of them say how well the loss was pleased, too."
+        for name, some in taught.items()
+    ]
     notes += dict.fromkeys(
         f"Not measured alike: {row['cell']}, for {phrase}."
         for row in whole[1:]

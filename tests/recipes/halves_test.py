@@ -71,6 +71,14 @@ class TableTest(tf.test.TestCase):
         self.assertIn("Not measured alike: B, for counts.reference is", told)
         self.assertIn("Not measured alike: B, for it played on GPU:0.", told)
 
+    def test_judges_that_were_coaches_are_told(self):
+        rows = [sheets.row(name) for name in "ABC"]
+        for row in rows[1:]:
+            row["time"]["protocol"]["trained_with"] = {"lite0": "an eye"}
+        told = halves.table(rows)
+        self.assertIn("In the training loss of B, C: lite0. Figures", told)
+        self.assertNotIn("Not measured alike", told)
+
     def test_rows_of_several_comparisons_are_refused(self):
         for more, sentence in (
             ({"minutes_each": 30.0}, "minutes_each is 15.0 and 30.0"),
