@@ -16,7 +16,7 @@ from keras_t2i.encoders import heads, pairs
 from keras_t2i.encoders import text as text_room
 from keras_t2i.losses import adversarial
 from keras_t2i.ops import images
-from keras_t2i.systems import contrasts
+from keras_t2i.systems import adam, contrasts
 from keras_t2i.systems.matching import KINDS
 from recipes import messages
 
@@ -701,7 +701,7 @@ def optimizer(
             two ways of clipping are asked for.
     """
     what = f"config.optimizers.{player}.name"
-    kinds = {"Adam": keras.optimizers.Adam, "RMSprop": keras.optimizers.RMSprop}
+    kinds = {"Adam": adam.Adam, "RMSprop": keras.optimizers.RMSprop}
     kind = choose(what, section.name, kinds)
     what = f"config.optimizers.{player}"
     rate = _rate(section, what, section.learning_rate * factor, steps, moves)

@@ -721,8 +721,8 @@ class System(keras.Model):
     def _step(self, name, gradients, scale):
         variables = self._variables(name)
         if self.is_watched:
-            lengths = [tf.norm(x) / scale for x in gradients]
-            own = [tf.norm(v.value) for v in variables]
+            lengths = [_length(x) / scale for x in gradients]
+            own = [_length(v.value) for v in variables]
             self.norms[name].assign(tf.stack([lengths, own]))
         self.optimizers[name].apply(gradients, variables)
 
@@ -861,6 +861,11 @@ class _Here(threading.local):
             yield
         finally:
             self.__dict__.update(before)
+
+
+def _length(x):
+    """The length of a tensor, without a copy of its squares."""
+    return tf.sqrt(2.0 * tf.nn.l2_loss(x))
 
 
 def _loops(part):
