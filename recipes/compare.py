@@ -77,7 +77,11 @@ _SHEET = flags.DEFINE_string(
     "sheet", None, "A file of generators that are trained side by side."
 )
 _MINUTES = flags.DEFINE_float(
-    "minutes", 15.0, "Of a sheet: how long each cell plays.", lower_bound=0.01
+    "minutes",
+    None,
+    "Of a sheet: how long each cell plays; else 15. With --quick they are "
+    "seconds; else 5.",
+    lower_bound=0.01,
 )
 _SEEDS = flags.DEFINE_integer(
     "seeds",
@@ -178,7 +182,7 @@ def _play_sheet():
         told = sheet.compare(
             found,
             workdir,
-            _MINUTES.value,
+            _MINUTES.value or (5.0 if _QUICK.value else 15.0),
             _SEEDS.value or 1,
             _QUICK.value,
             command=" ".join(["python -m recipes.compare", *sys.argv[1:]]),

@@ -6,16 +6,19 @@ import json
 import os
 import pathlib
 import statistics
+import tempfile
 import time
 from collections.abc import Mapping
 
 import keras
 from ml_collections import config_dict
 
+from keras_t2i import callbacks
 from keras_t2i.ops import files
 from recipes import cluster, training
 
 FILE = "speed.json"
+_UNEVEN = 1.1  # Rounds that differ by more were not measured in quiet.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +65,7 @@ def measure(
     configs: Mapping[str, config_dict.ConfigDict],
     path: pathlib.Path,
     way: Way,
+    keep: dict | None = None,
     **terms,
 ) -> dict[str, dict]:
     """Times systems on their own data, one at a time, in turns.
@@ -73,6 +77,9 @@ def measure(
         configs: name -> config of a generator.
         path: where the times are kept.
         way: how they are taken.
+        keep: dict that takes the timed systems, brought back to where they
+            began, for those who won't build and compile them twice; None lets
+            each go before the next comes.
         **terms: what else must not change while the file stands, fit for
             JSON: key -> value.
 
@@ -100,9 +107,14 @@ def measure(
                 f"The speed of {name}, {number + 1} of {way.rounds} ...",
                 flush=True,
             )
-            seconds, sizes = _timed(configs[name], way)
+            seconds, system = _timed(configs[name], way)
             taken[name].append(seconds)
+            sizes = training.sizes_of(system)
             found[name] = {"config": wanted[name], "parameters": sizes}
+            if keep is not None:
+                keep[name] = system
+            del system
+            keras.backend.clear_session(free_memory=True)
     for name, rounds in taken.items():
         known[name] = {
             "ms_per_move": _ms(sum(rounds, [])),
@@ -110,10 +122,20 @@ def measure(
             "devices": _devices(),
             **found[name],
         }
+        _tell_uneven(name, known[name]["rounds"])
     if missing:
         text = json.dumps({"terms": terms, "cells": known}, indent=1)
         files.atomic_write(path, text.encode())
     return {name: known[name] for name in configs}
+
+
+def _tell_uneven(name, rounds):
+    if max(rounds) > _UNEVEN * min(rounds):
+        told = " and ".join(f"{ms:,.0f}" for ms in rounds)
+        print(
+            f"A move of {name} took {told} ms: other programs may keep this "
+            f"machine busy. Remove {FILE} to measure again when it is quiet."
+        )
 
 
 def digest(config: config_dict.ConfigDict) -> str:
@@ -162,7 +184,7 @@ def _read(path, terms) -> dict:
 
 
 def _timed(config, way):
-    """Plays a few moves as a run would; answers seconds, and sizes."""
+    """Plays a few moves as a run would; answers seconds, and who played."""
     trade = training.GENERATORS
     played = cluster.strategy("none")
     pictures, reader = trade.opened(config)
@@ -177,17 +199,19 @@ def _timed(config, way):
         batches_per_move=system.batches_per_move,
     )
     watch = Watch()
-    system.fit(
-        cluster.batches(played, stream, 0),
-        steps_per_epoch=way.skipped + way.timed,
-        verbose=0,
-        callbacks=[watch],
-        shuffle=False,
-    )
-    sizes = training.sizes_of(system)
-    del system
-    keras.backend.clear_session(free_memory=True)
-    return watch.seconds[way.skipped :], sizes
+    with tempfile.TemporaryDirectory() as folder:
+        keeper = callbacks.Checkpoint(folder)
+        keeper.set_model(system)
+        keeper.on_train_end()  # As it begins.
+        system.fit(
+            cluster.batches(played, stream, 0),
+            steps_per_epoch=way.skipped + way.timed,
+            verbose=0,
+            callbacks=[watch],
+            shuffle=False,
+        )
+        callbacks.restore(system, folder)
+    return watch.seconds[way.skipped :], system
 
 
 def _devices() -> str:

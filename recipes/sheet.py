@@ -83,10 +83,12 @@ def compare(
             or the directory holds another comparison.
     """
     sheet = cells.quick(sheet) if quick else sheet
+    ready = {}
     speeds = pace.measure(
         sheet.cells,
         workdir / pace.FILE,
         _QUICK_WAY if quick else _WAY,
+        ready if quick else None,
         minutes=minutes,
         quick=quick,
     )
@@ -112,7 +114,7 @@ def compare(
                 "config": run.config.to_dict(),
                 "command": command,
                 "commit": commit(),
-                **_played(run, how),
+                **_played(run, how, ready),
                 "key": key,
             }
             files.append_line(workdir / FILE, json.dumps(row))
@@ -190,7 +192,7 @@ def _find(workdir, key):
     return found[-1] if found else None
 
 
-def _played(run, how):
+def _played(run, how, ready):
     """Trains and judges; answers what a row says of it."""
     config, moves = run.config, run.config.train.moves
     print(
@@ -198,45 +200,58 @@ def _played(run, how):
         f"{run.least:,}, too.",
         flush=True,
     )
-    trade = dataclasses.replace(training.GENERATORS, around=_around(run.least))
+    trade = _trade(run, ready.pop(run.cell, None))
     try:
         training.train(config, run.folder, trade=trade)
     except ArithmeticError as error:
         print(f"{run.cell} is out: {error}")
         return {"fault": str(error)}
+    del trade
     keras.backend.clear_session(free_memory=True)
-    judged = {m: _judged(run, m, how) for m in {moves, run.least}}
-    return {"time": judged[moves], "moves": judged[run.least]}
+    return _judged(run, how)
 
 
-def _around(spared):
-    """Makes what is around the moves keep one checkpoint for ever."""
+def _trade(run, system):
+    """Trains as ever, but spares one checkpoint; maybe a system is ready."""
 
     def around(*given):
         *others, keeper = training.around(*given)
-        keeper = callbacks.Checkpoint(keeper.folder, spared=[spared])
+        keeper = callbacks.Checkpoint(keeper.folder, spared=[run.least])
         return [*others, keeper]
 
-    return around
+    trade = dataclasses.replace(training.GENERATORS, around=around)
+    if system is None:
+        return trade
+    return dataclasses.replace(trade, system=lambda *given: system)
 
 
-def _judged(run, moves, how):
-    """Judges a cell after so many moves, and draws its row of the picture."""
-    checkpoint = run.folder / "checkpoints" / f"move_{moves:08d}"
-    if not checkpoint.exists():
-        raise ValueError(
-            f"{run.folder} kept no checkpoint of move {moves:,}, where all "
-            "cells are compared now; remove that folder to train it again."
-        )
-    found = trained.run(run.folder, checkpoint)
-    if moves == run.config.train.moves:
-        _draw(found.painter, run)
+def _judged(run, how):
+    """Judges a cell where it ends and where all are compared; draws it."""
+    last = run.config.train.moves
+    asked = list(dict.fromkeys([last, run.least]))
+    places = [run.folder / "checkpoints" / f"move_{m:08d}" for m in asked]
+    for moves, place in zip(asked, places, strict=True):
+        if not place.exists():
+            raise ValueError(
+                f"{run.folder} kept no checkpoint of move {moves:,}, where "
+                "cells are compared now; remove that folder to train it again."
+            )
     cache = run.folder / ".features"
     how = dataclasses.replace(how, cache=str(cache))
-    rows = list(judging.judge(found, how))
+    judged = {}
+    for found in trained.at_each(run.folder, places):
+        if not judged:
+            _draw(found.painter, run)
+        judged[found.card["moves"]] = _scored(found, how, run)
     shutil.rmtree(cache, ignore_errors=True)
     keras.backend.clear_session(free_memory=True)
-    card = rows[0]["protocol"]
+    return {"time": judged[last], "moves": judged[run.least]}
+
+
+def _scored(found, how, run):
+    """Words the scores of one checkpoint."""
+    rows = list(judging.judge(found, how))
+    moves, card = found.card["moves"], rows[0]["protocol"]
     played = [
         row
         for row in journal.read(run.folder / "metrics.jsonl")

@@ -3,7 +3,7 @@
 import json
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -91,20 +91,63 @@ def run(
     Raises:
         ValueError: if there is no checkpoint, or it can't be read.
     """
+    return next(at_each(workdir, [checkpoint]))
+
+
+def at_each(
+    workdir: str | os.PathLike,
+    checkpoints: Iterable[str | os.PathLike | None],
+) -> Iterator[Trained]:
+    """Opens a run as one checkpoint after the other left it.
+
+    Args:
+        workdir: the run directory.
+        checkpoints: the folder of each; the newest where it is None.
+
+    Yields:
+        What `run` gives. All have the same painter, which draws as the last
+        of them that came.
+
+    Raises:
+        ValueError: as `run`.
+    """
     config = read_config(workdir)
     reader = wiring.text_encoder(config)
     system = wiring.system(exact(config), reader, readers=wiring.NOBODY)
-    folder = pathlib.Path(checkpoint or pathlib.Path(workdir) / "checkpoints")
-    moves = callbacks.restore(system, folder)
-    if not moves and checkpoint:
+    painter = system.painter
+    for checkpoint in checkpoints:
+        moves = bring(system, workdir, checkpoint)
+        yield Trained(painter, {"recipe": config.to_dict(), "moves": moves})
+
+
+def bring(
+    system,
+    workdir: str | os.PathLike,
+    checkpoint: str | os.PathLike | None = None,
+) -> int:
+    """Brings a run's system to where a checkpoint left it.
+
+    Args:
+        system: `systems.System`, as the run's config describes it.
+        workdir: the run directory.
+        checkpoint: the folder of one; the newest when None.
+
+    Returns:
+        The count of moves made.
+
+    Raises:
+        ValueError: if there is no checkpoint, or it can't be read.
+    """
+    place = checkpoint or pathlib.Path(workdir) / "checkpoints"
+    moves = callbacks.restore(system, pathlib.Path(place))
+    if moves:
+        return moves
+    if checkpoint:
         raise ValueError(f"--checkpoint={checkpoint} holds no checkpoint.")
-    if not moves:
-        raise ValueError(
-            f"{folder} holds no checkpoint; train first: python -m "
-            f"recipes.train --workdir={workdir}"
-        )
-    card = {"recipe": config.to_dict(), "moves": moves}
-    return Trained(system.painter, card)
+    raise ValueError(
+        f"{place} holds no checkpoint; train first: python -m recipes.train "
+        f"--workdir={workdir}"
+    )
 
 
 def opened(flag: str, name: str, checkpoint: str | None = None) -> Trained:

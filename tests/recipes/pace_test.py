@@ -1,12 +1,15 @@
 """Examines how the speed of several systems is measured."""
 
+import contextlib
+import io
 import json
 import time
 from unittest import mock
 
+import keras
 import tensorflow as tf
 
-from recipes import pace
+from recipes import pace, wiring
 from tests.recipes import runs
 
 WAY = pace.Way(skipped=1, timed=3, rounds=2)
@@ -36,24 +39,29 @@ class MeasureTest(tf.test.TestCase):
         self.asked = []
 
     def measure(self, **terms):
-        paces = iter([[0.2, 0.3, 9.0], [0.5] * 3, [0.4, 0.4, 0.2], [0.7] * 3])
+        paces = iter([[0.3, 0.3, 9.0], [0.5] * 3, [0.32, 0.4, 0.2], [0.7] * 3])
 
         def timed(config, way):
             (name,) = [n for n, c in self.configs.items() if c is config]
             self.asked.append(name)
-            return next(paces), {"generator": 7}
+            layers = [keras.Input((3,)), keras.layers.Dense(2)]
+            player = keras.Sequential(layers)
+            return next(paces), mock.Mock(players={"generator": player})
 
         with mock.patch.object(pace, "_timed", timed):
             terms = terms or {"minutes": 15.0}
             return pace.measure(self.configs, self.path, WAY, **terms)
 
     def test_systems_take_turns_and_the_median_of_all_counts(self):
-        found = self.measure()
+        with contextlib.redirect_stdout(io.StringIO()) as told:
+            found = self.measure()
         self.assertEqual(self.asked, ["A", "B", "A", "B"])
-        self.assertAllClose(found["A"]["ms_per_move"], 350.0)
-        self.assertAllClose(found["A"]["rounds"], [300.0, 400.0])
+        self.assertAllClose(found["A"]["ms_per_move"], 310.0)
+        self.assertAllClose(found["A"]["rounds"], [300.0, 320.0])
         self.assertAllClose(found["B"]["ms_per_move"], 600.0)
-        self.assertEqual(found["B"]["parameters"], {"generator": 7})
+        self.assertEqual(found["B"]["parameters"], {"generator": 8})
+        (told,) = [x for x in told.getvalue().splitlines() if "busy" in x]
+        self.assertStartsWith(told, "A move of B took 500 and 700 ms: other")
         self.assertRegex(found["B"]["devices"], r"^\d+ CPU cores$")
 
     def test_what_was_timed_is_not_timed_again(self):
@@ -78,13 +86,24 @@ class MeasureTest(tf.test.TestCase):
     def test_real_moves_are_played_after_those_that_compile(self):
         way = pace.Way(skipped=1, timed=2, rounds=1)
         config = runs.smoke()
-        found = pace.measure({"A": config}, self.path, way, minutes=1.0)["A"]
+        kept, terms = {}, {"minutes": 1.0}
+        found = pace.measure({"A": config}, self.path, way, kept, **terms)["A"]
         self.assertGreater(found["ms_per_move"], 0.0)
         self.assertEqual(found["config"], pace.digest(config))
         self.assertContainsSubset(
             ["generator", "discriminator"], found["parameters"]
         )
         self.assertGreater(found["parameters"]["generator"], 100)
+        # What is handed on is as it was before.
+        fresh = wiring.system(config, wiring.text_encoder(config))
+        for name, player in kept["A"].players.items():
+            for ours, own in zip(
+                player.weights, fresh.players[name].weights, strict=True
+            ):
+                self.assertAllEqual(ours, own)
+        self.assertEqual(int(kept["A"].moves), 0)
+        for optimizer in kept["A"].optimizers.values():
+            self.assertEqual(int(optimizer.iterations), 0)
 
 
 class MovesTest(tf.test.TestCase):
