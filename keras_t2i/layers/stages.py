@@ -146,7 +146,7 @@ def generator(
         ValueError: if `base_size` is not reached by doubling 4, or
             `image_size` not by doubling `base_size`.
     """
-    first, *later = _sizes(image_size, base_size)
+    first, *later = sizes(image_size, base_size)
     noise_dim += condition_dim if is_sampled else 0
     inputs = {
         "noise": keras.Input((noise_dim,), name="noise"),
@@ -307,6 +307,39 @@ def image(x, size):
     return layers.Activation("tanh", dtype="float32", name=f"image_{size}")(x)
 
 
+def sizes(image_size, base_size):
+    """Lists the stages' sizes.
+
+    Args:
+        image_size: int. Of the last stage.
+        base_size: int. Of the first stage.
+
+    Returns:
+        List of int, small to large; one size may be both.
+
+    Raises:
+        ValueError: if `base_size` is not reached by doubling 4, or
+            `image_size` not by doubling `base_size`.
+    """
+    try:
+        images.sizes_up_to(base_size)
+    except ValueError:
+        raise ValueError(
+            f"base_size is {base_size}; allowed are 4 times a power of two: 8, "
+            "16, 32, ..."
+        ) from None
+    if image_size == base_size:
+        return [base_size]
+    try:
+        return images.sizes_up_to(image_size, base_size)
+    except ValueError:
+        raise ValueError(
+            f"image_size is {image_size} and base_size {base_size}; allowed "
+            f"are {base_size} times a power of two: {base_size}, "
+            f"{2 * base_size}, {4 * base_size}, ..."
+        ) from None
+
+
 def _look(x, channels, size, stride, spectral, name, is_normed=True):
     if spectral:
         x = SpectralConv(
@@ -350,24 +383,3 @@ def _conv(x, channels, size, name, stride=1):
 
 def _norm(x, name):
     return BatchNorm(gamma_initializer=starts.dcgan_scale(), name=name)(x)
-
-
-def _sizes(image_size, base_size):
-    """Lists the stages' sizes."""
-    try:
-        images.sizes_up_to(base_size)
-    except ValueError:
-        raise ValueError(
-            f"base_size is {base_size}; allowed are 4 times a power of two: 8, "
-            "16, 32, ..."
-        ) from None
-    if image_size == base_size:
-        return [base_size]
-    try:
-        return images.sizes_up_to(image_size, base_size)
-    except ValueError:
-        raise ValueError(
-            f"image_size is {image_size} and base_size {base_size}; allowed "
-            f"are {base_size} times a power of two: {base_size}, "
-            f"{2 * base_size}, {4 * base_size}, ..."
-        ) from None

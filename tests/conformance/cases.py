@@ -355,14 +355,26 @@ SYSTEMS = (
     _reading("DAMSM_cross_entropy", classes=3, contrast="cross_entropy"),
 )
 
-NETWORKS = tuple(
-    NetworkRow(name, module.generator, module.discriminator)
-    for name, module in (
-        ("gan_cls", networks.gan_cls),
-        ("dcgan_cls", networks.dcgan_cls),
-        ("df_gan", networks.df_gan),
-    )
-) + (
+NETWORKS = (
+    *(
+        NetworkRow(name, module.generator, module.discriminator)
+        for name, module in (
+            ("gan_cls", networks.gan_cls),
+            ("dcgan_cls", networks.dcgan_cls),
+            ("df_gan", networks.df_gan),
+        )
+    ),
+    *(
+        NetworkRow(
+            name,
+            functools.partial(module.generator, base_size=8, condition_dim=3),
+            module.discriminator,
+        )
+        for name, module in (
+            ("attngan", networks.attngan),
+            ("dm_gan", networks.dm_gan),
+        )
+    ),
     NetworkRow(
         "wgan_gp",
         functools.partial(networks.wgan_gp.generator, channels=3),

@@ -144,6 +144,30 @@ class SmallRecipesTest(tf.test.TestCase):
             answer["matched"], head([seen, tf.constant(given["sentence"])])
         )
         self.assertLen(whole.weights, 4)
+        self.assertNotIn("alone", answer)
+
+    def test_a_third_part_scores_the_picture_alone(self):
+        image = keras.Input((4, 4, 3))
+        features = keras.layers.Conv2D(2, 3, padding="same")(image)
+        trunk = keras.Model(image, features, name="trunk")
+
+        def scored(features, *more):
+            x = keras.layers.Flatten()(features)
+            x = keras.layers.Concatenate()([x, *more]) if more else x
+            return keras.layers.Reshape(())(keras.layers.Dense(1)(x))
+
+        features, sentence = keras.Input((4, 4, 2)), keras.Input((5,))
+        both = [features, sentence]
+        head = keras.Model(both, scored(*both), name="head")
+        features = keras.Input((4, 4, 2))
+        alone = keras.Model(features, scored(features), name="alone")
+        whole = blocks.join(trunk, head, alone)
+        self.assertIs(whole.get_layer("alone"), alone)
+        given = {"image": drawn(2, 4, 4, 3), "sentence": drawn(2, 5)}
+        answer = whole(given)
+        self.assertEqual(set(answer), {"matched", "alone", "features"})
+        self.assertAllEqual(answer["alone"], alone(answer["features"]))
+        self.assertLen(whole.weights, 6)
 
 
 if __name__ == "__main__":

@@ -34,9 +34,16 @@ class StartsTest(tf.test.TestCase, parameterized.TestCase):
         counts, _ = np.histogram(values, bins=4, range=(-bound, bound))
         self.assertAllClose(counts / values.size, [0.25] * 4, atol=0.01)
 
+    @parameterized.parameters((200, 30), (30, 200), (3, 3, 4, 30))
+    def test_orthogonal_keeps_lengths(self, *shape):
+        values = np.array(starts.orthogonal()(shape))
+        lengths = np.linalg.svd(values.reshape(-1, shape[-1]))[1]
+        self.assertAllClose(lengths, np.ones_like(lengths), atol=1e-5)
+
     @parameterized.named_parameters(
         ("dcgan", starts.dcgan),
         ("dcgan_scale", starts.dcgan_scale),
+        ("orthogonal", starts.orthogonal),
         ("torch_linear", starts.torch_linear),
     )
     def test_two_layers_start_apart(self, start):
