@@ -438,6 +438,27 @@ def _check_colours(config, pictures, system):
             )
 
 
+def _check_fits(config, pictures, system):
+    _check_colours(config, pictures, system)
+    _check_classes(config, pictures, system)
+
+
+def _check_classes(config, pictures, system):
+    """Refuses readers that tell fewer classes than the pictures have."""
+    compared = system.contrasts
+    if "cross_entropy" not in compared.used:
+        return
+    told = compared.class_head.output["image"].shape[-1]
+    count = int(pictures.labels.max()) + 1
+    if count > told:
+        raise ValueError(
+            "config.loss_weights.cross_entropy is not 0, but the readers "
+            f"tell {told} classes, and pictures of {pictures.name} have "
+            f"{count}: take readers trained on these "
+            f"(config.data.labels is {config.data.get('labels')!r})."
+        )
+
+
 def _check_kinds(workdir):
     """Refuses files where folders will lie, and folders for files."""
     kinds = [(name, "a file", pathlib.Path.is_dir) for name in _FOLDERS]
@@ -621,7 +642,7 @@ GENERATORS = Trade(
     system=lambda config, pictures, encoder, rate: wiring.system(
         config, encoder, rate
     ),
-    fits=_check_colours,
+    fits=_check_fits,
     stream=wiring.dataset,
     around=around,
 )

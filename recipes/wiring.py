@@ -10,12 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_t2i import data, networks, systems, weights
+from keras_t2i import data, layers, networks, systems, weights
 from keras_t2i.data import catalog, pipeline
 from keras_t2i.encoders import heads, pairs
 from keras_t2i.encoders import text as text_room
 from keras_t2i.losses import adversarial
-from keras_t2i.ops import images
 from keras_t2i.systems import adam, contrasts
 from keras_t2i.systems.matching import KINDS
 from recipes import messages
@@ -251,6 +250,7 @@ def dataset(
         ValueError: if the batch does not fit the data.
     """
     _check_branches(config, pictures)
+    _check_words(config, encoder)
     stream = pipeline.batches(
         pictures,
         batch_size=config.train.batch_size * batches_per_move,
@@ -313,15 +313,35 @@ def _check_branches(config, pictures):
     branch = second_branch(config)
     if branch == "twin_" and pictures.captions.shape[1] < 2:
         raise ValueError(
-            f"Two captions of a picture are compared, and those of "
-            f"{pictures.name} have one: weigh fake_to_fake 0, or take a set "
-            "with more."
+            "Two captions of a picture are compared (twins), and those of "
+            f"{pictures.name} have one: weigh fake_to_fake 0 and leave "
+            "config.system.branches out, or take a set with more."
         )
     if branch == "partner_" and not has_pairs(pictures.labels):
         raise ValueError(
-            "Pictures of one class are compared, and no two pictures of "
-            f"{pictures.name} share one: weigh supervised, unicl and "
-            "cross_entropy 0, or take a set with classes."
+            "Pictures of one class are compared (partners), and no two "
+            f"pictures of {pictures.name} share one: weigh supervised, unicl "
+            "and cross_entropy 0 and leave config.system.branches out, or "
+            "take a set with classes."
+        )
+
+
+def _check_words(config, encoder):
+    """Refuses batches without the words that somebody reads."""
+    if smaller_sizes(config):
+        name = config.networks.generator.name
+        why = f"config.networks.generator.name is {name!r}"
+    elif "words" in _matched(config):
+        why = "config.loss_weights.words is not 0"
+    else:
+        return
+    kind = config.data.get("words")
+    if kind is None or (kind == "ids" and not _reads_ids(config.data, encoder)):
+        raise ValueError(
+            f"{why}, which takes captions word by word, and config.data.words "
+            f"is {kind!r}: set 'float16' or 'int8', or 'ids' where the reader "
+            f"has a vocabulary (config.text.encoder is "
+            f"{config.text.encoder!r})."
         )
 
 
@@ -541,7 +561,7 @@ def smaller_sizes(config) -> list[int]:
             f"config.networks.generator.name is {name!r}, which draws in "
             "stages: set config.data.base_size, the size of the first."
         )
-    return images.sizes_up_to(size, base)[:-1] if base != size else []
+    return layers.stages.sizes(size, base)[:-1]
 
 
 class _Nobody:

@@ -111,7 +111,8 @@ class Painter:
             dict of what the generator takes from the text.
 
         Raises:
-            ValueError: without a text encoder.
+            ValueError: without a text encoder, or with one that doesn't tell
+                what the generator takes.
         """
         if not self.text_names:
             return {}
@@ -121,6 +122,12 @@ class Painter:
                 "draw with sentence vectors."
             )
         read = self.text_encoder(tf.convert_to_tensor(captions))
+        lacking = [name for name in self.text_names if name not in read]
+        if lacking:
+            raise ValueError(
+                f"The generator takes {', '.join(self.text_names)}, and the "
+                f"text_encoder tells no {', '.join(lacking)}."
+            )
         return {name: read[name] for name in self.text_names}
 
     def draw(self, text, latent):

@@ -133,8 +133,11 @@ def sizes_up_to(image_size: int, base: int = 4) -> list[int]:
         `[base, 2 * base, ..., image_size]`.
 
     Raises:
-        ValueError: if `image_size` is not reached by doubling.
+        ValueError: if `image_size` is not reached by doubling, or `base` is
+            below 1.
     """
+    if base < 1:
+        raise ValueError(f"base is {base}; allowed are 1 and more.")
     sizes = [base]
     while sizes[-1] < image_size:
         sizes.append(2 * sizes[-1])

@@ -126,8 +126,29 @@ class AttnGAN(System):
 
         Returns:
             {"latent": (B, Z)}.
+
+        Raises:
+            ValueError: if the batch lacks what is read or looked at.
+            tf.errors.InvalidArgumentError: if a caption's mask is all False.
         """
-        return {"latent": self.latent(batch["sentence"], "fakes")}
+        missing = [key for key in self._keys() if key not in batch]
+        if missing:
+            raise ValueError(
+                f"The batch has no {', '.join(missing)}; {type(self).__name__} "
+                f"takes {', '.join(self._keys())}: ask the pipeline for words, "
+                "and for smaller pictures by base_size."
+            )
+        latent = self.latent(batch["sentence"], "fakes")
+        with tf.control_dependencies(_worded(batch.get("mask"))):
+            return {"latent": tf.identity(latent)}
+
+    def _keys(self):
+        """What a branch of a batch needs."""
+        keys = set(self.players["generator"].input) - {"noise"}
+        if self.is_used("words"):
+            keys |= {"words", "mask"}
+        pictures = [f"image{size}" for size in self.judges.values()]
+        return [*pictures, *sorted(keys | {"sentence"})]
 
     def imagine(self, batch):
         """Draws the fakes that all players see.
@@ -242,17 +263,21 @@ class AttnGAN(System):
 
         Raises:
             ValueError: if the whole batch has one row.
+            tf.errors.InvalidArgumentError: the same, where a graph doesn't
+                know the number of rows.
         """
         count = replicas.count()
-        rows = features.shape[0]
-        if rows == 1 and count == 1:
-            raise ValueError(
-                "A batch of one row has no mismatched pairs, and wrong weighs "
-                f"{self.loss_weights['wrong']:g}: take more rows, or weigh it "
-                "0."
-            )
+        told = (
+            "A batch of one row has no mismatched pairs, and wrong weighs "
+            f"{self.loss_weights['wrong']:g}: take more rows, or weigh it 0."
+        )
+        if features.shape[0] == 1 and count == 1:
+            raise ValueError(told)
         if count == 1:
-            scores = self.score(features[:-1], sentences[1:], player)
+            is_plural = tf.shape(features)[0] > 1
+            with tf.control_dependencies(_held(is_plural, told)):
+                others = features[:-1]
+            scores = self.score(others, sentences[1:], player)
             return self.game.fake(scores)
         shifted = tf.roll(replicas.gather(sentences), -1, axis=0)
         scores = self.score(features, replicas.share(shifted), player)
@@ -283,3 +308,18 @@ def _judges(players):
 
 def _scores_alone(player):
     return "alone" in player.output
+
+
+def _worded(mask):
+    """Refuses captions without words."""
+    if mask is None:
+        return []
+    is_worded = tf.reduce_all(tf.reduce_any(tf.cast(mask, tf.bool), axis=1))
+    told = "A caption of the batch has no word: its mask is all False."
+    return _held(is_worded, told)
+
+
+def _held(truth, told):
+    """Refuses what isn't so when it runs, in graphs too."""
+    check = tf.debugging.Assert(truth, [told])
+    return [] if check is None else [check]

@@ -22,6 +22,16 @@ BRANCHES = {
 TERMS = tuple(BRANCHES)
 #: What a config may ask for as second branch -> how its keys begin.
 SECONDS = {"twins": "twin_", "partners": "partner_"}
+#: Key of a batch -> the terms that go by it.
+_NEEDS = {
+    "label": ("supervised", "unicl", "cross_entropy"),
+    "sentence": ("supervised", "unicl"),
+}
+#: What each branch has of its own where the first has it.
+_OWN = {
+    "twin_": ("sentence", "words", "mask", "caption"),
+    "partner_": ("image", "label", "sentence", "words", "mask", "caption"),
+}
 
 
 def second(weights, wanted=None):
@@ -71,7 +81,8 @@ def branches(batch, prefix):
         the pictures.
 
     Raises:
-        ValueError: if the batch has no such branch.
+        ValueError: if the batch has no such branch, or that lacks captions
+            or, of partners, pictures or classes.
     """
     if prefix is None:
         return {"": batch}
@@ -87,6 +98,12 @@ def branches(batch, prefix):
             f"The system plays a second branch of {word}, and no key of the "
             f"batch begins with {prefix}: ask the pipeline for {word}."
         )
+    for key in _OWN[prefix]:
+        if key in first and key not in own:
+            raise ValueError(
+                f"The batch has {key} but no {prefix}{key}, so the second "
+                "branch would go by the first's: give both."
+            )
     return {"": first, prefix: first | own}
 
 
@@ -146,19 +163,19 @@ class Contrasts:
             is_same = first is not None and first["image"] is real
             code = first["real"] if is_same else self.image_reader(real)["code"]
             found |= {"image": real, "real": tf.stop_gradient(code)}
-        partners = [t for t in self.used if BRANCHES[t] == "partner_"]
-        for key in ("label", "sentence") if partners else ():
-            if key not in batch:
+        for key, terms in _NEEDS.items():
+            asking = [term for term in self.used if term in terms]
+            if asking and key not in batch:
                 raise ValueError(
-                    f"{partners[0]} goes by labels and sentences, and the "
-                    f"batch has no {key}."
+                    f"{asking[0]} goes by {key}s, and the batch has no {key}."
                 )
-            found[key] = tf.stop_gradient(batch[key])
-        if partners and "cross_entropy" != partners[-1]:
+            if asking:
+                found[key] = tf.stop_gradient(batch[key])
+        if "sentence" in found:
             widths = [found[key].shape[-1] for key in ("code", "sentence")]
             if widths[0] != widths[1]:
                 raise ValueError(
-                    f"{partners[0]} compares pictures with sentences, but "
+                    f"{asking[0]} compares pictures with sentences, but "
                     f"codes have {widths[0]} numbers and sentences "
                     f"{widths[1]}: let the readers' own text side read."
                 )
@@ -207,7 +224,8 @@ class Contrasts:
     def _cross_entropy(self, views):
         losses = []
         for view in views:
-            told = {key: view[key] for key in ("code", "sentence")}
+            # Sentences may be of another width; nobody asks for theirs.
+            told = {"code": view["code"], "sentence": view["code"]}
             scores = self.class_head(told, training=False)["image"]
             losses.append(contrastive.classified(scores, view["label"]))
         return sum(losses)

@@ -174,9 +174,8 @@ def at(config, scale: str):
     Raises:
         ValueError: if there is no such scale.
     """
-    name = scale.removeprefix("smoke").removeprefix("_")
-    if name in ("small", ""):
-        name = "paper"
+    is_plain = scale in ("small", "smoke")
+    name = "paper" if is_plain else scale.removeprefix("smoke_")
     if name not in VARIANTS:
         raise ValueError(
             f"The scale is {scale!r}; allowed: small, {', '.join(VARIANTS)}, "

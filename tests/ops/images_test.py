@@ -112,6 +112,11 @@ class SizesTest(tf.test.TestCase, parameterized.TestCase):
         ):
             images.sizes_up_to(image_size)
 
+    @parameterized.parameters(0, -4)
+    def test_nothing_is_doubled_for_ever(self, base):
+        with self.assertRaisesRegex(ValueError, f"base is {base}; allowed"):
+            images.sizes_up_to(16, base)
+
 
 if __name__ == "__main__":
     tf.test.main()
