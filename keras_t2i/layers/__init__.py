@@ -3,6 +3,7 @@
 from keras_t2i.layers import blocks, fusion, stages, starts
 from keras_t2i.layers.attention import WordAttention
 from keras_t2i.layers.batch_norm import BatchNorm
+from keras_t2i.layers.conv import Conv
 from keras_t2i.layers.dropout import Dropout
 from keras_t2i.layers.memory import WordMemory
 from keras_t2i.layers.spectral import SpectralConv
@@ -11,6 +12,7 @@ from keras_t2i.layers.up_conv import UpConv
 
 __all__ = [
     "BatchNorm",
+    "Conv",
     "Dropout",
     "SpectralConv",
     "TwinConv",

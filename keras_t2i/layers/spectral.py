@@ -8,6 +8,8 @@ of Miyato et al., which is here.
 import keras
 from keras import initializers, ops
 
+from keras_t2i.ops import convolution
+
 MOVES = ("training", "always")
 
 
@@ -135,12 +137,11 @@ class SpectralConv(keras.layers.Layer):
             self.v.assign(v)
         # A product: the slope of a quotient passes over the kernel twice more.
         divided = kernel * (1.0 / norm)
-        outputs = ops.conv(
+        outputs = convolution.convolve(
             inputs,
             ops.cast(divided, inputs.dtype),
             self.strides,
             self.padding,
-            data_format="channels_last",
         )
         return outputs + self.bias if self.use_bias else outputs
 

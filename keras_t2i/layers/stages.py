@@ -12,6 +12,7 @@ from keras import layers, ops
 
 from keras_t2i.layers import blocks, starts
 from keras_t2i.layers.batch_norm import BatchNorm
+from keras_t2i.layers.conv import Conv
 from keras_t2i.layers.spectral import SpectralConv
 from keras_t2i.layers.twin_conv import TwinConv
 from keras_t2i.layers.up_conv import UpConv
@@ -370,7 +371,7 @@ def _score(x):
 
 
 def _conv(x, channels, size, name, stride=1):
-    return layers.Conv2D(
+    return Conv(
         channels,
         size,
         stride,

@@ -1,6 +1,7 @@
 """Stateless tensor functions: the ground floor."""
 
 from keras_t2i.ops import (
+    convolution,
     feature_store,
     files,
     images,
@@ -17,6 +18,7 @@ from keras_t2i.ops import (
 )
 
 __all__ = [
+    "convolution",
     "feature_store",
     "files",
     "images",

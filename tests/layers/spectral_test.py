@@ -63,6 +63,15 @@ class SpectralConvTest(parameterized.TestCase, tf.test.TestCase):
         )
         self.assertEqual(symbol.shape, (None, None, None, 5))
 
+    def test_deep_layers_are_divided_too(self):
+        inputs = RNG.normal(size=(2, 4, 4, 256)).astype("float32")
+        layer = SpectralConv(64, 3, use_bias=False)
+        layer.build(inputs.shape)
+        kernel = layer.kernel.numpy()
+        _, _, norm = stepped(kernel, layer.u.numpy())
+        expected = tf.nn.conv2d(inputs, kernel / norm, 1, "SAME")
+        self.assertAllClose(layer(inputs), expected, atol=1e-5)
+
     def test_u_and_v_move_once_a_call_and_find_the_norm(self):
         layer = made()
         kernel, u = layer.kernel.numpy(), layer.u.numpy()
