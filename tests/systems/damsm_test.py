@@ -1,7 +1,6 @@
 """DAMSM's terms against slow loops over the published equations."""
 
 import functools
-import math
 from unittest import mock
 
 import keras
@@ -13,6 +12,7 @@ from keras_t2i import systems
 from keras_t2i.encoders import heads
 from keras_t2i.losses import contrastive, matching
 from tests import harness
+from tests.systems import slow
 
 harness.two_processors()
 
@@ -21,17 +21,6 @@ GAMMAS = (4.0, 5.0, 10.0)
 LABELS = np.array([0, 1, 0, -1, 2, -1], dtype="int32")
 MATCHING = systems.DAMSM.TERMS[:4]
 READS = ("words", "mask", "sentence", "regions", "code", "label")
-
-
-def waves(shape, step, start):
-    """Makes numbers that are easily made elsewhere."""
-    return np.sin(step * np.arange(math.prod(shape)) + start).reshape(shape)
-
-
-def by_angle(*degrees):
-    """Makes unit vectors in the plane."""
-    radians = np.radians(degrees)
-    return np.stack([np.cos(radians), np.sin(radians)], axis=1)
 
 
 def echoes(width=WIDTH, classes=None):
@@ -105,132 +94,28 @@ def branch(batch, prefix):
     return own | {key: x for key, x in found.items() if x is not None}
 
 
-# The oracle: float64, one pair at a time.
-
-
-def cosine(one, other):
-    """Compares two vectors."""
-    return float(one @ other) / math.sqrt((one @ one) * (other @ other))
-
-
-def shares(scores):
-    """Divides 1 among scores."""
-    powers = [math.exp(score) for score in scores]
-    return np.array(powers) / sum(powers)
-
-
-def word_score(regions, words, gammas):
-    """Scores one caption of real words with one picture: eq. 7 to 10."""
-    places = regions.reshape(-1, regions.shape[-1])
-    divided = np.stack([shares([p @ word for word in words]) for p in places])
-    total = 0.0
-    for t, word in enumerate(words):
-        looks = shares(gammas[0] * divided[:, t])
-        seen = sum(a * place for a, place in zip(looks, places, strict=True))
-        total += math.exp(gammas[1] * cosine(seen, word))
-    return gammas[2] * math.log(total)
-
-
-def found_among(scores, is_rival):
-    """Averages -log of the share that each row's own column has."""
-    losses = []
-    for row, line in enumerate(scores):
-        rivals = [
-            math.exp(x)
-            for column, x in enumerate(line)
-            if column == row or is_rival(row, column)
-        ]
-        losses.append(math.log(sum(rivals)) - line[row])
-    return harness.mean(losses)
-
-
-def matched(read, gammas=GAMMAS, masks_classes=False):
-    """Measures the four matching terms of a branch, one pair at a time."""
-    read = {
-        key: np.float64(x) if x.dtype == np.float32 else x
-        for key, x in read.items()
-    }
-    rows = range(len(read["code"]))
-    labels = read.get("label")
-
-    def is_rival(row, column):
-        is_known = masks_classes and labels[row] != -1
-        return not (is_known and labels[row] == labels[column])
-
-    words = [read["words"][row][read["mask"][row]] for row in rows]
-    by_words = np.array(
-        [
-            [word_score(read["regions"][i], words[j], gammas) for j in rows]
-            for i in rows
-        ]
-    )
-    by_sentence = gammas[2] * np.array(
-        [
-            [cosine(read["code"][i], read["sentence"][j]) for j in rows]
-            for i in rows
-        ]
-    )
-    return {
-        "words_of_image": found_among(by_words, is_rival),
-        "image_of_words": found_among(by_words.T, is_rival),
-        "sentence_of_image": found_among(by_sentence, is_rival),
-        "image_of_sentence": found_among(by_sentence.T, is_rival),
-    }
-
-
-def drawn_together(vectors, is_positive, temperature):
-    """Averages over vectors what telling their positives costs (SupCon)."""
-    losses = []
-    for i, anchor in enumerate(vectors):
-        others = [j for j in range(len(vectors)) if j != i]
-        scores = {j: cosine(anchor, vectors[j]) / temperature for j in others}
-        whole = math.log(sum(math.exp(x) for x in scores.values()))
-        own = [whole - scores[j] for j in others if is_positive(i, j)]
-        losses.append(harness.mean(own))
-    return harness.mean(losses)
-
-
-def alike(labels, i, j):
-    """Tells whether two rows are one or of one class."""
-    return i == j or labels[i] == labels[j] != -1
+# The oracle.
 
 
 def nt_xent(batch, temperature=0.5):
     """Draws the sentences of twins together."""
-    vectors = np.float64([*batch["sentence"], *batch["twin_sentence"]])
-    rows = len(vectors) // 2
-    return drawn_together(
-        vectors, lambda i, j: i % rows == j % rows, temperature
-    )
+    return slow.nt_xent(batch["sentence"], batch["twin_sentence"], temperature)
 
 
 def supervised(batch, temperature=0.5):
     """Draws the quadruples of a class together."""
     keys = ("code", "partner_code", "sentence", "partner_sentence")
-    vectors = np.float64([row for key in keys for row in batch[key]])
-    rows, labels = len(vectors) // 4, batch["label"]
-    return drawn_together(
-        vectors,
-        lambda i, j: alike(labels, i % rows, j % rows),
-        temperature,
-    )
+    views = [batch[key] for key in keys]
+    return slow.supervised(views, batch["label"], temperature)
 
 
 def unicl(batch, temperature=0.5):
     """Finds captions of a class by pictures and back, 2 B of each."""
-    codes = np.float64([*batch["code"], *batch["partner_code"]])
-    told = np.float64([*batch["sentence"], *batch["partner_sentence"]])
+    both = [
+        [*batch[key], *batch[f"partner_{key}"]] for key in ("code", "sentence")
+    ]
     labels = [*batch["label"], *batch["label"]]
-    losses = []
-    for queries, among in ((codes, told), (told, codes)):
-        for i, query in enumerate(queries):
-            scores = [cosine(query, x) / temperature for x in among]
-            whole = math.log(sum(math.exp(x) for x in scores))
-            own = [
-                whole - x for j, x in enumerate(scores) if alike(labels, i, j)
-            ]
-            losses.append(harness.mean(own))
-    return harness.mean(losses)
+    return slow.unicl(*both, labels, temperature)
 
 
 def cross_entropy(batch, player):
@@ -240,12 +125,8 @@ def cross_entropy(batch, player):
         layer = player.get_layer(f"{kind}_classes")
         kernel, bias = (np.float64(w) for w in layer.get_weights())
         for prefix in ("", "partner_"):
-            losses = []
-            for row, label in enumerate(batch[f"{prefix}label"]):
-                x = np.float64(batch[f"{prefix}{key}"][row])
-                told = shares(x @ kernel + bias)
-                losses.append(-math.log(told[label]) if label >= 0 else 0.0)
-            total += harness.mean(losses)
+            scores = np.float64(batch[f"{prefix}{key}"]) @ kernel + bias
+            total += slow.classified(scores, batch[f"{prefix}label"])
     return total
 
 
@@ -267,7 +148,7 @@ class TermsTest(tf.test.TestCase, parameterized.TestCase):
         batch = drawn()
         options = dict(gammas=gammas, masks_classes=masks_classes)
         system = systems.DAMSM(echoes(), **options)
-        self.assert_terms(system.match(batch), matched(batch, **options))
+        self.assert_terms(system.match(batch), slow.matched(batch, **options))
 
     @parameterized.named_parameters(
         (
@@ -284,10 +165,12 @@ class TermsTest(tf.test.TestCase, parameterized.TestCase):
     def test_terms_are_those_of_the_papers_code(self, masks_classes, numbers):
         lengths = np.array([5, 4, 2])
         batch = {
-            "regions": waves((3, 4, 3, 3), 0.53, 0.2).transpose(0, 2, 3, 1),
-            "words": waves((3, 4, 5), 0.31, 0.9).transpose(0, 2, 1),
-            "code": waves((3, 4), 0.7, 0.1),
-            "sentence": waves((3, 4), 0.9, 0.4),
+            "regions": slow.waves((3, 4, 3, 3), 0.53, 0.2).transpose(
+                0, 2, 3, 1
+            ),
+            "words": slow.waves((3, 4, 5), 0.31, 0.9).transpose(0, 2, 1),
+            "code": slow.waves((3, 4), 0.7, 0.1),
+            "sentence": slow.waves((3, 4), 0.9, 0.4),
         }
         batch = {key: x.astype("float32") for key, x in batch.items()}
         batch["mask"] = np.arange(5) < lengths[:, None]
@@ -310,7 +193,7 @@ class TermsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(system.second, second)
         expected = {"contrast": ORACLES[contrast](batch, temperature)}
         both = [
-            matched(branch(batch, prefix), masks_classes=True)
+            slow.matched(branch(batch, prefix), masks_classes=True)
             for prefix in ("", second)
         ]
         expected |= {t: both[0][t] + both[1][t] for t in MATCHING}
@@ -342,10 +225,10 @@ class TermsTest(tf.test.TestCase, parameterized.TestCase):
     def test_contrasts_have_known_numbers(self, contrast, number):
         batch = drawn(rows=3)
         batch |= {
-            "code": by_angle(0, 90, 200),
-            "partner_code": by_angle(15, 110, 230),
-            "sentence": by_angle(5, 80, 190),
-            "partner_sentence": by_angle(20, 100, 210),
+            "code": slow.by_angle(0, 90, 200),
+            "partner_code": slow.by_angle(15, 110, 230),
+            "sentence": slow.by_angle(5, 80, 190),
+            "partner_sentence": slow.by_angle(20, 100, 210),
             "label": np.array([0, 1, 0], "int32"),
         }
         batch["twin_sentence"] = batch["partner_sentence"]
@@ -444,7 +327,7 @@ class CostTest(tf.test.TestCase, parameterized.TestCase):
         loss.assert_not_called()
         self.assertEqual(set(found), set(MATCHING))
         # Both branches are matched: what a contrast is to be compared with.
-        both = [matched(branch(drawn(), p)) for p in ("", system.second)]
+        both = [slow.matched(branch(drawn(), p)) for p in ("", system.second)]
         for term in MATCHING:
             expected = both[0][term] + both[1][term]
             self.assertAllClose(found[term], expected, rtol=1e-5)
@@ -591,7 +474,7 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
             half = slice(part * ROWS // 2, (part + 1) * ROWS // 2)
             batch = {key: x[half] for key, x in drawn().items()}
             both = [
-                matched(branch(batch, prefix), masks_classes=True)
+                slow.matched(branch(batch, prefix), masks_classes=True)
                 for prefix in ("", second)
             ]
             expected = {t: both[0][t] + both[1][t] for t in MATCHING}
