@@ -17,7 +17,13 @@ from absl import flags
 from keras_t2i.encoders import bert, efficientnet_lite, inception
 from keras_t2i.ops import files
 from keras_t2i.weights import arrays, export, load
-from keras_t2i.weights.families import damsm, dcgan_cls, df_gan
+from keras_t2i.weights.families import (
+    attngan,
+    damsm,
+    dcgan_cls,
+    df_gan,
+    dm_gan,
+)
 from recipes import messages
 
 
@@ -112,12 +118,16 @@ def _size(found, key, axis, default):
 
 
 MODELS = {
+    "attngan/discriminator": attngan.discriminator_of,
+    "attngan/generator": attngan.generator_of,
     "damsm/image": damsm.image_of,
     "damsm/text": damsm.text_of,
     "dcgan_cls/discriminator": dcgan_cls.discriminator_of,
     "dcgan_cls/generator": dcgan_cls.generator_of,
     "df_gan/discriminator": df_gan.discriminator_of,
     "df_gan/generator": df_gan.generator_of,
+    "dm_gan/discriminator": dm_gan.discriminator_of,
+    "dm_gan/generator": dm_gan.generator_of,
     "efficientnet_lite0/image": _lite0,
     **{
         f"inception/{variant}": functools.partial(

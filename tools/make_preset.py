@@ -6,6 +6,7 @@ The card holds the recipe, the moves, the digests of the data and the scores,
 measured anew from the rounded weights.
 """
 
+import inspect
 import pathlib
 
 from absl import flags
@@ -50,9 +51,13 @@ def make(workdir, name, folder=None, **judged):
     found = trained.run(workdir)
     config, painter = found.config, found.painter
     section = wiring.given(config.networks.generator)
+    network = section.pop("name")
+    build = getattr(networks, network).generator
+    if "base_size" in inspect.signature(build).parameters:
+        section["base_size"] = config.data.base_size
     card = {
         "name": name,
-        "network": section.pop("name"),
+        "network": network,
         "arguments": {
             **section,
             "image_size": config.data.image_size,

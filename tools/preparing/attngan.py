@@ -122,6 +122,21 @@ class Table:
                 "a caption with a number that is no word of captions.pickle"
             ) from None
 
+    def vocabulary(self) -> vocabularies.Vocabulary:
+        """Takes the words over, in their order.
+
+        Returns:
+            The vocabulary, whose ids are the table's numbers.
+
+        Raises:
+            ValueError: if a number has no word, or a word is none here.
+        """
+        if sorted(self.words) != list(range(len(self.words))):
+            raise ValueError("Numbers are left out.")
+        return vocabularies.Vocabulary(
+            [self.words[number] for number in sorted(self.words) if number]
+        )
+
 
 def table(tree: places.Tree) -> Table | None:
     """Reads captions.pickle.
@@ -136,8 +151,21 @@ def table(tree: places.Tree) -> Table | None:
         plan.Refused: if the pickle is unsafe or something else.
     """
     value = _pickle(tree, TABLE)
-    if value is None:
-        return None
+    return None if value is None else parse(value)
+
+
+def parse(value) -> Table:
+    """Checks what captions.pickle held.
+
+    Args:
+        value: as `ops.pickles.read` gave it.
+
+    Returns:
+        Its content.
+
+    Raises:
+        plan.Refused: if it is something else.
+    """
     if (
         not _is_list(value)
         or len(value) < 4
@@ -164,11 +192,8 @@ def take_vocabulary(found: Table | None, answer: plan.Plan) -> None:
     """
     if found is None:
         return
-    words = [found.words[number] for number in sorted(found.words) if number]
     try:
-        if sorted(found.words) != list(range(len(found.words))):
-            raise ValueError("Numbers are left out.")
-        vocabularies.Vocabulary(words)  # Checks it.
+        words = list(found.vocabulary().words)
     except ValueError as error:
         answer.notes.append(
             f"The vocabulary of {TABLE} is not taken, but counted from the "

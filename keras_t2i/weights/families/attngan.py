@@ -9,7 +9,6 @@ import re
 
 import numpy as np
 
-from keras_t2i.layers import SpectralConv
 from keras_t2i.networks import attngan
 from keras_t2i.ops import images
 from keras_t2i.weights import rules
@@ -29,7 +28,7 @@ def discriminator(model):
     With spectral norms in place of batch norm, names are DM-GAN's.
     """
     trunk, head = model.get_layer("trunk"), model.get_layer("head")
-    is_spectral = isinstance(head.get_layer("joint"), SpectralConv)
+    is_spectral = hasattr(head.get_layer("joint"), "u")
     table = []
     for name, row, number in _blocks(trunk):
         if is_spectral:
