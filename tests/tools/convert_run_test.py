@@ -293,6 +293,19 @@ class RefusalsTest(tf.test.TestCase, parameterized.TestCase):
         self.config.networks.generator.update(width=2, residuals=2)
         directory.make(self.config, self.folder / "bird", self.paths)
 
+    def test_other_sizes_of_dm_gan_are_told_too(self):
+        players = released.networks_of("dm_gan", width=2, base_size=16)
+        found = released.write(self.folder, players, "dm_gan")
+        self.paths |= {"generator": found["generator"]}
+        for flag in ("discriminator", "discriminator_8"):
+            del self.paths[flag]
+        self.config = released.dm_gan_config()
+        self.refused(
+            "It fits with --config.data.base_size=16 "
+            "--config.networks.generator.width=2 "
+            "--config.networks.generator.residuals=0"
+        )
+
     def test_discriminators_in_the_wrong_order(self):
         self.paths["discriminator"] = self.whole["discriminator_8"]
         self.refused("--discriminator=.* It looks at pictures of 8 px")

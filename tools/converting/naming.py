@@ -63,7 +63,7 @@ def hint(config, player: str, model, arrays: dict) -> str:
     other = getattr(room, f"{part}_of")(arrays)
     if not weights.plan(known, other, arrays).fits:
         return ""
-    sizes_of = getattr(room, f"{part}_sizes")
+    sizes_of = getattr(attngan, f"{part}_sizes")  # DM-GAN has the same.
     ours, theirs = (
         sizes_of(weights.export(known, each), 0) for each in (model, other)
     )
