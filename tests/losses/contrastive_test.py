@@ -9,6 +9,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i.losses import contrastive
+from tests import harness
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "xmc_losses.npz"
 
@@ -439,6 +440,41 @@ class UniCLTest(tf.test.TestCase, parameterized.TestCase):
         ]
         expected = (values[0] - values[1]) / 2e-5
         self.assertAllClose(slope, expected, rtol=1e-5)
+
+
+class ClassifiedTest(tf.test.TestCase, parameterized.TestCase):
+    """Rows that are asked for their class."""
+
+    def test_cross_entropy_is_averaged_over_all_rows(self):
+        scores, labels = drawn(5, 3), [0, 2, -1, 1, -1]
+        losses = []
+        for row, label in zip(scores, labels, strict=True):
+            chances = np.exp(row) / np.sum(np.exp(row))
+            losses.append(-math.log(chances[label]) if label >= 0 else 0.0)
+        found = contrastive.classified(scores, labels)
+        self.assertAllClose(found, harness.mean(losses), rtol=1e-10)
+
+    def test_rows_without_a_class_have_no_slope(self):
+        labels = [0, -1, 2]
+        _, (slope,) = gradients(
+            lambda x: contrastive.classified(x, labels), drawn(3, 4)
+        )
+        self.assertAllEqual(slope[1], np.zeros(4))
+        self.assertNotAllClose(slope[0], np.zeros(4))
+        lone = contrastive.classified(drawn(3, 4), [-1, -1, -1])
+        self.assertEqual(float(lone), 0.0)
+
+    def test_undecided_rows_leave_it_to_chance(self):
+        found = contrastive.classified(np.zeros((3, 7)), [0, 3, 6])
+        self.assertAllClose(found, math.log(7))
+
+    @parameterized.parameters("float16", "bfloat16")
+    def test_half_precision_is_widened(self, dtype):
+        scores = tf.cast(100.0 * drawn(3, 4), dtype)
+        found = contrastive.classified(scores, [0, 1, 2])
+        self.assertEqual(found.dtype, tf.float32)
+        wide = contrastive.classified(tf.cast(scores, "float64"), [0, 1, 2])
+        self.assertAllClose(found, wide, rtol=1e-5)
 
 
 class CountsTest(tf.test.TestCase):

@@ -1,11 +1,14 @@
 """The verbs of the base, on games small enough to solve by hand."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i import systems
+from keras_t2i.systems import contrasts
 from tests import harness
 
 
@@ -240,6 +243,120 @@ class PartsTest(tf.test.TestCase, parameterized.TestCase):
         whole, halves, quarters = seen[0], seen[1:3], seen[3:]
         self.assertAllEqual(whole, np.concatenate(halves))
         self.assertAllEqual(whole, np.concatenate(quarters))
+
+
+def batch_of_two(prefix, parts=1):
+    """Draws a batch with a second branch, for toy players."""
+    first = harness.toy_batch(rows=4 * parts, wrong="wrong_sentence")
+    second = harness.toy_batch(rows=4 * parts, seed=1, wrong="wrong_sentence")
+    kept = ("sentence",) if prefix == "twin_" else ("image", "sentence")
+    own = {f"{prefix}{key}": second[key] for key in kept}
+    labels = {f"{prefix}label": first["label"]} if len(kept) > 1 else {}
+    return tf.nest.map_structure(tf.constant, {**first, **own, **labels})
+
+
+#: System -> its options, and how many times a move's rows it takes.
+TWOFOLD = {
+    "GAN": (dict(), 1),
+    "GANCLS": (dict(), 1),
+    "GANINTCLS": (dict(), 1),
+    "DFGAN": (dict(), 1),
+    "WGAN": (dict(critic_moves=2, mismatch_weight=0.5), 2),
+    "WGANGP": (dict(critic_moves=2), 1),
+}
+
+
+def _salted(draw, before, salt, *shape):
+    return draw(f"{before}{salt}", *shape)
+
+
+class BranchesTest(tf.test.TestCase, parameterized.TestCase):
+    """What a system plays it plays once a branch, and sums."""
+
+    def test_terms_are_sums_over_branches_and_slopes_too(self):
+        class Twofold(Quadratic):
+            def branches(self, batch):
+                second = {"x": batch["x"], "y": batch["twin_y"]}
+                return {"": batch, "twin_": second}
+
+        system = compiled(Twofold({"learner": learner()}))
+        batch = {"x": np.ones((4, 1), "float32")}
+        batch |= {"y": 3.0 * batch["x"], "twin_y": 5.0 * batch["x"]}
+        logs = system.fit(tf.data.Dataset.from_tensors(batch), verbose=0)
+        # 3^2 + 5^2; down the slope -2 (3 + 5) by a rate of 1/4.
+        self.assertAllClose(logs.history["far"], [34.0])
+        (kernel,) = system.players["learner"].trainable_variables
+        self.assertAllClose(kernel, [[4.0]])
+
+    def logs(self, name, batch, salt="", **more):
+        """Plays a move eagerly that changes no weight: the terms."""
+        options = TWOFOLD[name][0] | more
+        system = getattr(systems, name)(harness.toy_players(), **options)
+        for draw in ("noise", "uniform"):
+            plain = getattr(system, draw)
+            salted = functools.partial(_salted, plain, salt)
+            setattr(system, draw, salted)
+        system.compile(harness.sgd(system.players, 0.0), run_eagerly=True)
+        return {key: float(x) for key, x in system.train_step(batch).items()}
+
+    @parameterized.product(name=list(TWOFOLD), prefix=["twin_", "partner_"])
+    def test_every_system_plays_two(self, name, prefix):
+        batch = batch_of_two(prefix, TWOFOLD[name][1])
+        word = {"twin_": "twins", "partner_": "partners"}[prefix]
+        both = self.logs(name, batch, branches=word)
+        # Each alone, the second with draws of its own.
+        own = {
+            key.removeprefix(prefix): value
+            for key, value in batch.items()
+            if key.startswith(prefix)
+        }
+        first = self.logs(name, batch)
+        second = self.logs(name, batch | own, salt=prefix)
+        self.assertEqual(set(both), set(first))
+        for term, value in both.items():
+            expected = first[term] + second[term]
+            self.assertAllClose(value, expected, rtol=1e-5, msg=term)
+            if term != "wrong":  # Twins share the pair.
+                self.assertNotAllClose(first[term], second[term], msg=term)
+
+    def test_branches_have_draws_of_their_own(self):
+        system = systems.GAN(harness.toy_players(), branches="twins")
+        made = system.each(
+            lambda branch: {"latent": system.latent(branch["sentence"], "a")},
+            batch_of_two("twin_"),
+        )
+        self.assertGreater(
+            np.abs(made["latent"] - made["twin_latent"]).max(), 0.1
+        )
+        plain = systems.GAN(harness.toy_players())
+        first = plain.latent(made["sentence"], "a")
+        self.assertAllEqual(made["latent"], first)
+
+    def test_batch_without_the_branch_is_refused(self):
+        system = systems.GAN(harness.toy_players(), branches="twins")
+        system.compile(harness.sgd(system.players), run_eagerly=True)
+        with self.assertRaisesRegex(ValueError, "ask the pipeline for twins"):
+            system.fit(harness.toy_batches(1), verbose=0)
+
+    def test_what_is_compared_is_logged_where_it_weighs(self):
+        def reader(pictures):
+            return {"code": tf.reduce_mean(pictures, axis=(1, 2))}
+
+        system = systems.GAN(
+            harness.toy_players(),
+            loss_weights=dict(fake_to_fake=0.2),
+            image_reader=reader,
+        )
+        self.assertEqual(
+            {tracker.name for tracker in system.metrics},
+            {"real", "fake", "fool", "fake_to_fake"},
+        )
+        system.compile(harness.sgd(system.players), run_eagerly=True)
+        batch = batch_of_two("twin_")
+        system.fit(tf.data.Dataset.from_tensors(batch), verbose=0)
+        self.assertEqual(system.owner("fake_to_fake"), "generator")
+        for term in contrasts.TERMS:
+            self.assertEqual(system.is_used(term), term == "fake_to_fake")
 
 
 class NoiseTest(tf.test.TestCase):
