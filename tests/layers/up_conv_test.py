@@ -1,15 +1,25 @@
 """Upsampling and convolution in one."""
 
+from unittest import mock
+
 import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i.layers import UpConv
+from keras_t2i.ops import convolution
 from tests import harness
 
 RNG = np.random.default_rng(0)
 INPUTS = RNG.normal(size=(2, 3, 5, 4)).astype("float32")
+#: The ways to go, by whether the map is said to be small.
+WAYS = (False, True)
+
+
+def going(is_small):
+    """Chooses the way, whatever the sizes."""
+    return mock.patch.object(convolution, "is_small", lambda *_: is_small)
 
 
 def slow(inputs, kernel, bias):
@@ -38,15 +48,23 @@ class UpConvTest(parameterized.TestCase, tf.test.TestCase):
         plain.set_weights(weights)
         return layer, plain
 
-    def test_equals_the_slow_loop(self):
+    @parameterized.parameters(*WAYS)
+    def test_equals_the_slow_loop(self, is_small):
         layer, _ = self.pair()
         kernel, bias = layer.get_weights()
+        with going(is_small):
+            found = layer(INPUTS)
         self.assertAllClose(
-            layer(INPUTS), slow(INPUTS, kernel, bias), rtol=1e-5, atol=1e-5
+            found, slow(INPUTS, kernel, bias), rtol=1e-5, atol=1e-5
         )
 
-    @parameterized.parameters(True, False)
-    def test_slopes_equal_those_of_the_two_layers(self, use_bias):
+    @parameterized.product(is_small=WAYS, use_bias=(True, False))
+    def test_slopes_equal_those_of_the_two_layers(self, is_small, use_bias):
+        with going(is_small):
+            self.examine_slopes(use_bias)
+
+    def examine_slopes(self, use_bias):
+        """Compares slopes of both orders."""
         found = []
         for network in self.pair(use_bias=use_bias):
             inputs = tf.constant(INPUTS)
@@ -78,19 +96,41 @@ class UpConvTest(parameterized.TestCase, tf.test.TestCase):
         )
         self.assertEqual(layer(INPUTS).shape, (2, 6, 10, 6))
 
-    def test_taps_are_added_before_they_are_rounded(self):
+    @parameterized.parameters(*WAYS)
+    def test_taps_are_added_before_they_are_rounded(self, is_small):
         layer = UpConv(1, use_bias=False, dtype="mixed_bfloat16")
         layer.build((1, 1, 1, 1))
         kernel = np.zeros((3, 3, 1, 1), "float32")
         kernel[1, 1], kernel[2, 1] = 1.0, -1.0 + 2.0**-12
         layer.set_weights([kernel])
-        found = layer(np.ones((1, 1, 1, 1), "float32"))
+        with going(is_small):
+            found = layer(np.ones((1, 1, 1, 1), "float32"))
         self.assertEqual(float(found[0, 0, 0, 0]), 2.0**-12)
 
-    def test_stands_the_examination_of_layers(self):
-        for use_bias in (False, True):
+    def test_small_maps_of_many_channels_go_the_other_way(self):
+        asked = []
+        with mock.patch.object(
+            convolution, "is_small", lambda *x: asked.append(x) or True
+        ):
+            UpConv(64)(np.zeros((2, 4, 3, 256), "float32"))
+        self.assertEqual(asked, [((2, 8, 6, 256), (3, 3, 256, 64))])
+
+    @parameterized.parameters(False, True)
+    def test_number_of_rows_may_be_unknown_either_way(self, xla):
+        layer, _ = self.pair()
+        expected = layer(INPUTS)
+        spec = tf.TensorSpec((None, 3, 5, 4))
+        with going(True):
+            call = tf.function(
+                layer, input_signature=[spec], jit_compile=xla, autograph=False
+            )
+            self.assertAllClose(call(INPUTS), expected, rtol=1e-5, atol=1e-5)
+
+    @parameterized.product(is_small=WAYS, use_bias=(True, False))
+    def test_stands_the_examination_of_layers(self, is_small, use_bias):
+        with going(is_small):
             harness.examine_layer(
-                self, lambda use=use_bias: UpConv(3, use), INPUTS, training=None
+                self, lambda: UpConv(3, use_bias), INPUTS, training=None
             )
 
 
