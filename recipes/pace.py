@@ -111,10 +111,11 @@ def measure(
             taken[name].append(seconds)
             sizes = training.sizes_of(system)
             found[name] = {"config": wanted[name], "parameters": sizes}
-            if keep is not None:
+            if keep is None:
+                del system
+                keras.backend.clear_session(free_memory=True)
+            else:  # Clearing would make those that are kept compile again.
                 keep[name] = system
-            del system
-            keras.backend.clear_session(free_memory=True)
     for name, rounds in taken.items():
         known[name] = {
             "ms_per_move": _ms(sum(rounds, [])),

@@ -207,8 +207,10 @@ def _played(run, how, ready):
         print(f"{run.cell} is out: {error}")
         return {"fault": str(error)}
     del trade
-    keras.backend.clear_session(free_memory=True)
-    return _judged(run, how)
+    judged = _judged(run, how)
+    if not ready:  # Clearing would make those that wait compile again.
+        keras.backend.clear_session(free_memory=True)
+    return judged
 
 
 def _trade(run, system):
@@ -244,7 +246,6 @@ def _judged(run, how):
             _draw(found.painter, run)
         judged[found.card["moves"]] = _scored(found, how, run)
     shutil.rmtree(cache, ignore_errors=True)
-    keras.backend.clear_session(free_memory=True)
     return {"time": judged[last], "moves": judged[run.least]}
 
 

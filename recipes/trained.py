@@ -245,19 +245,28 @@ def identity(painter) -> dict:
 def _check_kinds(config, known, above):
     """Refuses a config that lacks a key or holds another kind of value.
 
-    Keys whose default is None may be missing: some are younger than the run.
+    Keys whose default is None may be missing, and sections of nothing but
+    such: some are younger than the run.
     """
     for key, wanted in known.items():
         kind, value = known.get_type(key), config.get(key)
         name = f"{above}{key}"
-        if key not in config and wanted is not None:
+        if key not in config and not _may_be_missing(wanted):
             raise ValueError(f"{name} is missing")
+        if key not in config:
+            continue
         if isinstance(wanted, config_dict.ConfigDict):
             if not isinstance(value, config_dict.ConfigDict):
                 raise ValueError(f"{name} is {value!r}, no section")
             _check_kinds(value, wanted, f"{name}.")
         elif value is not None and not _is(value, kind):
             raise ValueError(f"{name} is {value!r}, no {kind.__name__}")
+
+
+def _may_be_missing(wanted):
+    if isinstance(wanted, config_dict.ConfigDict):
+        return all(map(_may_be_missing, wanted.values()))
+    return wanted is None
 
 
 def _is(value, kind):
