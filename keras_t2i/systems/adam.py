@@ -12,7 +12,9 @@ class Adam(keras.optimizers.Adam):
     large as the variable, for many variables at once: with networks of a
     hundred million parameters that is gigabytes, and most of a move. Here
     TensorFlow's kernel changes gradient, moments and variable in place.
-    Numbers agree to float32's rounding.
+    Numbers agree to float32's rounding, but for rows of a table that were
+    looked up twice: their slopes are summed before they are squared, as those
+    of any other variable, where Keras sums the squares.
 
     Args:
         *args: as for `keras.optimizers.Adam`.

@@ -121,6 +121,39 @@ class AdamTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIsInstance(again, adam.Adam)
         self.assertEqual(again.beta_1, 0.5)
 
+    @parameterized.product(clip=[None, 0.25], in_graph=[False, True])
+    def test_rows_looked_up_twice_are_summed_first(self, clip, in_graph):
+        rows, found = drawn(1)[0][:2], []
+        looked_up = tf.IndexedSlices(rows, [2, 2], [3, 2])
+        whole = np.zeros((3, 2), "float32")
+        whole[2] = rows.sum(axis=0)
+        for slope in (looked_up, tf.constant(whole)):
+            variable = keras.Variable(drawn(0)[0])
+            optimizer = adam.Adam(0.1, global_clipnorm=clip)
+            optimizer.build([variable])
+
+            def step(slope=slope, variable=variable, optimizer=optimizer):
+                optimizer.apply([slope], [variable])
+
+            step = tf.function(step) if in_graph else step
+            for _ in range(3):
+                step()
+            found.append(harness.snapshot([variable]))
+        self.assertLess(harness.distance(*found), 1e-6)
+        self.assertGreater(harness.distance(found[0], drawn(0)[:1]), 0.1)
+
+    def test_slopes_that_are_no_numbers_are_left_out_in_float16(self):
+        variable = keras.Variable(np.ones(3, "float32"))
+        inner = adam.Adam(0.1)
+        optimizer = keras.optimizers.LossScaleOptimizer(inner, 4.0)
+        optimizer.build([variable])
+        step = tf.function(lambda x: optimizer.apply([x], [variable]))
+        step(tf.constant([1.0, np.inf, 1.0]))
+        self.assertAllEqual(variable, np.ones(3))
+        self.assertEqual(int(inner.iterations.numpy()), 0)
+        step(tf.fill([3], 8.0))
+        self.assertAllClose(variable, np.full(3, 0.9), rtol=1e-5)
+
     def test_other_moments_are_refused(self):
         with self.assertRaisesRegex(ValueError, "amsgrad is True"):
             adam.Adam(amsgrad=True)
