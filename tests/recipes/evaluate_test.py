@@ -11,7 +11,7 @@ from keras_t2i import weights
 from keras_t2i.data import prepared, shapes
 from keras_t2i.metrics import evaluator
 from recipes import judging, scores, trained, wiring
-from tests.recipes import command, runs
+from tests.recipes import command, eyes, runs
 
 FEW = ["--pictures=6", "--seeds=1"]
 CANDIDATES = [
@@ -91,6 +91,7 @@ class EvaluateTest(tf.test.TestCase):
         out = self.folder / "against_test"
         flags = [f"--workdir={self.workdir}", f"--out={out}"]
         flags += ["--reference=test", "--pictures=5", "--seeds=1"]
+        self.enterContext(eyes.opened(eyes.Eye()))
         self.assertEqual(command.run("evaluate", *flags)[0], 0)
         lines = (out / "scores.jsonl").read_text().splitlines()
         rows = [json.loads(line) for line in lines]
@@ -99,23 +100,24 @@ class EvaluateTest(tf.test.TestCase):
             [*CANDIDATES[:3], "real training pictures"],
         )
         # Its map is fitted on training pictures, which so can't be judged.
-        name = "r_precision_lite0_letters"
+        name = "r_precision_eye_letters"
         self.assertEqual(
             [row["candidate"] for row in rows if row["name"] == name],
             CANDIDATES[:3],
         )
-        cards = [row["protocol"] for row in rows if row["name"] == "fid_lite0"]
-        self.assertEqual({card["reference"] for card in cards}, {"test"})
+        fids = [row for row in rows if row["name"] == "fid_eye"]
+        self.assertEqual({x["protocol"]["reference"] for x in fids}, {"test"})
         # The very pictures of the test part are no distance away from it.
         config = trained.read_config(self.workdir)
         both = judging.parts(config, 5)
         reader = judging.wiring.text_encoder(config)
-        how = judging.How(reference="test")
+        how = judging.How(reference="test", network=eyes.Eye())
         bench = judging._judge(config, both, reader, how)
         test = both[1]
         rows = bench.pictures("same", {0: [test.images]}, None)
         scores = {row["name"]: row["value"] for row in rows}
-        self.assertLess(abs(scores["fid_lite0"]), 0.5)
+        nearest = min(row["value"] for row in fids)
+        self.assertLess(abs(scores["fid_eye"]), 1e-2 * nearest)
         # A second call takes what lies there, one against others does not.
         again = command.run("evaluate", *flags)[1]
         self.assertIn("judged like this before", again)
@@ -129,7 +131,8 @@ class EvaluateTest(tf.test.TestCase):
         flags += ["--matcher=mine", "--nobeside", "--nosampling"]
         pair = wiring.letters_pair()
         told = []
-        with mock.patch.object(weights.readers, "load", return_value=pair):
+        given = mock.patch.object(weights.readers, "load", return_value=pair)
+        with given, eyes.opened(eyes.Eye()):
             for words in (flags, flags, [*flags, "--matcher="]):
                 code, printed, complained = command.run("evaluate", *words)
                 self.assertEqual((code, complained), (0, ""))
@@ -214,7 +217,8 @@ class EvaluateTest(tf.test.TestCase):
         config.data.update(name="records", path=str(data))
         runs.make(self.folder / "of_own", config)
         found = trained.run(self.folder / "of_own")
-        names = {row["name"] for row in judging.judge(found, seeds=1)}
+        rows = judging.judge(found, seeds=1, network=eyes.Eye())
+        names = {row["name"] for row in rows}
         self.assertNotIn("colour_truth", names)
         self.assertIn("diversity_pixels", names)
 
