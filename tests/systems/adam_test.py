@@ -132,13 +132,10 @@ class AdamTest(tf.test.TestCase, parameterized.TestCase):
             variable = keras.Variable(drawn(0)[0])
             optimizer = adam.Adam(0.1, global_clipnorm=clip)
             optimizer.build([variable])
-
-            def step(slope=slope, variable=variable, optimizer=optimizer):
-                optimizer.apply([slope], [variable])
-
+            step = optimizer.apply
             step = tf.function(step) if in_graph else step
             for _ in range(3):
-                step()
+                step([slope])
             found.append(harness.snapshot([variable]))
         self.assertLess(harness.distance(*found), 1e-5)
         self.assertGreater(harness.distance(found[0], drawn(0)[:1]), 0.1)
