@@ -168,7 +168,7 @@ class TablesTest(tf.test.TestCase):
         with self.assertRaisesRegex(ValueError, "holds no rows.jsonl"):
             results.keep_sheet(workdir, "some", "typed")
         rows = [sheets.row("A", fid=90.0), sheets.row("A"), sheets.row("B")]
-        rows[1]["config"]["text"] = {"source": "/home/me/runs/damsm/reader"}
+        rows[1]["config"]["text"] = {"source": "/mnt/me/runs/reader"}
         rows[2]["commit"] = None
         for row in rows:
             files.append_line(workdir / "rows.jsonl", json.dumps(row))
