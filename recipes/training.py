@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras_t2i import callbacks
 from keras_t2i.metrics import evaluator, protocols
 from keras_t2i.ops import files
+from keras_t2i.weights import readers
 from recipes import cluster, judging, stopping, trained, wiring
 from recipes.configs import common
 
@@ -414,8 +415,9 @@ def _check_best(best, reader):
             f"{least} and more."
         )
     measured = {f"{x}_lite0" for x in _OFFLINE.figures if x != "r_precision"}
-    if reader != "none":
-        measured.add(f"r_precision_lite0_{reader}")
+    names = {"none": (), "damsm": [f"damsm_{x}" for x in readers.TEXTS]}
+    names = names.get(reader, (reader,))  # A pair has its text side's name.
+    measured |= {f"r_precision_lite0_{name}" for name in names}
     wiring.choose("config.best.by", best.by, dict.fromkeys(measured))
 
 

@@ -15,7 +15,8 @@ from keras_t2i.data import catalog, pipeline
 from keras_t2i.encoders import heads, pairs
 from keras_t2i.encoders import text as text_room
 from keras_t2i.losses import adversarial
-from keras_t2i.systems import adam, contrasts
+from keras_t2i.ops import adam
+from keras_t2i.systems import contrasts
 from keras_t2i.systems.matching import KINDS
 from recipes import messages
 

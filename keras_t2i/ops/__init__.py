@@ -1,6 +1,7 @@
-"""Stateless tensor functions: the ground floor."""
+"""The ground floor: tensor functions, files, the step of Adam."""
 
 from keras_t2i.ops import (
+    adam,
     convolution,
     feature_store,
     files,
@@ -18,6 +19,7 @@ from keras_t2i.ops import (
 )
 
 __all__ = [
+    "adam",
     "convolution",
     "feature_store",
     "files",

@@ -39,8 +39,9 @@ class AttnGAN(System):
             the matching; the authors' code does so on CUB.
         negatives: "global" or "local", of the matching, over replicas.
         game: `losses.adversarial.Game`; None means `bce()`.
-        **kwargs: as for `System`; `average_decay` is 0.999 here, and an
-            `image_reader` is needed unless words and sentence weigh 0.
+        average_decay: float in [0, 1) or None. As for `System`; 0.999 here.
+        **kwargs: as for `System`; an `image_reader` is needed unless words
+            and sentence weigh 0.
 
     Batches: "image" (B, H, W, 3), "image_S" (B, S, S, 3) for each smaller
     size, "sentence" (B, C), "words" (B, T, C), "mask" (B, T); for

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from keras_t2i.systems import adam
+from keras_t2i.ops import adam
 from tests import harness
 
 harness.two_processors()
