@@ -266,7 +266,8 @@ def dataset(
     if not _reads_ids(config.data, encoder):
         return stream
     read = functools.partial(_with_read_words, encoder)
-    return stream.map(read, tf.data.AUTOTUNE).prefetch(2)
+    plain = tf.autograph.experimental.do_not_convert(read)
+    return stream.map(plain, tf.data.AUTOTUNE).prefetch(2)
 
 
 def _choices(config) -> dict:
