@@ -105,6 +105,16 @@ class PainterTest(tf.test.TestCase):
         with self.assertRaisesRegex(ValueError, "needs a text_encoder"):
             silent.look(CAPTIONS)
 
+    def test_encoder_that_does_not_tell_what_is_taken(self):
+        def mute(captions):
+            return {"words": tf.zeros((tf.size(captions), 2, harness.TEXT))}
+
+        with self.assertRaisesRegex(
+            ValueError,
+            "takes sentence, and the text_encoder tells no sentence",
+        ):
+            painter.Painter(self.generator, mute).generate(["a red heart"])
+
     def test_words_without_an_encoder_get_a_sentence(self):
         silent = painter.Painter(self.generator)
         with self.assertRaisesRegex(ValueError, "needs a text_encoder"):
