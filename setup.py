@@ -24,7 +24,7 @@ RECIPES = [
     "tqdm~=4.70",
 ]
 TOOLS = [*RECIPES, "h5py~=3.14", "resvg-py==0.5.0", "scipy~=1.17"]
-DEV = [*TOOLS, "pytest~=9.0", "ruff==0.17.5"]
+DEV = [*TOOLS, "pytest~=9.0", "pytest-xdist~=3.8", "ruff==0.17.5"]
 
 setuptools.setup(
     name="keras_t2i",
