@@ -16,6 +16,7 @@ _ALIKE = (
     "data.name",
     "data.path",
     "data.image_size",
+    "data.labels",
     "samples.captions",
     "train.moves_per_epoch",
 )

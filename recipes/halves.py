@@ -141,26 +141,34 @@ def _notes(rows, whole) -> list[str]:
             "the 95 % interval of 20 subsamples; ±: the standard deviation, "
             "over seeds where there are several, else over noises."
         )
-    taught = {}
-    for row in whole:
-        for name in row["time"]["protocol"].get("trained_with", ()):
-            taught.setdefault(name, {})[row["cell"]] = None
-    notes += [
-        f"In the training loss of {', '.join(some)}: {name}. Figures that it "
-        "makes of them say how well the loss was pleased, too."
-        for name, some in taught.items()
-    ]
-    notes += dict.fromkeys(
-        f"Not measured alike: {row['cell']}, for {phrase}."
-        for row in whole[1:]
-        for phrase in _differences(whole[0], row)
+    taught = _cells_by(
+        whole, lambda row: row["time"]["protocol"].get("trained_with", ())
     )
+    notes += [
+        f"In the training loss of {cells}: {name}. Figures that it makes of "
+        "them say how well the loss was pleased, too."
+        for name, cells in taught.items()
+    ]
+    unlike = _cells_by(whole, lambda row: _differences(whole[0], row))
+    notes += [
+        f"Not measured like {whole[0]['cell']}: {cells}, for {phrase}."
+        for phrase, cells in unlike.items()
+    ]
     notes += [
         f"{row['cell']}, seed {row['seed']}, is out: {row['fault']}"
         for row in rows
         if "fault" in row
     ]
     return notes
+
+
+def _cells_by(rows, facts) -> dict[str, str]:
+    """Gathers by what is true of them: fact -> cells."""
+    found = {}
+    for row in rows:
+        for fact in facts(row):
+            found.setdefault(fact, {})[row["cell"]] = None
+    return {fact: ", ".join(cells) for fact, cells in found.items()}
 
 
 def _differences(one, other) -> list[str]:

@@ -23,7 +23,9 @@ _TWO_BRANCHES = ("cl", "scl")
 
 def get_sheet():
     """Lists the cells."""
-    cells = {"GAN-INT-CLS": gan_cls_openmoji.get_config("small")}
+    plain = gan_cls_openmoji.get_config("small")
+    plain.data.labels = "subgroup"
+    cells = {"GAN-INT-CLS": plain}
     for name, room, scales in (
         ("AttnGAN", attngan_openmoji, ("small", "cl", "f2r", "scl")),
         ("DM-GAN", dm_gan_openmoji, ("small", "cl", "scl")),

@@ -28,7 +28,7 @@ class TableTest(tf.test.TestCase):
         self.assertIn("186 pictures of 3 noise(s) each, against 1,837", told)
         self.assertNotIn("precision_eye", told)
         self.assertNotIn("--quick", told)
-        self.assertNotIn("Not measured alike", told)
+        self.assertNotIn("Not measured like", told)
 
     def test_several_seeds_are_averaged_and_one_is_not(self):
         rows = [sheets.row("A", 0, 100.0), sheets.row("B", 0, 70.0)]
@@ -67,9 +67,10 @@ class TableTest(tf.test.TestCase):
         other = sheets.row("B", devices="GPU:0")
         card = other["time"]["protocol"]
         card["counts"] = {"reference": 20, "candidate": 186}
-        told = halves.table([sheets.row("A"), other])
-        self.assertIn("Not measured alike: B, for counts.reference is", told)
-        self.assertIn("Not measured alike: B, for it played on GPU:0.", told)
+        third = sheets.row("C", devices="GPU:0")
+        told = halves.table([sheets.row("A"), other, third])
+        self.assertIn("Not measured like A: B, for counts.reference is", told)
+        self.assertIn("like A: B, C, for it played on GPU:0.", told)
 
     def test_judges_that_were_coaches_are_told(self):
         rows = [sheets.row(name) for name in "ABC"]
@@ -77,7 +78,7 @@ class TableTest(tf.test.TestCase):
             row["time"]["protocol"]["trained_with"] = {"lite0": "an eye"}
         told = halves.table(rows)
         self.assertIn("In the training loss of B, C: lite0. Figures", told)
-        self.assertNotIn("Not measured alike", told)
+        self.assertNotIn("Not measured like", told)
 
     def test_rows_of_several_comparisons_are_refused(self):
         for more, sentence in (
