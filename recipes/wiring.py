@@ -378,7 +378,11 @@ def _with_read_words(encoder, batch):
 
 
 def _ids(section, pictures, encoder) -> dict:
-    kind = section.get("words")
+    kind, most = section.get("words"), section.get("max_words")
+    if most is not None and most < 1:
+        raise ValueError(
+            f"config.data.max_words is {most}; allowed: 1 and more, or None."
+        )
     if kind is not None:
         choose("config.data.words", kind, dict.fromkeys(_WORDS))
     elif section.get("max_words") is not None:

@@ -5,7 +5,8 @@ r"""Times a system's moves on drawn numbers: no data, no text encoder.
 
 A move is what `fit` plays: every player's descent, the average, the logs.
 Terms that ask a frozen reader of pictures (AttnGAN's words and sentence, and
-contrasts) are left out, but with --readers, which draws its weights.
+contrasts) are left out, but with --readers, which draws its weights; two
+branches are played either way.
 --parts tells how long each player's descents take, or, of readers
 (recipes/configs/damsm_cub.py), their parts. --ways plays the config in
 float32 and bfloat16, without and with XLA, on 1 and 2 replicas, each in a
@@ -63,6 +64,7 @@ _TEXT_DIM = flags.DEFINE_integer(
     "text_dim", None, "Length of sentences; else the config's reader's."
 )
 
+_SECONDS = tuple(contrasts.SECONDS.items())
 _TEXT_DIMS = {"damsm": 256, "minilm": 384, "letters": 16, "none": None}
 
 
@@ -172,7 +174,9 @@ def parts(config, played, whole) -> dict[str, float]:
     for count in range(1, len(names) + 1):
         watch = _times(config, played, count)
         median = statistics.median(watch.seconds[_WARMUP.value :])
-        found[f"{count} {names[count - 1]}"] = _ms(median - before)
+        player = names[count - 1]
+        player = player if isinstance(player, str) else "+".join(player)
+        found[f"{count} {player}"] = _ms(median - before)
         before = median
     found["finish"] = _ms(whole - before)
     return found
@@ -206,14 +210,17 @@ def _system(config):
         return reader_steps.system(config, _TEXT_DIM.value or 384)
     readers = {}
     if _READERS.value:
-        readers["image_reader"] = _looking()
-        readers["class_head"] = heads.classes(_Reader(config).dim, 200)
+        dim = _Reader(config).dim
+        readers["image_reader"] = _looking(dim)
+        readers["class_head"] = heads.classes(dim, 200)
     return wiring.system(config, _Reader(config), readers=readers)
 
 
-def _looking():
+def _looking(dim):
     """The picture side of AttnGAN's readers, of drawn weights."""
-    system = reader_steps.system(damsm_cub.get_config())
+    config = damsm_cub.get_config()
+    config.text.width = dim
+    system = reader_steps.system(config)
     return pairs.ImageReader(system.players["image"], "drawn", "drawn")
 
 
@@ -267,8 +274,15 @@ def _config():
     config = _CONFIG.value
     with config.unlocked():
         if not _READERS.value and not _is_of_readers(config):
+            # What is compared needs readers; branches are played without.
+            words = {prefix: word for word, prefix in _SECONDS}
+            config.system.branches = words.get(wiring.second_branch(config))
             asking = {*contrasts.TERMS, *matching.KINDS}
-            left = {key: 0.0 for key in asking & set(config.loss_weights)}
+            kinds = wiring.systems_by_name()
+            kind = wiring.choose(
+                "config.system.name", config.system.name, kinds
+            )
+            left = dict.fromkeys(asking & set(kind.TERMS), 0.0)
             config.loss_weights.update(left)
         if _BATCH.value:
             config.train.batch_size = _BATCH.value

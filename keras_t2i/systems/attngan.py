@@ -269,7 +269,8 @@ class AttnGAN(System):
         """
         count = replicas.count()
         told = (
-            "A batch of one row has no mismatched pairs, and wrong weighs "
+            "A batch (or micro-batch) of one row has no mismatched pairs, and "
+            "wrong weighs "
             f"{self.loss_weights['wrong']:g}: take more rows, or weigh it 0."
         )
         if features.shape[0] == 1 and count == 1:

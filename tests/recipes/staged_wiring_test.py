@@ -408,6 +408,8 @@ class CommandTest(parameterized.TestCase, tf.test.TestCase):
         ("--config.data.base_size=12", "base_size is 12; allowed"),
         ("--config.system.branches=both", "branches is 'both'; allowed"),
         ("--config.image.source=nowhere", "'nowhere' is neither a pair"),
+        ("--config.data.max_words=0", "config.data.max_words is 0; allowed"),
+        ("--config.train.micro_batches=8", "(or micro-batch) of one row has"),
         ("--config.data.words=ids", "config.data.words is 'ids': set 'float1"),
     )
     def test_mistake(self, word, told):

@@ -9,9 +9,11 @@ from unittest import mock
 import tensorflow as tf
 from absl.testing import parameterized
 
-from recipes import configs
+from keras_t2i import systems
+from recipes import configs, wiring
 from tests import harness
 from tests.recipes import command
+from tools import reader_steps
 
 CONFIGS = pathlib.Path(configs.__file__).parent
 ROOT = CONFIGS.parents[1]
@@ -59,6 +61,36 @@ class TimeStepTest(parameterized.TestCase, tf.test.TestCase):
         descents = ["discriminator"] * 3 + ["generator"]
         self.assertEqual(names, [*descents, "finish"])
         self.assertNear(sum(row["parts_ms"].values()), row["ms_per_move"], 0.5)
+
+    @parameterized.parameters(("smoke", 1), ("smoke_cl", 2), ("smoke_scl", 2))
+    def test_branches_are_played_without_what_compares_them(self, scale, count):
+        drawn = []
+
+        def counted(system, batch, imagine=systems.AttnGAN.imagine):
+            drawn.append(batch["latent"].shape)
+            return imagine(system, batch)
+
+        config = f"--config={CONFIGS / 'attngan_cub.py'}:{scale}"
+        with mock.patch.object(systems.AttnGAN, "imagine", counted):
+            code, *_ = command.run(
+                "time_step", config, "--moves=1", "--warmup=1", room="tools"
+            )
+        self.assertEqual(code, 0)
+        self.assertLen(drawn, count)  # One graph, drawn once a branch.
+
+    def test_staged_players_and_what_their_readers_cost(self):
+        reader = wiring.letters_pair(16).image
+        players = mock.Mock(players={"image": reader.model})
+        with mock.patch.object(
+            reader_steps, "system", return_value=players
+        ) as built:
+            row = self.timed("dm_gan_coco", "--readers", "--parts")
+        (asked,) = built.call_args.args
+        self.assertEqual(asked.text.width, 16)  # as letters are wide
+        self.assertEqual(
+            list(row["parts_ms"]),
+            ["1 discriminator_8+discriminator", "2 generator", "finish"],
+        )
 
     def test_replicas_and_xla_are_played(self):
         done = subprocess.run(
