@@ -178,7 +178,9 @@ def text_encoder(config):
     section = config.text
     source = section.get("source")  # Runs of old have none.
     encoders = {
-        "damsm": lambda: weights.readers.load(source).text,
+        "damsm": lambda: (
+            weights.readers.load(source, length=section.length).text
+        ),
         "hub": lambda: weights.pretrained.hub(source),
         "letters": Letters,
         "minilm": lambda: weights.pretrained.minilm(

@@ -16,6 +16,7 @@ class TextReader(tf.Module):
         head: `keras.Model`, as `heads.text` makes it.
         name: str, a Python identifier.
         digest: str. Changes when anything that changes a vector does.
+        scale: float. What sentence vectors are multiplied by.
 
     Call arguments:
         captions: (B,) string.
@@ -30,9 +31,10 @@ class TextReader(tf.Module):
             can't read. `check` says which, in Python.
     """
 
-    def __init__(self, base, head, name, digest):
+    def __init__(self, base, head, name, digest, scale=1.0):
         super().__init__(name=name)
         self.base = base
+        self.scale = scale
         self.digest = digest
         self.max_words = base.max_words
         self.dim = head.output["sentence"].shape[-1]
@@ -44,7 +46,9 @@ class TextReader(tf.Module):
     def __call__(self, captions):
         read = self.base(captions)
         parts = {name: read[name] for name in ("words", "mask", "sentence")}
-        return {**self.head(parts, training=False), "mask": read["mask"]}
+        told = self.head(parts, training=False)
+        sentence = self.scale * told["sentence"]
+        return {**told, "sentence": sentence, "mask": read["mask"]}
 
     def check(self, captions):
         """Refuses captions that cannot be read, naming the first.

@@ -68,6 +68,7 @@ def load(
     source: str | os.PathLike,
     folder: str | os.PathLike | None = None,
     base=None,
+    length: float = 1.0,
 ) -> Pair:
     """Opens a pair of readers.
 
@@ -75,6 +76,8 @@ def load(
         source: a name of `names`, or the folder where `save` put them.
         folder: where names are looked up; the package's own by default.
         base: the frozen text encoder below, if it is not one of `TEXTS`.
+        length: what sentences are multiplied by, so that a generator hears
+            them beside its noise; angles, which are matched, stay.
 
     Returns:
         The pair, frozen.
@@ -104,7 +107,7 @@ def load(
     kept.fill(own, kept.read(path, digest), path, "readers")
     if "classes" in players:
         players["classes"].trainable = False
-    return join(players, base, seen, card)
+    return join(players, base, seen, card, length)
 
 
 def save(
@@ -273,7 +276,7 @@ def build(config: Mapping, base, seen, classes: int = 0) -> dict:
     return players
 
 
-def join(players: Mapping, base, seen, card: dict) -> Pair:
+def join(players: Mapping, base, seen, card: dict, length: float = 1.0) -> Pair:
     """Makes what reads strings and pictures out of trained players.
 
     Args:
@@ -281,6 +284,7 @@ def join(players: Mapping, base, seen, card: dict) -> Pair:
         base: what `base_of` gave.
         seen: what `trunk` gave.
         card: of the pair, with "recipe".
+        length: what sentences are multiplied by.
 
     Returns:
         The pair, frozen. It shares its weights with the players.
@@ -290,12 +294,15 @@ def join(players: Mapping, base, seen, card: dict) -> Pair:
     weights = [v.numpy() for v in (*player.weights, *image.weights)]
     digest = files.digest("readers 1", seen.resize, *weights)
     name = f"damsm_{config['text']['encoder']}"
-    if isinstance(base, tokenizer.Words):
-        own = files.digest(digest, base.vocabulary.digest)
-        told = text.TextEncoder(base, bi_lstm.plain(player), name, own)
+    is_of_words = isinstance(base, tokenizer.Words)
+    below = base.vocabulary.digest if is_of_words else base.digest
+    stretch = () if length == 1.0 else (f"length {length}",)
+    own = files.digest(digest, below, *stretch)
+    if is_of_words:
+        plain = bi_lstm.plain(player)
+        told = text.TextEncoder(base, plain, name, own, scale=length)
     else:
-        own = files.digest(digest, base.digest)
-        told = pairs.TextReader(base, player, name, own)
+        told = pairs.TextReader(base, player, name, own, scale=length)
     name = f"damsm_{config['image']['encoder']}"
     shown = pairs.ImageReader(image, name, digest)
     return Pair(told, shown, card, players.get("classes"))

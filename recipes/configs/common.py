@@ -37,10 +37,10 @@ def base(**changes) -> config_dict.ConfigDict:
     strings to vectors (a TF-Hub handle or a folder), which knows no
     `max_words` and no `length`; "damsm" is the text side of a pair that
     recipes.pretrain made (its name, or the folder reader/ of its run), which
-    doesn't either; "letters" needs no weights; "none" is for
-    networks that read no text, whose samples have no captions. A caption of
-    more than `max_words` word pieces is refused, or cut off there with
-    `truncate`.
+    has its own `max_words`, and whose sentences `length` multiplies;
+    "letters" needs no weights; "none" is for networks that read no text,
+    whose samples have no captions. A caption of more than `max_words` word
+    pieces is refused, or cut off there with `truncate`.
 
     `image.source` is a pair of readers, too, by name or folder: what it says
     of fakes is matched with captions (words, sentence) and compared between

@@ -153,7 +153,8 @@ def emoji(system: str, network: str, widths, moves: int, scale: str):
         ),
         samples=dict(captions=common.CAPTIONS),
     )
-    config.text.source = "openmoji_damsm"
+    # Its sentences are short, 0.8; so they are heard beside the noise.
+    config.text.update(source="openmoji_damsm", length=20.0)
     config = _sized(config, widths, 1, 32, moves, 100)
     config.system.update(average_decay=0.998, average_ramp=True)
     config.train.precision = "mixed_bfloat16"

@@ -3,12 +3,13 @@ r"""What contrastive learning does for AttnGAN and DM-GAN on OpenMoji, 64 px.
     python -m recipes.compare --sheet=recipes/sheets/contrastive_openmoji.py \
         --workdir=runs/contrastive
 
-GAN-INT-CLS draws in one stage from MiniLM's sentences; the others in three, 16,
-32 and 64 px, with the words of the pair `openmoji_damsm`. +CL adds T2I_CL's
-contrast of fakes of two captions, +SCL the supervised one of pictures and
-captions of one class, +F2R that of fakes and the real pictures. The first two
-play two branches of half the batch: as many fakes a move as the rest. MiniLM
-reads for R-precision, whoever drew.
+All read by the pair `openmoji_damsm`. GAN-INT-CLS draws in one stage from its
+sentences; the others in three, 16, 32 and 64 px, from its words too, and match
+fakes with captions by its picture side. +CL adds T2I_CL's contrast of fakes of
+two captions, +SCL the supervised one of pictures and captions of one class,
++F2R that of fakes and the real pictures. The first two play two branches of
+half the batch: as many fakes a move as the rest. MiniLM reads for R-precision,
+whoever drew.
 """
 
 from recipes.configs import (
@@ -25,6 +26,7 @@ def get_sheet():
     """Lists the cells."""
     plain = gan_cls_openmoji.get_config("small")
     plain.data.labels = "subgroup"
+    plain.text.update(encoder="damsm", source="openmoji_damsm", length=20.0)
     cells = {"GAN-INT-CLS": plain}
     for name, room, scales in (
         ("AttnGAN", attngan_openmoji, ("small", "cl", "f2r", "scl")),

@@ -146,10 +146,10 @@ class ReadersTest(parameterized.TestCase, tf.test.TestCase):
         readers.save(self.folder / name, players, seen, card, **options)
         return readers.join(players, base, seen, card)
 
-    def opened(self, config, name="toy"):
+    def opened(self, config, name="toy", **options):
         is_frozen = config["text"]["encoder"] == "toy"
         base = Base() if is_frozen else None
-        return readers.load(name, self.folder, base=base)
+        return readers.load(name, self.folder, base=base, **options)
 
     def edit(self, change):
         """Changes the card."""
@@ -190,6 +190,20 @@ class ReadersTest(parameterized.TestCase, tf.test.TestCase):
         for source in (self.folder / "toy", str(self.folder / "toy")):
             after = readers.load(source)
             self.assertEqual(after.text.digest, before.text.digest)
+
+    @parameterized.named_parameters(
+        (name, *case) for name, case in CASES.items()
+    )
+    def test_length_stretches_sentences_alone(self, config, has_trunk):
+        del has_trunk
+        self.kept(config)
+        plain, long = self.opened(config), self.opened(config, length=20.0)
+        before, after = told(plain), told(long)
+        for key, value in before.items():
+            factor = 20.0 if key == "sentence" else 1.0
+            self.assertAllClose(after[key], factor * value, rtol=1e-5)
+        self.assertNotEqual(long.text.digest, plain.text.digest)
+        self.assertEqual(long.image.digest, plain.image.digest)
 
     def test_names_are_those_of_folders_with_a_card(self):
         self.assertEqual(readers.names(self.folder), [])
