@@ -41,6 +41,11 @@ def pair(width=16):
     return wiring.letters_pair(width)
 
 
+def opened(source, length=1.0):
+    """Stands for `weights.readers.load`."""
+    return pair()
+
+
 @functools.cache
 def toys():
     """Players in the place of the papers' networks."""
@@ -62,9 +67,7 @@ class ConfigsTest(parameterized.TestCase, tf.test.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.enterContext(
-            mock.patch.object(weights.readers, "load", lambda *_: pair())
-        )
+        self.enterContext(mock.patch.object(weights.readers, "load", opened))
 
     def system(self, config):
         return wiring.system(config, wiring.text_encoder(config))
@@ -217,7 +220,7 @@ class PaperTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(bool(masks), "cub" in name)
         self.assertIsNone(config.system.temperature)  # 0.5, as T2I_CL's.
         third = 1.0 / 3.0
-        with mock.patch.object(weights.readers, "load", lambda *_: pair()):
+        with mock.patch.object(weights.readers, "load", opened):
             config.text.source = "a pair"
             with mock.patch.object(wiring, "_players", lambda *_: toys()):
                 built = wiring.system(config, wiring.text_encoder(config))
@@ -251,6 +254,7 @@ class PaperTest(parameterized.TestCase, tf.test.TestCase):
                 ("damsm", "openmoji_damsm"),
             )
             self.assertIn("openmoji_damsm", weights.readers.names())
+            self.assertEqual(config.text.length, 20.0)
             paper = stages.config(name, "paper").networks
             birds = stages.config(name.replace("openmoji", "cub")).networks
             self.assertEqual(paper.generator.name, birds.generator.name)

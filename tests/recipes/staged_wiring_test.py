@@ -187,6 +187,16 @@ class WordsTest(parameterized.TestCase, tf.test.TestCase):
         for key in ("words", "sentence"):
             self.assertAllClose(read[key], stored[key], atol=2e-3)
 
+    def test_sentences_are_as_long_as_they_are_asked_for(self):
+        config = self.reading_ids()
+        plain = batch(config)
+        config.text.length = 3.0
+        stretched = batch(config)
+        self.assertAllClose(
+            stretched["sentence"], 3.0 * plain["sentence"], rtol=1e-5
+        )
+        self.assertAllClose(stretched["words"], plain["words"])
+
     @parameterized.parameters(None, "ids")
     def test_words_that_batches_would_not_hold(self, kind):
         config = stages.config()
