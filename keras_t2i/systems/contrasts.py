@@ -157,6 +157,8 @@ class Contrasts:
         Raises:
             ValueError: if the batch lacks what a term needs.
         """
+        if "shared_label" in batch:  # By which partners were chosen.
+            batch = {**batch, "label": batch["shared_label"]}
         found = {"code": read["code"]}
         if "fake_to_real" in self.used:
             real = batch["image"]

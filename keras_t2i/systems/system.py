@@ -779,6 +779,9 @@ class System(keras.Model):
     def test_step(self, batch):
         """Reports the terms of a batch without moving anybody.
 
+        Layers that keep books on every call, as `layers.SpectralConv` with
+        moves="always" does for DM-GAN, keep them here too.
+
         Args:
             batch: as for `train_step`.
 

@@ -260,6 +260,18 @@ class TermsTest(tf.test.TestCase, parameterized.TestCase):
         other = compared(contrast(term), branches[::-1])
         self.assertAllClose(one[term], other[term], rtol=1e-5)
 
+    @parameterized.parameters("supervised", "unicl", "cross_entropy")
+    def test_class_that_chose_the_partner_counts(self, term):
+        shared = tf.constant([2, 2, 1, 0, -1, 1])
+        plain, chosen = of(term), of(term)
+        for branch in plain:
+            branch["label"] = shared
+        for branch in chosen:
+            branch["shared_label"] = shared
+        found = compared(contrast(term), chosen)[term]
+        self.assertAllClose(found, compared(contrast(term), plain)[term])
+        self.assertNotAllClose(found, compared(contrast(term), of(term))[term])
+
     @parameterized.parameters(*GIVEN)
     def test_only_fakes_are_drawn(self, term):
         branches, thing = of(term), contrast(term)
