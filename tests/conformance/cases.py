@@ -230,7 +230,7 @@ def _reading(name, terms=systems.DAMSM.TERMS, reads_ids=False, **options):
 
 
 #: How much terms that compare branches weigh in a row.
-_COMPARED = 0.2
+_COMPARED = 0.05
 _STAGED = ("real", "wrong", "fake", "fool", "condition", "words", "sentence")
 
 
