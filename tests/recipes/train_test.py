@@ -515,7 +515,10 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
             "networks.generator.name=dcgan_csl",
             "networks.generator.name is 'dcgan_csl'.*mean 'dcgan_cls'",
         ),
-        ("networks.discriminator.name=Painter", "known: attngan, dcgan_cls, df_gan"),
+        (
+            "networks.discriminator.name=Painter",
+            "known: attngan, dcgan_cls, df_gan",
+        ),
         ("data.name=shape", "data.name is 'shape'.*mean 'shapes'"),
         ("data.image_size=20", "image_size is 20; allowed are "),
         ("data.image_size=4", "image_size 4"),
