@@ -113,7 +113,7 @@ class BesideFidelityTest(parameterized.TestCase, tf.test.TestCase):
         stub.write_text(text)
         python.write_text(
             '#!/bin/sh\nif [ "$1" = -c ]; then exit 0; fi\n'
-            f'exec {sys.executable} {stub} "$2" "$3"\n'
+            f'exec {sys.executable} "{stub}" "$2" "$3"\n'
         )
         python.chmod(python.stat().st_mode | stat.S_IXUSR)
         return f"--torch_python={python}"

@@ -65,8 +65,9 @@ class TimeMatchingTest(tf.test.TestCase):
         """Makes a Python that has torch, or says so, and computes nothing."""
         counter = self.folder / "counter.py"
         counter.write_text(_COUNTER.format(loss=loss))
+        quoted = f'"{counter}"'
         start = f'if [ "$1" = -c ]; then exit 0; fi\nexec {sys.executable} '
-        return f"--torch_python={self.script('python', start + str(counter))}"
+        return f"--torch_python={self.script('python', start + quoted)}"
 
     def test_sides_take_turns_and_medians_are_compared(self):
         loss = float(our_matching.move(settings())()[0])

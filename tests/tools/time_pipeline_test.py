@@ -56,7 +56,7 @@ class TimePipelineTest(tf.test.TestCase):
         counter.write_text(_COUNTER)
         python.write_text(
             '#!/bin/sh\nif [ "$1" = -c ]; then exit 0; fi\n'
-            f"exec {sys.executable} {counter}\n"
+            f'exec {sys.executable} "{counter}"\n'
         )
         python.chmod(python.stat().st_mode | stat.S_IXUSR)
         return f"--torch_python={python}"
