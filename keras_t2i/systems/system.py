@@ -104,7 +104,12 @@ class System(keras.Model):
         self.moves = self.add_weight(
             name="moves", shape=(), dtype="int64", trainable=False
         )
-        self.trackers = {t: keras.metrics.Mean(name=t) for t in self.TERMS}
+        # Runs from before there were contrasts go on: they kept none of them.
+        self.trackers = {
+            term: keras.metrics.Mean(name=term)
+            for term in self.TERMS
+            if term not in contrasts.TERMS or self.is_used(term)
+        }
         self.norms = {name: self._norms(name, p) for name, p in players.items()}
         self.is_watched = False
         self.keeps_trackers = False

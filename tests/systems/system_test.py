@@ -359,6 +359,24 @@ class BranchesTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual(system.is_used(term), term == "fake_to_fake")
 
 
+class TrackersTest(tf.test.TestCase):
+    """Which means are kept, in checkpoints too."""
+
+    def test_runs_from_before_there_were_contrasts_have_all_of_them(self):
+        plain = systems.GAN(harness.toy_players())
+        own = ("real", "wrong", "fake", "fool", "between", "matching", "pixel")
+        self.assertEqual(tuple(plain.trackers), own)
+
+    def test_contrasts_that_weigh_have_theirs(self):
+        system = systems.GAN(
+            harness.toy_players(),
+            loss_weights={"fake_to_real": 0.2},
+            image_reader=lambda pictures: {"code": pictures[:, 0, 0]},
+        )
+        self.assertIn("fake_to_real", system.trackers)
+        self.assertNotIn("fake_to_fake", system.trackers)
+
+
 class NoiseTest(tf.test.TestCase):
     """Draws depend on seed, move and salt alone."""
 
