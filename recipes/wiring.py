@@ -135,8 +135,9 @@ def letters_pair(dim: int = 16) -> weights.readers.Pair:
     told = {"regions": x, "code": pooled}
     model = keras.Model({"image": image}, told, name="letters")
     seen = pairs.ImageReader(model, "letters", f"letters-{dim}")
-    told = heads.classes(dim, 100)
-    return weights.readers.Pair(Letters(dim), seen, {}, told)
+    head, draw = heads.classes(dim, 100), np.random.RandomState(0)
+    head.set_weights([draw.normal(0.0, 0.3, w.shape) for w in head.weights])
+    return weights.readers.Pair(Letters(dim), seen, {}, head)
 
 
 class Nobody:
@@ -274,18 +275,10 @@ def dataset(
 
 def _choices(config) -> dict:
     """Reads how batches are made; runs of old lack some of it."""
-    section, names = (
-        config.data,
-        (
-            *(
-                "captions_per_image",
-                "mismatch",
-                "other_label",
-                "twins",
-                "partners",
-            ),
-            *("crop", "flip", "fit", "base_size"),
-        ),
+    section = config.data
+    names = (
+        *("captions_per_image", "mismatch", "other_label", "twins", "partners"),
+        *("crop", "flip", "fit", "base_size"),
     )
     found = {name: section[name] for name in names if name in section}
     branch = second_branch(config)
@@ -630,9 +623,8 @@ def _looking(config, encoder) -> dict:
         raise ValueError(
             f"Captions are read in {encoder.dim} numbers and pictures in "
             f"{pair.image.dim} (config.image.source is "
-            f"{config.image.source!r}): they are "
-            "compared, so take both sides of one pair, or weigh words and "
-            "sentence 0."
+            f"{config.image.source!r}): they are compared, so take both sides "
+            "of one pair, or weigh words and sentence 0."
         )
     return dict(image_reader=pair.image, class_head=pair.classes)
 

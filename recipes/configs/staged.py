@@ -89,7 +89,7 @@ def birds(system: str, network: str, widths, batch_size: int, epochs: int):
         widths,
         2,
         batch_size,
-        epochs * (8855 // batch_size),
+        epochs,
         8855 // batch_size,
     )
 
@@ -118,7 +118,7 @@ def scenes(system: str, network: str, widths, batch_size: int, epochs: int):
         widths,
         3,
         batch_size,
-        epochs * (82783 // batch_size),
+        epochs,
         82783 // batch_size,
     )
 
@@ -155,7 +155,7 @@ def emoji(system: str, network: str, widths, moves: int, scale: str):
     )
     # Its sentences are short, 0.8; so they are heard beside the noise.
     config.text.update(source="openmoji_damsm", length=20.0)
-    config = _sized(config, widths, 1, 32, moves, 100)
+    config = _sized(config, widths, 1, 32, moves // 100, 100)
     config.system.update(average_decay=0.998, average_ramp=True)
     config.train.precision = "mixed_bfloat16"
     return at(config, scale)
@@ -225,10 +225,10 @@ def smoke(config):
     return config
 
 
-def _sized(config, widths, residuals, batch_size, moves, moves_per_epoch):
+def _sized(config, widths, residuals, batch_size, epochs, length):
     config.networks.generator.update(width=widths[0], residuals=residuals)
     config.networks.discriminator.width = widths[1]
     config.train.update(
-        batch_size=batch_size, moves=moves, moves_per_epoch=moves_per_epoch
+        batch_size=batch_size, moves=epochs * length, moves_per_epoch=length
     )
     return config

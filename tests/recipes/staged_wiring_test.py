@@ -5,6 +5,7 @@ import json
 import os
 from unittest import mock
 
+import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
@@ -29,6 +30,22 @@ def batch(config, some=None, encoder=None, **options):
     some = pictures(config) if some is None else some
     stream = wiring.dataset(config, some, encoder, **options)
     return {key: x.numpy() for key, x in next(iter(stream)).items()}
+
+
+class LettersTest(tf.test.TestCase):
+    """Readers of smoke runs."""
+
+    def test_weights_are_the_same_each_time(self):
+        keras.utils.set_random_seed(1)
+        first = wiring.letters_pair()
+        keras.utils.set_random_seed(2)
+        second = wiring.letters_pair()
+        for one, other in (
+            (first.classes, second.classes),
+            (first.image.model, second.image.model),
+        ):
+            for ours, theirs in zip(one.weights, other.weights, strict=True):
+                self.assertAllEqual(ours, theirs)
 
 
 class Mute:
