@@ -20,38 +20,6 @@ from keras_t2i.ops import images
 
 
 @keras.saving.register_keras_serializable("keras_t2i")
-class GLU(layers.Layer):
-    """Lets one half of the channels say how much of the other passes.
-
-    Call arguments:
-        inputs: (B, ..., 2 C) float. The second half decides.
-
-    Returns of a call:
-        (B, ..., C) float.
-
-    Raises:
-        ValueError: if the channels can't be halved.
-
-    Source:
-        Dauphin et al. 2017, eq. 1, arXiv:1612.08083.
-    """
-
-    def build(self, inputs_shape):
-        if inputs_shape[-1] % 2:
-            raise ValueError(
-                f"{inputs_shape[-1]} channels came; a gate takes half of them, "
-                "so their number is even."
-            )
-
-    def call(self, inputs):
-        passed, gate = ops.split(inputs, 2, axis=-1)
-        return passed * ops.sigmoid(gate)
-
-    def compute_output_shape(self, inputs_shape):
-        return (*inputs_shape[:-1], inputs_shape[-1] // 2)
-
-
-@keras.saving.register_keras_serializable("keras_t2i")
 class Condition(layers.Layer):
     """Draws a condition near a sentence: conditioning augmentation.
 
@@ -93,8 +61,7 @@ class Condition(layers.Layer):
     def call(self, sentence, noise):
         size = self.condition_dim
         told = ops.cast(self.project(sentence), "float32")
-        passed, gate = ops.split(told, 2, axis=-1)
-        mean, log_variance = ops.split(passed * ops.sigmoid(gate), 2, axis=-1)
+        mean, log_variance = ops.split(ops.glu(told), 2, axis=-1)
         condition = mean
         if self.is_sampled:
             draws = ops.cast(noise[:, -size:], "float32")
@@ -242,7 +209,7 @@ def start(latent, size, width):
         kernel_initializer=starts.orthogonal(),
         name="start",
     )(latent)
-    x = GLU(name="start_gate")(_norm(x, "start_norm"))
+    x = _norm(x, "start_norm", "glu")
     x = layers.Reshape((4, 4, channels), name="start_map")(x)
     for each in sizes[1:]:
         channels //= 2
@@ -267,7 +234,7 @@ def up(x, channels, name):
         kernel_initializer=starts.orthogonal(),
         name=name,
     )(x)
-    return GLU(name=f"{name}_gate")(_norm(x, f"{name}_norm"))
+    return _norm(x, f"{name}_norm", "glu")
 
 
 def residual(x, name, twin=None):
@@ -289,7 +256,7 @@ def residual(x, name, twin=None):
         y = TwinConv(2 * channels, starts.orthogonal(), name=f"{name}_conv_1")(
             twin
         )
-    y = GLU(name=f"{name}_gate")(_norm(y, f"{name}_norm_1"))
+    y = _norm(y, f"{name}_norm_1", "glu")
     y = _conv(y, channels, 3, f"{name}_conv_2")
     return layers.Add(name=f"{name}_sum")([x, _norm(y, f"{name}_norm_2")])
 
@@ -354,7 +321,8 @@ def _look(x, channels, size, stride, spectral, name, is_normed=True):
         )(x)
     else:
         x = _conv(x, channels, size, name, stride)
-        x = _norm(x, f"{name}_norm") if is_normed else x
+        if is_normed:
+            return _norm(x, f"{name}_norm", "leaky_relu")
     return blocks.leaky(x)
 
 
@@ -382,5 +350,9 @@ def _conv(x, channels, size, name, stride=1):
     )(x)
 
 
-def _norm(x, name):
-    return BatchNorm(gamma_initializer=starts.dcgan_scale(), name=name)(x)
+def _norm(x, name, activation=None):
+    return BatchNorm(
+        gamma_initializer=starts.dcgan_scale(),
+        activation=activation,
+        name=name,
+    )(x)

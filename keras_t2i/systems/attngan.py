@@ -1,5 +1,7 @@
 """AttnGAN (Xu et al. 2018): pictures in stages, words where they belong."""
 
+import functools
+
 import tensorflow as tf
 
 from keras_t2i.losses import adversarial, latent
@@ -112,7 +114,11 @@ class AttnGAN(System):
         batch = self.each(self.prepare, batch)
         with tf.GradientTape() as tape:
             shown = self.each(self.imagine, batch)
-        self.descend(tuple(self.judges), self.judge, self.still(shown))
+        judges = {
+            player: functools.partial(self.judge, player=player, size=size)
+            for player, size in self.judges.items()
+        }
+        self.descend(tuple(judges), judges, self.still(shown))
         if self.micro_batches == 1:
             self.descend("generator", self.persuade, shown, tape)
         else:  # A whole batch on tape is what parts are to spare.
@@ -170,28 +176,16 @@ class AttnGAN(System):
             found[f"fakes{size}"] = drawn[f"image{size}"]
         return found
 
-    def judge(self, batch):
-        """Scores real, mismatched and fake pairs of all sizes.
-
-        Args:
-            batch: dict of tensors, with "fakes" and "fakes_S".
-
-        Returns:
-            dict of () float32: real, fake and, if weighed, wrong.
-        """
-        found = [self.judge_one(batch, *judge) for judge in self.judges.items()]
-        return {term: sum(each[term] for each in found) for term in found[0]}
-
-    def judge_one(self, batch, player, size):
+    def judge(self, batch, player, size):
         """Scores real, mismatched and fake pairs of one size.
 
         Args:
-            batch: dict of tensors.
+            batch: dict of tensors, with "fakes" and "fakes_S".
             player: str. Which discriminator.
             size: str. What the keys of its pictures end in.
 
         Returns:
-            dict of () float32, as `judge`.
+            dict of () float32: real and, if weighed, fake and wrong.
         """
         sentence = batch["sentence"]
         features = self.features(batch[f"image{size}"], player)

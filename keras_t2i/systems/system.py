@@ -529,7 +529,9 @@ class System(keras.Model):
             player: str, or tuple of str. Whose variables; those of several
                 players stand in one row, as in the tuple.
             terms: callable, batch -> dict of named () losses, means over the
-                rows it is given.
+                rows it is given; or dict, player -> such a callable, whose
+                losses are summed. Then each player's slope is found before
+                the next one looks: their passes never share the memory.
             batch: dict of tensors, this replica's rows. It is given whole,
                 or in as many parts as `compile` was told, one by one.
             tape: `tf.GradientTape` to resume, if fakes were drawn on one.
@@ -565,23 +567,30 @@ class System(keras.Model):
         return total
 
     def _slope(self, player, terms, batch, tape=None):
-        with tape or tf.GradientTape() as tape:
-            # Passes begin when all is drawn, or both lie in memory at once.
-            with tf.control_dependencies(list(batch.values())):
-                batch = {key: tf.identity(x) for key, x in batch.items()}
-            named = self._of_branches(terms, batch)
-            self._check_known(named)
-            loss = sum(self.loss_weights[t] * x for t, x in named.items())
-            loss = loss / (replicas.count() * self.micro_batches)
-            loss = self._scaled_for(_names(player)[0], loss)
-        for term, value in named.items():
+        if callable(terms):
+            terms = {player: terms}
+        first, whole, gradients = _names(player)[0], {}, []
+        for name, own in terms.items():
+            with tape or tf.GradientTape() as tape:
+                # Passes begin when all is drawn and the last one is over, or
+                # both lie in memory at once.
+                with tf.control_dependencies([*batch.values(), *gradients]):
+                    here = {key: tf.identity(x) for key, x in batch.items()}
+                named = self._of_branches(own, here)
+                self._check_known(named)
+                loss = sum(self.loss_weights[t] * x for t, x in named.items())
+                loss = loss / (replicas.count() * self.micro_batches)
+                loss = self._scaled_for(first, loss)
+            _add(whole, named)
+            if self.is_moving:
+                variables = self._variables(name)
+                found = tape.gradient(loss, [v.value for v in variables])
+                checks.reached(_together(name), variables, found)
+                gradients = [*gradients, *found]
+            tape = None
+        for term, value in whole.items():
             self._owners[term] = _names(player)
             self.trackers[term].update_state(value)
-        if not self.is_moving:
-            return []
-        variables = self._variables(player)
-        gradients = tape.gradient(loss, [v.value for v in variables])
-        checks.reached(_together(player), variables, gradients)
         return gradients
 
     def _of_branches(self, terms, batch):
@@ -590,9 +599,7 @@ class System(keras.Model):
         with self._here.set(shown=[]):
             for prefix, branch in self.branches(batch).items():
                 with self._here.set(branch=prefix):
-                    for term, value in terms(branch).items():
-                        more = found.get(term)
-                        found[term] = value if more is None else more + value
+                    _add(found, terms(branch))
             if self._here.shown:
                 found |= self.contrasts.terms(self._here.shown)
         return found
@@ -736,7 +743,8 @@ class System(keras.Model):
 
         Args:
             player: str, or tuple of str: who moves.
-            terms: callable, batch -> dict of named () losses.
+            terms: callable, batch -> dict of named () losses; or dict, player
+                -> such a callable.
             batch: dict of tensors, as for `slope`.
             tape: `tf.GradientTape` to resume, as for `slope`.
         """
@@ -869,6 +877,11 @@ class _Here(threading.local):
             yield
         finally:
             self.__dict__.update(before)
+
+
+def _add(whole, named):
+    for term, value in named.items():
+        whole[term] = whole[term] + value if term in whole else value
 
 
 def _length(x):

@@ -17,8 +17,24 @@ def slow(x, gamma, beta, epsilon=1e-5):
     return normal * gamma + beta, mean, squares / (len(rows) - 1)
 
 
-def slopes(x, gamma, aim, way):
+def glu(x):
+    """Gates the first half of the channels by the second."""
+    passed, gate = np.split(x, 2, axis=-1)
+    return passed / (1.0 + np.exp(-gate))
+
+
+def leaky(x):
+    """Lets a fifth of the negative side through."""
+    return np.where(x > 0.0, x, 0.2 * x)
+
+
+#: What may stand behind a norm -> the same in slow arithmetic.
+BEHIND = {"glu": glu, "leaky_relu": leaky}
+
+
+def slopes(x, gamma, aim, way, behind="linear"):
     """Differentiates in float64 by the plain formula, once and twice."""
+    behind = keras.activations.get(behind)
     x, gamma = tf.constant(x, tf.float64), tf.constant(gamma, tf.float64)
     with tf.GradientTape() as outer:
         outer.watch([x, gamma])
@@ -27,11 +43,23 @@ def slopes(x, gamma, aim, way):
             axes = list(range(len(x.shape) - 1))
             mean = tf.reduce_mean(x, axes)
             variance = tf.reduce_mean(tf.square(x - mean), axes)
-            y = gamma * (x - mean) * tf.math.rsqrt(variance + 1e-5)
+            y = behind(gamma * (x - mean) * tf.math.rsqrt(variance + 1e-5))
             loss = tf.reduce_sum(aim * y**3)
         first = tape.gradient(loss, [x, gamma])
         along = tf.reduce_sum(first[0] * way)
     return first, outer.gradient(along, [x, gamma])
+
+
+def _waits(op):
+    """Whether an operation is held back until something else is done."""
+    seen, ahead = set(), [op]
+    while ahead:
+        one = ahead.pop()
+        if one.control_inputs:
+            return True
+        seen.add(one)
+        ahead += [x.op for x in one.inputs if x.op not in seen]
+    return False
 
 
 class BatchNormTest(tf.test.TestCase, parameterized.TestCase):
@@ -118,12 +146,17 @@ class BatchNormTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(found, wanted, rtol=2e-2)
 
     @parameterized.product(
-        shape=((6, 3), (3, 4, 5, 3)), manner=("eager", "graph", "xla")
+        shape=((6, 4), (3, 4, 5, 4)),
+        manner=("eager", "graph", "xla"),
+        behind=("linear", *BEHIND),
     )
-    def test_slopes_equal_those_of_the_plain_formula(self, shape, manner):
-        layer = self._layer(3)
-        layer.beta.assign(np.zeros(3))
+    def test_slopes_equal_those_of_the_plain_formula(
+        self, shape, manner, behind
+    ):
+        layer = self._layer(4, activation=behind)
+        layer.beta.assign(np.zeros(4))
         x, aim, way = self.draw.normal(size=(3, *shape)).astype(np.float32)
+        aim = aim[..., : layer.compute_output_shape(shape)[-1]]
 
         def ours(x):
             watched = [x, layer.gamma.value]
@@ -140,12 +173,53 @@ class BatchNormTest(tf.test.TestCase, parameterized.TestCase):
         if manner != "eager":
             ours = tf.function(ours, jit_compile=manner == "xla")
         found = ours(tf.constant(x))
-        wanted = slopes(x, layer.gamma.numpy(), aim, way)
+        wanted = slopes(x, layer.gamma.numpy(), aim, way, behind)
         for one, other in zip(
             tf.nest.flatten(found), tf.nest.flatten(wanted), strict=True
         ):
             size = np.abs(other).max()
             self.assertAllClose(one, other, atol=2e-5 * size, rtol=0)
+
+    @parameterized.product(
+        behind=tuple(BEHIND),
+        policy=("float32", "mixed_bfloat16"),
+        training=(True, False),
+    )
+    def test_what_stands_behind_is_applied(self, behind, policy, training):
+        layer = self._layer(4, activation=behind, dtype=policy)
+        x = self.draw.normal(2.0, 3.0, (5, 6, 6, 4)).astype(np.float32)
+        scale, shift = layer.gamma.numpy(), layer.beta.numpy()
+        expected = x / np.sqrt(1.0 + 1e-5) * scale + shift
+        if training:
+            expected, *_ = slow(x, scale, shift)
+        found = layer(x, training=training)
+        expected = BEHIND[behind](expected)
+        self.assertEqual(found.shape, layer.compute_output_shape(x.shape))
+        self.assertEqual(found.dtype, layer.compute_dtype)
+        near = 1e-4 if policy == "float32" else 3e-2
+        found = tf.cast(found, tf.float32)
+        self.assertAllClose(found, expected, atol=near, rtol=near)
+
+    def test_odd_channels_are_refused_by_a_gate(self):
+        with self.assertRaisesRegex(ValueError, "divisible by 2"):
+            BatchNorm(activation="glu")(np.ones((2, 7), np.float32))
+
+    def test_what_lies_behind_is_not_kept_for_the_gradient(self):
+        layer = self._layer(4, activation="glu")
+        layer.gamma.assign([1.0] * 4)
+
+        @tf.function
+        def slope(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = layer(x, training=True)
+            return tape.gradient(y, x)
+
+        graph = slope.get_concrete_function(tf.TensorSpec((6, 4))).graph
+        gates = [op for op in graph.get_operations() if op.type == "Sigmoid"]
+        late = [op for op in gates if _waits(op)]
+        self.assertLen(gates, 2)  # On the way up, and again on the way down.
+        self.assertLen(late, 1)
 
     @parameterized.parameters(False, True)
     def test_long_sums_keep_their_digits(self, xla):
@@ -206,6 +280,7 @@ class BatchNormTest(tf.test.TestCase, parameterized.TestCase):
             synchronized=True,
             unbiased=False,
             gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
+            activation="leaky_relu",
         )
         twin = BatchNorm.from_config(layer.get_config())
         self.assertEqual(twin.get_config(), layer.get_config())

@@ -1,5 +1,6 @@
 """AttnGAN's move against slow arithmetic and a replay in plain TensorFlow."""
 
+import functools
 from unittest import mock
 
 import numpy as np
@@ -61,6 +62,15 @@ def entropies(logits, target):
     return harness.mean(harness.cross_entropy(x, target) for x in logits)
 
 
+def judged(system, batch):
+    """Lets all discriminators judge; answers the sums of their terms."""
+    found = {}
+    for player, size in system.judges.items():
+        for term, value in system.judge(batch, player, size).items():
+            found[term] = found.get(term, 0.0) + value
+    return found
+
+
 class JudgeTest(tf.test.TestCase, parameterized.TestCase):
     """What the discriminators minimise."""
 
@@ -72,7 +82,7 @@ class JudgeTest(tf.test.TestCase, parameterized.TestCase):
             "fakes": shown(slow.waves((4,), 0.6, 2.0)),
             "sentence": told(slow.waves((4,), 1.1, 0.3)),
         }
-        found = total(system, system.judge(batch))
+        found = total(system, judged(system, batch))
         self.assertAllClose(found, number, rtol=1e-6)
 
     @parameterized.product(alone=[True, False], rows=[2, 5])
@@ -95,7 +105,7 @@ class JudgeTest(tf.test.TestCase, parameterized.TestCase):
             expected["fake"] += sum(scores["fake"])
             # Picture i beside the sentence of picture i + 1.
             expected["wrong"] += entropies(real[:-1] + heard[1:], 0)
-        found = system.judge(batch)
+        found = judged(system, batch)
         self.assertEqual(set(found), set(expected))
         for term, value in expected.items():
             self.assertAllClose(found[term], value, rtol=1e-5, msg=term)
@@ -127,7 +137,7 @@ class JudgeTest(tf.test.TestCase, parameterized.TestCase):
             return run(part, inputs)
 
         with mock.patch.object(system, "run", counted):
-            system.judge(scripted("")[0])
+            judged(system, scripted("")[0])
         parts = ["trunk", "head", "alone", "trunk", "head", "alone", "head"]
         rows = [4, 4, 4, 4, 4, 4, 3]
         self.assertEqual(calls, list(zip(parts, rows, strict=True)))
@@ -145,7 +155,7 @@ class JudgeTest(tf.test.TestCase, parameterized.TestCase):
             return run(part, inputs)
 
         with mock.patch.object(system, "run", counted):
-            found = system.judge(scripted("")[0])
+            found = judged(system, scripted("")[0])
         self.assertEqual(calls, expected)
         self.assertEqual(set(found), {"real", "wrong", "fake"} - {term})
 
@@ -424,9 +434,9 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
             found = [system.players[name] for name in system.judges]
             return [v for p in found for v in harness.snapshot(p.variables)]
 
-        def judged(batch):
+        def judged(batch, player, size):
             seen["judged"] = batch["fakes"], batch["fakes_8"], weights()
-            return judge(batch)
+            return judge(batch, player, size)
 
         def persuaded(batch):
             seen["persuaded"] = batch["fakes"], batch["fakes_8"], weights()
@@ -468,9 +478,10 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
         seen = []
         terms = system.judge
 
-        def judged(batch):
-            seen.append(batch)
-            return terms(batch)
+        def judged(batch, player, size):
+            if size == "":
+                seen.append(batch)
+            return terms(batch, player, size)
 
         system.judge = judged
         system.compile(
@@ -531,7 +542,8 @@ class MismatchTest(tf.test.TestCase, parameterized.TestCase):
             )
             for key, x in batch.items()
         }
-        answer = tf.function(lambda b: strategy.run(system.judge, (b,)))(shared)
+        judge = functools.partial(judged, system)
+        answer = tf.function(lambda b: strategy.run(judge, (b,)))(shared)
         found = strategy.experimental_local_results(answer["wrong"])
         real, heard = numbers["image"], numbers["sentence"]
         expected = entropies(real[:-1] + heard[1:], 0)
@@ -547,8 +559,8 @@ class MismatchTest(tf.test.TestCase, parameterized.TestCase):
             ValueError,
             "one row has no mismatched pairs, and wrong weighs 0.333333: take",
         ):
-            echoing().judge(scripted("", rows=1)[0])
-        found = echoing(wrong=0.0).judge(scripted("", rows=1)[0])
+            judged(echoing(), scripted("", rows=1)[0])
+        found = judged(echoing(wrong=0.0), scripted("", rows=1)[0])
         self.assertEqual(set(found), {"real", "fake"})
 
     def test_last_batch_of_one_is_refused_in_a_graph(self):

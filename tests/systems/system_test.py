@@ -184,6 +184,60 @@ class DescentTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(self.weight(system), 1.5)
 
 
+class TogetherTest(tf.test.TestCase, parameterized.TestCase):
+    """Several players whose terms are summed, one after the other."""
+
+    @parameterized.product(parts=(1, 2), run_eagerly=(True, False))
+    def test_each_goes_down_its_own_slope(self, parts, run_eagerly):
+        class Two(Quadratic):
+            def train_step(self, batch):
+                terms = {
+                    "learner": functools.partial(self.far, "learner", 1.0),
+                    "other": functools.partial(self.far, "other", 2.0),
+                }
+                self.descend(tuple(terms), terms, batch)
+                return self.finish()
+
+            def far(self, name, share, batch):
+                off = share * batch["y"] - self.players[name](batch["x"])
+                return {"far": tf.reduce_mean(tf.square(off))}
+
+        players = {"learner": learner(), "other": learner()}
+        system = Two(players, loss_weights={"far": 0.5, "large": 0.0})
+        system.compile(
+            harness.sgd(players, 0.5),
+            micro_batches=parts,
+            run_eagerly=run_eagerly,
+        )
+        logs = system.fit(batches(1), verbose=0).history
+        # Half of -2 (y - w) is -3 and -6; half a step of each.
+        for player, expected in (("learner", 1.5), ("other", 3.0)):
+            (kernel,) = players[player].trainable_variables
+            self.assertAllClose(kernel, [[expected]])
+        self.assertAllClose(logs["far"], [3.0**2 + 6.0**2])
+        self.assertEqual(system.owner("far"), "learner and other")
+
+    def test_the_second_looks_when_the_first_knows_its_way(self):
+        system = compiled(Quadratic({"learner": learner(), "b": learner()}))
+        waits = []
+
+        def far(name, batch):
+            operation = getattr(batch["x"], "op", None)
+            waits.append([x.name for x in operation.control_inputs])
+            return {"far": tf.reduce_mean(system.players[name](batch["x"]))}
+
+        @tf.function
+        def slope(batch):
+            terms = {n: functools.partial(far, n) for n in ("learner", "b")}
+            found = system.slope(tuple(terms), terms, batch)
+            return [tf.identity(x) for x in found]
+
+        found = slope(next(iter(batches(1))))
+        self.assertAllClose(tf.squeeze(found), [1.0, 1.0])
+        first, second = waits
+        self.assertLess(set(first), set(second))
+
+
 class PartsTest(tf.test.TestCase, parameterized.TestCase):
     """Batches dealt out to moves, and slopes found part by part."""
 
