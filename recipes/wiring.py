@@ -325,7 +325,7 @@ def _check_branches(config, pictures):
 
 def _check_words(config, encoder):
     """Refuses batches without the words that somebody reads."""
-    if smaller_sizes(config):
+    if _earlier_stages(config):
         name = config.networks.generator.name
         why = f"config.networks.generator.name is {name!r}"
     elif "words" in _matched(config):
@@ -547,11 +547,18 @@ def smaller_sizes(config) -> list[int]:
         config: the run's config.
 
     Returns:
-        Sizes, small to large; none unless it draws in stages.
+        Sizes, small to large; none unless it draws in stages, or if the last
+        of them draws alone.
 
     Raises:
         ValueError: if the sizes are missing or impossible.
     """
+    earlier = _earlier_stages(config)
+    is_last_alone = config.networks.generator.get("smaller_images") is False
+    return [] if is_last_alone else earlier
+
+
+def _earlier_stages(config) -> list[int]:
     name = config.networks.generator.name
     room = getattr(networks, name, None)
     if room is None or "base_size" not in _takes(room.generator):
@@ -641,10 +648,11 @@ def _network(config, player, encoder, image_size=None):
         {name: getattr(room, player) for name, room in rooms.items()},
     )
     for key, value in section.items():
-        if type(value) is int and value < 1:
+        least = 0 if key == "residuals" else 1
+        if type(value) is int and value < least:
             raise ValueError(
-                f"config.networks.{player}.{key} is {value}; allowed: 1 and "
-                "more."
+                f"config.networks.{player}.{key} is {value}; allowed: {least} "
+                "and more."
             )
     if "text_dim" in _takes(build):
         if encoder.dim is None:

@@ -89,6 +89,7 @@ def generator(
     condition_dim,
     text_dim,
     residuals,
+    smaller_images,
     is_sampled,
 ):
     """Draws a picture in stages, each twice the size of the one before.
@@ -105,6 +106,7 @@ def generator(
         condition_dim: int. Length of the condition K.
         text_dim: int. Length of the sentence vector and of words, C.
         residuals: int. Residual blocks a stage.
+        smaller_images: bool. Whether stages before the last draw, too.
         is_sampled: bool. As for `Condition`.
 
     Returns:
@@ -126,7 +128,8 @@ def generator(
     condition = Condition(condition_dim, is_sampled, name="condition")
     latent, mean, log_variance = condition(inputs["sentence"], inputs["noise"])
     x = start(latent, first, width)
-    outputs = {first: image(x, first)}
+    drawn = {first, *later} if smaller_images else {image_size}
+    outputs = {first: image(x, first)} if first in drawn else {}
     attention = {}
     for size in later:
         half = size // 2
@@ -139,7 +142,8 @@ def generator(
             x = residual(x, f"block_{half}_{number}", twin)
             twin = None
         x = up(x, width, f"up_{size}")
-        outputs[size] = image(x, size)
+        if size in drawn:
+            outputs[size] = image(x, size)
     named = {"image": outputs.pop(image_size)}
     named |= {f"image_{size}": x for size, x in outputs.items()}
     named |= {"mean": mean, "log_variance": log_variance} | attention

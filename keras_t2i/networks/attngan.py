@@ -20,6 +20,7 @@ def generator(
     condition_dim=100,
     text_dim=256,
     residuals=2,
+    smaller_images=True,
     legacy_mask=False,
     is_sampled=True,
 ):
@@ -35,7 +36,9 @@ def generator(
         condition_dim: int. Length of the condition K.
         text_dim: int. Length of the sentence vector and of words, C.
         residuals: int. Residual blocks a stage; AttnGAN has 2 for birds and
-            3 for COCO.
+            3 for COCO, AttnDCGAN none.
+        smaller_images: bool. Whether every stage draws a picture, or, as in
+            AttnDCGAN, the last alone.
         legacy_mask: bool. As for `layers.WordAttention`.
         is_sampled: bool. Whether the condition is drawn near what the
             sentence says, in sampling too, or is exactly that.
@@ -45,9 +48,10 @@ def generator(
         draw the condition, or (B, Z) if it isn't sampled, "sentence": (B, C),
         "words": (B, T, C), "mask": (B, T) bool, True = real word} ->
         {"image": (B, H, W, 3) float32 in [-1, 1], the same of smaller stages
-        by size, as "image_64", "mean" and "log_variance": (B, K) float32 of
-        the condition, and for each stage that reads the words, by the size
-        it reads at, as "attention_64": (B, 64, 64, T) float32}.
+        by size, as "image_64", if they draw, "mean" and "log_variance":
+        (B, K) float32 of the condition, and for each stage that reads the
+        words, by the size it reads at, as "attention_64": (B, 64, 64, T)
+        float32}.
 
     Raises:
         ValueError: if `base_size` is not reached by doubling 4, or
@@ -72,6 +76,7 @@ def generator(
         condition_dim=condition_dim,
         text_dim=text_dim,
         residuals=residuals,
+        smaller_images=smaller_images,
         is_sampled=is_sampled,
     )
 

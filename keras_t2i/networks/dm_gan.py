@@ -65,6 +65,7 @@ def generator(
         condition_dim=condition_dim,
         text_dim=text_dim,
         residuals=residuals,
+        smaller_images=True,
         is_sampled=is_sampled,
     )
 

@@ -4,7 +4,9 @@ r"""AttnGAN on CUB, 256 px (Xu et al. 2018), and its variants with contrasts.
 20, 600 epochs, words and sentence weighed 5. `cl` adds T2I_CL's fake-to-fake
 contrast of twins (Ye et al. 2021), `f2r` fake-to-real, `scl` the supervised
 contrast of partners (Liu et al. 2024), `unicl` and `ce` its rivals, each
-weighed 0.2. `small` draws 32, 64 and 128 px with half the widths for a tenth
+weighed 0.2. `dcgan` is the authors' AttnDCGAN: one picture, scored beside its
+sentence only, no residual blocks, batches of 30, 400 epochs, words and sentence
+weighed 1. `small` draws 32, 64 and 128 px with half the widths for a tenth
 of the moves; `smoke` runs in seconds on drawn shapes.
 
     python -m recipes.train --workdir=runs/attngan_cub \
@@ -22,6 +24,16 @@ from recipes.configs import staged
 
 
 def get_config(scale="paper"):
-    """Describes the run: paper, cl, f2r, scl, unicl, ce, small or smoke."""
+    """Describes a run: paper, cl, f2r, scl, unicl, ce, dcgan, small, smoke."""
+    if scale == "dcgan":
+        return _dcgan()
     config = staged.birds("AttnGAN", "attngan", (32, 64), 20, 600)
     return staged.at(config, scale)
+
+
+def _dcgan():
+    config = staged.birds("AttnGAN", "attngan", (32, 64), 30, 400)
+    config.loss_weights.update(words=1.0, sentence=1.0)
+    config.networks.generator.update(residuals=0, smaller_images=False)
+    config.networks.discriminator.unconditional = False
+    return config

@@ -109,6 +109,7 @@ def base(**changes) -> config_dict.ConfigDict:
                 channels=_absent(int),
                 condition_dim=_absent(int),
                 residuals=_absent(int),
+                smaller_images=_absent(bool),
                 legacy_mask=_absent(bool),
                 is_sampled=_absent(bool),
             ),

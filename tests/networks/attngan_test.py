@@ -32,6 +32,7 @@ class SizesTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.named_parameters(
         ("birds", dict(), 7_084_592),
         ("coco", dict(width=48, residuals=3), 13_811_456),
+        ("dcgan", dict(residuals=0, smaller_images=False), 6_638_960),
     )
     def test_parameters_of_the_generator(self, sizes, expected):
         with staged.without_starts():
@@ -76,6 +77,16 @@ class SizesTest(tf.test.TestCase, parameterized.TestCase):
                 self.assertEqual(drawn[name].shape, (3, 3))
             self.assertEqual(drawn[name].dtype, tf.float32)
         self.assertEqual("words" in model.input, base < last)
+
+    def test_last_stage_may_draw_alone(self):
+        model, inputs = generator(), staged.latent()
+        alone = generator(smaller_images=False)
+        self.assertEqual(set(model.output) - set(alone.output), {"image_8"})
+        for layer in alone.layers:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+        answer, expected = alone(inputs), model(inputs)
+        for name, values in answer.items():
+            self.assertAllEqual(values, expected[name])
 
     @parameterized.parameters((8, 4), (16, 8), (64, 32), (128, 32))
     def test_discriminators_end_at_four_by_four(self, size, channels):

@@ -302,6 +302,25 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         for value in row["terms"].values():
             self.assertTrue(np.isfinite(value))
 
+    def test_attndcgan_is_trained_and_served(self):
+        config = shared.smoke(stages.config("attngan_cub", "dcgan"))
+        config.networks.generator.residuals = 0
+        workdir = self.folder / "dcgan"
+        training.train(config, workdir)
+        self.assert_logged(workdir, "paper")
+        generator = trained.run(workdir).painter.generator
+        names = [layer.name for layer in generator.layers]
+        self.assertIn("attention_8", names)
+        self.assertNotIn("colours_8", names)
+        self.assertFalse([n for n in names if n.startswith("block")])
+
+    def test_attndcgans_numbers(self):
+        config = stages.config("attngan_cub", "dcgan")
+        self.assertEqual(config.train.batch_size, 30)
+        self.assertEqual(config.train.moves, 400 * (8855 // 30))
+        weighed = {n: config.loss_weights[n] for n in ("words", "sentence")}
+        self.assertEqual(weighed, dict(words=1.0, sentence=1.0))
+
     def test_resumed_run_equals_the_straight_one(self):
         # Spectral vectors move in every pass; each must be kept.
         names = [self.folder / name for name in ("straight", "resumed")]

@@ -183,6 +183,26 @@ class SizesTest(tf.test.TestCase, parameterized.TestCase):
         ):
             self.assertAllEqual(ours, theirs)
 
+    def test_attndcgans_generator_is_rebuilt_from_its_arrays(self):
+        model = networks.attngan.generator(
+            image_size=32,
+            base_size=8,
+            width=3,
+            residuals=0,
+            text_dim=5,
+            smaller_images=False,
+        )
+        found = shapes("attngan/generator", model)
+        pictures = [key for key in found if key.startswith("img_net")]
+        self.assertEqual(pictures, ["img_net.img.0.weight"])
+        self._check_rebuilt("attngan/generator", model)
+        full = networks.attngan.generator(
+            image_size=32, base_size=8, width=3, residuals=0, text_dim=5
+        )
+        with self.assertRaisesRegex(ValueError, "key 'img_net"):
+            arrays = weights.export("attngan/generator", model)
+            weights.load("attngan/generator", full, arrays)
+
     def test_smaller_trunks_continue_the_names(self):
         model = networks.attngan.discriminator(image_size=32, width=1)
         found = shapes("attngan/discriminator", model)

@@ -188,7 +188,7 @@ def _prove_judge(ledger, name, system, k, ending, size, sentence):
         f"image{ending}": real,
         f"fakes{ending}": fake,
     }
-    terms = system.judge_one(batch, player, ending)
+    terms = system.judge(batch, player, ending)
     total = sum(system.loss_weights[term] * x for term, x in terms.items())
     ledger.compare(f"d{k}_loss", total)
     judge = system.players[player]

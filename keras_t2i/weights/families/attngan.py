@@ -1,8 +1,9 @@
 """AttnGAN by the names of its PyTorch code.
 
-T2I_CL's files have the same. Where the reference has no network of a size,
-its names are continued: img_code_s8 looks at pictures of 32 px, img_code_s128
-at those of 512. Some files put "module." (several GPUs) before every name.
+T2I_CL's files have the same; AttnDCGAN's have one picture, "img_net". Where
+the reference has no network of a size, its names are continued: img_code_s8
+looks at pictures of 32 px, img_code_s128 at those of 512. Some files put
+"module." (several GPUs) before every name.
 """
 
 import re
@@ -94,9 +95,9 @@ def staged(model, words):
     table += _start(layer("start"), layer("start_norm"), "h_net1.fc")
     for number, size in enumerate(images.sizes_up_to(sizes[0])[1:], 1):
         table += _up(model, size, f"h_net1.upsample{number}")
+    for size, net in _pictures(model, sizes).items():
+        table += rules.conv(layer(f"colours_{size}"), f"{net}.img.0")
     for number, size in enumerate(sizes, 1):
-        colours = layer(f"colours_{size}")
-        table += rules.conv(colours, f"img_net{number}.img.0")
         if number == 1:
             continue
         net, half = f"h_net{number}", size // 2
@@ -119,17 +120,20 @@ def generator_sizes(arrays, width):
     """
     found = _plain(arrays)
     doublings = _count(found, r"h_net1\.upsample(\d+)\.", 6) or 4
-    stages = _count(found, r"img_net(\d+)\.", 6) or 3
+    stages = _count(found, r"h_net(\d+)\.", 6) or 3
+    is_last_alone = any(key.startswith("img_net.") for key in found)
+    picture = "img_net.img.0" if is_last_alone else "img_net1.img.0"
     condition = max(_size(found, "ca_net.fc.weight", 0, 400) // 4, 1)
     joined = _size(found, "h_net1.fc.0.weight", 1, condition + 100)
     return dict(
         image_size=4 * 2 ** (doublings + stages - 1),
         base_size=4 * 2**doublings,
-        width=_size(found, "img_net1.img.0.weight", 1, width),
+        width=_size(found, f"{picture}.weight", 1, width),
         noise_dim=max(joined - condition, 1),
         condition_dim=condition,
         text_dim=_size(found, "ca_net.fc.weight", 1, 256),
         residuals=_count(found, r"h_net2\.residual\.(\d+)\.", 20),
+        **({"smaller_images": False} if is_last_alone else {}),
     )
 
 
@@ -234,9 +238,18 @@ def _spectral(model, name, prefix):
 
 def _sizes(model):
     """The stages' sizes, the least first."""
-    smaller = [name for name in model.output if name.startswith("image_")]
-    sizes = sorted(int(name.removeprefix("image_")) for name in smaller)
+    start = "attention_"
+    smaller = [name for name in model.output if name.startswith(start)]
+    sizes = sorted(int(name.removeprefix(start)) for name in smaller)
     return [*sizes, model.output["image"].shape[1]]
+
+
+def _pictures(model, sizes):
+    """Size -> the reference's module that draws a picture of it."""
+    *smaller, last = sizes
+    if smaller and f"image_{smaller[0]}" not in model.output:
+        return {last: "img_net"}
+    return {size: f"img_net{number}" for number, size in enumerate(sizes, 1)}
 
 
 def _residuals(model, size):
