@@ -163,10 +163,11 @@ def _train_readers():
 
 
 def _play_sheet():
+    strange = ("config", "systems", "force")
     given = [
         name
         for name in flags.FLAGS
-        if name.split(".")[0] == "config" and flags.FLAGS[name].present
+        if name.split(".")[0] in strange and flags.FLAGS[name].present
     ]
     if given:
         raise ValueError(

@@ -130,12 +130,13 @@ def _train(config, workdir, accept_changes, played, cost, rollbacks, trade):
     }
     with cluster.telling(played):
         cluster.agree(played, facts)
-    changes = data_changes(data, workdir)
-    _refuse(changes, workdir, accept_changes)
-    changes = config_changes(config, workdir, trade) + changes
     rate = _SLOWER**rollbacks
     with played.scope():
         system = trade.system(config, pictures, encoder, rate)
+    data |= _looked_at(system)
+    changes = data_changes(data, workdir)
+    _refuse(changes, workdir, accept_changes)
+    changes = config_changes(config, workdir, trade) + changes
     _check_rows(config, system, played)
     trade.fits(config, pictures, system)
     start = callbacks.restore(system, workdir / "checkpoints")
@@ -601,6 +602,13 @@ def _data_of(pictures, encoder) -> dict:
         "digest of the training pictures": pictures.digest,
         "digest of the reader of captions": encoder.digest,
     }
+
+
+def _looked_at(system) -> dict:
+    """Who looks at fakes, of systems that let somebody."""
+    reader = getattr(system, "image_reader", None)
+    digest = getattr(reader, "digest", None)
+    return {"digest of the reader of pictures": digest} if digest else {}
 
 
 def _differences(ours, theirs, prefix, free=()) -> list[str]:

@@ -46,7 +46,11 @@ _MOVE = flags.DEFINE_integer(
     "move", None, "How many moves count as made; else all.", lower_bound=1
 )
 _MAX_WORDS = flags.DEFINE_integer(
-    "max_words", 25, "Words of a caption that are read.", lower_bound=1
+    "max_words",
+    25,
+    "Words of a caption that are read; the authors judge birds with 25, "
+    "COCO with 20.",
+    lower_bound=1,
 )
 _RESIZE = flags.DEFINE_string(
     "resize",

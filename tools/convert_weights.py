@@ -16,7 +16,7 @@ from absl import flags
 
 from keras_t2i.encoders import bert, efficientnet_lite, inception
 from keras_t2i.ops import files
-from keras_t2i.weights import arrays, export, load
+from keras_t2i.weights import arrays, export, load, rules
 from keras_t2i.weights.families import (
     attngan,
     damsm,
@@ -86,7 +86,7 @@ def _halved(array):
 
 
 def _lite0(found):
-    return efficientnet_lite.lite0(_size(found, "_fc.bias", 0, 1000))
+    return efficientnet_lite.lite0(rules.size(found, "_fc.bias", 0, 1000))
 
 
 def _bert(found):
@@ -97,24 +97,18 @@ def _bert(found):
     positions = "embeddings.position_embeddings.weight"
     hidden = f"{layer}0.intermediate.dense.weight"
     return bert.encoder(
-        vocabulary_size=_size(found, words, 0, 30522),
-        width=_size(found, words, 1, 384),
+        vocabulary_size=rules.size(found, words, 0, 30522),
+        width=rules.size(found, words, 1, 384),
         layers=max(len(set(numbers)), 1),
         heads=1,
-        hidden=_size(found, hidden, 0, 1536),
-        positions=_size(found, positions, 0, 512),
+        hidden=rules.size(found, hidden, 0, 1536),
+        positions=rules.size(found, positions, 0, 512),
     )
 
 
 def _inception(found, variant, bias):
-    classes = _size(found, bias, 0, None)
+    classes = rules.size(found, bias, 0, None)
     return inception.inception_v3(variant, classes=classes)
-
-
-def _size(found, key, axis, default):
-    """The size of an array; a wrong one is refused when it is loaded."""
-    shape = np.shape(found.get(key, 0))
-    return shape[axis] if axis < len(shape) else default
 
 
 MODELS = {

@@ -21,12 +21,10 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from absl import flags  # noqa: E402
 
@@ -34,7 +32,7 @@ from keras_t2i.data import batch as glossary  # noqa: E402
 from keras_t2i.encoders import heads, pairs  # noqa: E402
 from keras_t2i.ops import memory, noise  # noqa: E402
 from keras_t2i.systems import contrasts, matching  # noqa: E402
-from recipes import cluster, messages, wiring  # noqa: E402
+from recipes import cluster, messages, pace, wiring  # noqa: E402
 from recipes.configs import damsm_cub  # noqa: E402
 from tools import reader_steps  # noqa: E402
 
@@ -192,14 +190,14 @@ def _times(config, played, descents=None, names=None):
         names: list that takes the players' names, one a descent.
 
     Returns:
-        `_Watch`.
+        `pace.Watch`.
     """
     with played.scope():
         system = _system(config)
     batches = drawn(config, system)
     if descents is not None:
         _cut(system, descents, [] if names is None else names)
-    watch = _Watch()
+    watch = pace.Watch()
     moves = _WARMUP.value + _MOVES.value if descents != 0 else 1
     system.fit(batches, steps_per_epoch=moves, verbose=0, callbacks=[watch])
     return watch
@@ -241,22 +239,6 @@ def _cut(system, count, names):
         return play(batch)
 
     system.descend, system.train_step = counted, step
-
-
-class _Watch(keras.callbacks.Callback):
-    """Takes the time of each move."""
-
-    def __init__(self):
-        super().__init__()
-        self.seconds = []
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self._start = time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        for value in (logs or {}).values():
-            float(value)  # Graphics processors answer when they are done.
-        self.seconds.append(time.perf_counter() - self._start)
 
 
 class _Reader:

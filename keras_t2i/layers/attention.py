@@ -70,7 +70,7 @@ def look(inputs, keys, mask, legacy_mask=False):
         (B, H, W, T) float32 in [0, 1]; the sum over words is 1, or 0 where
         the mask leaves none.
     """
-    rows, height, width, channels = ops.shape(inputs)
+    _, height, width, channels = ops.shape(inputs)
     pixels = ops.reshape(inputs, (-1, height * width, channels))
     logits = ops.matmul(
         ops.cast(pixels, "float32"),

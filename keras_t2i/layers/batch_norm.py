@@ -37,8 +37,9 @@ class BatchNorm(keras.layers.Layer):
             keeps the biased one.
         activation: callable or name, as `keras.activations.get` takes; "glu"
             halves the channels. Behind the norm it is cheap to work out
-            again, so gradients of float32 layers keep the norm's input only:
-            of a gated map of 2 C channels 2 C numbers a pixel, not 4 C.
+            again, so gradients keep the norm's input only (of float32
+            layers in training, statistics not shared): of a gated map of
+            2 C channels 2 C numbers a pixel, not 4 C.
 
     Call arguments:
         inputs: (B, ..., C) float.

@@ -1,4 +1,6 @@
-"""Convolutions whose kernel never stretches a vector to more than its length.
+"""Convolutions whose kernel, as a matrix, stretches no vector (nearly).
+
+Its norm is estimated, a step of the power iteration a pass.
 
 Keras's own `SpectralNormalization` writes the divided kernel over the learned
 one and lets no gradient through the divisor; released weights need the law

@@ -37,7 +37,7 @@ class Painter:
                 that reads no text takes their number only.
             seeds: int, or N ints; one int is widened to seed, seed + 1, ...
                 A picture depends on its caption and its seed alone, not on
-                its neighbours.
+                its neighbours (but with AttnGAN's fault, `legacy_mask`).
             bound: float > 0 or None. Keeps the noise within so many
                 deviations: safer, less varied pictures.
 

@@ -57,6 +57,7 @@ class AttnGAN(System):
         released code: no 1/2 before the generator's two scores; the
         divergence is a mean over the condition's numbers. Ours differs:
         batches are not sorted by length, so other pairs are mismatched;
+        each branch has noise of its own and twins are never one caption;
         cross-entropy is taken of logits, where the code takes it of
         probabilities, which saturate; the average of the generator is kept
         beside it, so a run goes on from where it stood. On several replicas

@@ -98,7 +98,10 @@ def branches(batch, prefix):
             f"The system plays a second branch of {word}, and no key of the "
             f"batch begins with {prefix}: ask the pipeline for {word}."
         )
-    for key in _OWN[prefix]:
+    owned = set(_OWN[prefix])
+    if "image" in owned:  # Those of all sizes.
+        owned |= {key for key in first if key.startswith("image_")}
+    for key in sorted(owned):
         if key in first and key not in own:
             raise ValueError(
                 f"The batch has {key} but no {prefix}{key}, so the second "
@@ -109,6 +112,9 @@ def branches(batch, prefix):
 
 class Contrasts:
     """Keeps what branches showed and compares it.
+
+    A term is the sum over branches where each is compared by itself
+    (fake_to_real, cross_entropy), as a system's own terms are.
 
     Args:
         weights: dict, term -> float, of the system.
@@ -121,6 +127,15 @@ class Contrasts:
 
     Raises:
         ValueError: if a term lacks its reader, or the temperature is wrong.
+
+    Source:
+        fake_to_fake: Ye et al. 2021, eq. 1-3, arXiv:2107.02423, and the
+        released code; fake_to_real: Ahmed et al. 2023; supervised and its
+        rivals unicl and cross_entropy: Liu et al. 2024. Ours differs: each
+        branch has noise of its own, where T2I_CL lets one batch of noise
+        meet both in different orders; twins are never the same caption,
+        which there they are once in as many as a picture has captions;
+        UniCL's temperature is this one, which it learns in its paper.
     """
 
     def __init__(self, weights, image_reader, class_head, temperature):
@@ -199,15 +214,14 @@ class Contrasts:
         return contrastive.nt_xent(*codes, self.temperature)
 
     def _fake_to_real(self, views):
-        losses = [
+        return sum(
             contrastive.nt_xent(
                 replicas.gather(view["code"]),
                 replicas.gather(view["real"]),
                 self.temperature,
             )
             for view in views
-        ]
-        return sum(losses) / len(losses)
+        )
 
     def _supervised(self, views):
         codes, sentences, labels = _gathered(views)

@@ -778,8 +778,18 @@ class System(keras.Model):
 
         Returns:
             dict, term -> () float32: unweighted running means.
+
+        Raises:
+            ValueError: if fakes are to be compared and nobody showed any.
         """
         self._last_step = []
+        unseen = [t for t in self.contrasts.used if t not in self._owners]
+        if unseen:
+            raise ValueError(
+                f"{unseen[0]} weighs {self.loss_weights[unseen[0]]:g}, and "
+                f"{type(self).__name__} showed no fakes in its move: the "
+                "generator's terms call `show`."
+            )
         if self.is_moving:
             self._agree_on_statistics()
             self._update_average()

@@ -120,6 +120,37 @@ def plain_names(keys, prefixes):
     return names
 
 
+def plain(arrays, prefixes):
+    """Names arrays plainly.
+
+    Args:
+        arrays: dict of str -> array, with the file's names.
+        prefixes: tuple of str, as for `plain_names`.
+
+    Returns:
+        dict: plain name -> array.
+    """
+    named = plain_names(arrays, prefixes)
+    return {name: arrays[key] for name, key in named.items()}
+
+
+def size(arrays, key, axis, default):
+    """Reads off how large a network is, to build one that an array fits.
+
+    Args:
+        arrays: dict of str -> array.
+        key: str. The array.
+        axis: int.
+        default: what is answered if there is no such array or axis, or
+            nothing along it; a wrong array is refused when it is loaded.
+
+    Returns:
+        int, or `default`.
+    """
+    shape = np.shape(arrays.get(key, 0))
+    return shape[axis] if axis < len(shape) and shape[axis] else default
+
+
 def conv(layer, prefix):
     """Writes the rules of a convolution of any rank, (out, in, h, w).
 

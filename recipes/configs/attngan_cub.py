@@ -14,10 +14,10 @@ of the moves; `smoke` runs in seconds on drawn shapes.
         --config.data.path=data/cub --config.text.source=runs/damsm_cub/reader
 
 Readers come from recipes/configs/damsm_cub.py, or from released files by
-tools.convert_run; `cl` takes DAMSM+CL's, `ce` those trained with `ce`. The
-paper gives IS 4.36 and R-precision 67.82 %, DM-GAN's authors measured
-FID 23.98; T2I_CL has
-FID 16.34 with its contrast. Ours: not yet run at this scale.
+tools.convert_run; `cl`, `scl`, `unicl` and `ce` take those trained with the
+same contrast. The paper gives IS 4.36 and R-precision 67.82 %, DM-GAN's authors
+measured FID 23.98; T2I_CL has FID 16.34 with its contrast. Ours: not yet run at
+this scale.
 """
 
 from recipes.configs import staged

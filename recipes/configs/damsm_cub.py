@@ -11,7 +11,9 @@ inception_v3_google-0cc3c7bd.pth. The papers' encoders are of epoch 200.
 `paper` is AttnGAN's; `cl` adds T2I_CL's NT-Xent on twins; `scl` the
 supervised contrast on partners, whose constants are not published (ours are
 T2I_CL's); `unicl` and `ce` are its rivals. `smoke` runs in seconds. The papers
-give no figure of the readers themselves; ours: not yet run at this scale.
+give no figure of the readers themselves; ours: not yet run at this scale. Ours
+differs: captions are cut at 18 words for drawing and judging, too, where the
+authors then read 25 (on COCO at 15, where they read 20).
 """
 
 from recipes.configs import common, damsm

@@ -12,9 +12,9 @@ of the moves; `smoke` runs in seconds on drawn shapes.
         --config.data.path=data/coco --config.text.source=runs/damsm_coco/reader
 
 Readers come from recipes/configs/damsm_coco.py, or from released files by
-tools.convert_run; `cl` takes DAMSM+CL's, `ce` those trained with `ce`. The
-paper gives IS 30.49, FID 32.64 and R-precision 88.56 %; T2I_CL has
-FID 20.79 with its contrast. Ours: not yet run at this scale.
+tools.convert_run; `cl`, `scl`, `unicl` and `ce` take those trained with the
+same contrast. The paper gives IS 30.49, FID 32.64 and R-precision 88.56 %;
+T2I_CL has FID 20.79 with its contrast. Ours: not yet run at this scale.
 """
 
 from recipes.configs import staged

@@ -3,8 +3,9 @@ r"""DM-GAN on OpenMoji, 64 px, in three stages: 16, 32 and 64.
 `small` (the default) is ours: narrow networks in bfloat16, read and matched by
 the pair `openmoji_damsm` that comes with the package. `cl`, `f2r`, `scl`,
 `unicl` and `ce` are `small` with a contrast weighed 0.2 (`ce` needs a pair
-trained with it: --config.text.source=...). `paper` has the widths of birds;
-`smoke` runs in seconds on drawn shapes.
+trained with it: --config.text.source=...). Ours differs from T2I_CL and SCL:
+that pair is plain DAMSM's, where theirs had the contrast in their own training
+too. `paper` has the widths of birds; `smoke` runs in seconds on drawn shapes.
 
     python -m recipes.train --workdir=runs/dm_gan \
         --config=recipes/configs/dm_gan_openmoji.py:small

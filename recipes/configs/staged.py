@@ -131,7 +131,7 @@ def emoji(system: str, network: str, widths, moves: int, scale: str):
         network: "attngan" or "dm_gan".
         widths: of the generator and the discriminators.
         moves: of the whole run.
-        scale: "small", "paper" (the networks as on birds), or as `at` takes.
+        scale: "small", "paper" (widths as on birds), or as `at` takes.
 
     Returns:
         ConfigDict.

@@ -8,8 +8,9 @@ sentences; the others in three, 16, 32 and 64 px, from its words too, and match
 fakes with captions by its picture side. +CL adds T2I_CL's contrast of fakes of
 two captions, +SCL the supervised one of pictures and captions of one class,
 +F2R that of fakes and the real pictures. The first two play two branches of
-half the batch: as many fakes a move as the rest. MiniLM reads for R-precision,
-whoever drew.
+half the batch: as many fakes a move as the rest. The pair is plain DAMSM's in
+all cells: the second phase of those papers, without the first. MiniLM reads
+for R-precision, whoever drew.
 """
 
 from recipes.configs import (

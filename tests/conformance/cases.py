@@ -33,6 +33,7 @@ class SystemRow(NamedTuple):
         has_text: whether its batches hold sentences.
         has_pictures: whether it draws pictures, which may be averaged.
         batches: callable of a count -> data set; None means toy pictures.
+        books: names of variables that move in every pass, in training or not.
     """
 
     name: str
@@ -46,6 +47,7 @@ class SystemRow(NamedTuple):
     has_text: bool = True
     has_pictures: bool = True
     batches: Callable | None = None
+    books: tuple = ()
 
     @property
     def steps(self):
@@ -250,7 +252,7 @@ def _with_readers(make, *compared, **weights):
     return made
 
 
-def _in_stages(name, kind, *compared):
+def _in_stages(name, kind, *compared, **facts):
     """The row of a system that draws in stages."""
     gentle = dict(gammas=(2.0, 2.0, 1.0), masks_classes=True)
     make = functools.partial(kind, **gentle)
@@ -261,8 +263,19 @@ def _in_stages(name, kind, *compared):
         (*_STAGED, *compared),
         order=(("discriminator_8", "discriminator"), "generator"),
         is_sum_of_rows=False,  # Pairs are shifted, captions compared.
-        players=staged.players,
         batches=staged.batches,
+        **{"players": staged.players} | facts,
+    )
+
+
+def _with_memory(name, *compared):
+    """The row of DM-GAN, played by networks such as it has."""
+    return _in_stages(
+        name,
+        systems.DMGAN,
+        *compared,
+        players=staged.players_with_memory,
+        books=("u", "v"),
     )
 
 
@@ -333,12 +346,9 @@ SYSTEMS = (
     ),
     _in_stages("AttnGAN", systems.AttnGAN),
     _in_stages("AttnGAN_twins", systems.AttnGAN, "fake_to_fake"),
-    _in_stages("DMGAN", systems.DMGAN, "fake_to_real"),
-    _in_stages(
-        "DMGAN_partners",
-        systems.DMGAN,
-        *("supervised", "unicl", "cross_entropy"),
-    ),
+    _in_stages("AttnGAN_partners", systems.AttnGAN, "fake_to_real", "unicl"),
+    _with_memory("DMGAN"),
+    _with_memory("DMGAN_partners", "supervised", "cross_entropy"),
     SystemRow(
         "GANINTCLS_twins",
         _with_readers(systems.GANINTCLS, "fake_to_fake", "fake_to_real"),
@@ -519,17 +529,19 @@ def adam(players):
     return {player: keras.optimizers.Adam(1e-3, 0.5) for player in players}
 
 
-def state(system):
+def state(system, books=()):
     """Copies all that a system must keep over a restart.
 
     Args:
         system: `systems.System`.
+        books: names of variables that are left out.
 
     Returns:
         List of arrays.
     """
     # Keras's LSTM brings seeds along; nothing is drawn from them.
-    kept = [v for v in system.variables if v.name != "seed_generator_state"]
+    strange = {"seed_generator_state", *books}
+    kept = [v for v in system.variables if v.name not in strange]
     for optimizer in system.optimizers.values():
         kept += optimizer.variables
     return harness.snapshot(kept)

@@ -1,5 +1,7 @@
 """Toy players that draw in stages, and batches with words and branches."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -25,11 +27,31 @@ def players(seed=0, norm=None):
     Returns:
         {"generator", "discriminator_8", "discriminator"}.
     """
+    return _players(seed, norm, norm, _attended, keras.layers.Conv2D)
+
+
+def players_with_memory(seed=0, norm=None):
+    """Builds what DM-GAN has instead: a memory, kernels over their norm.
+
+    Args:
+        seed: int. Where the weights start.
+        norm: callable -> a normalising layer, of the generator; None leaves
+            it out.
+
+    Returns:
+        As `players`.
+    """
+    spectral = functools.partial(layers.SpectralConv, moves="always")
+    return _players(seed, norm, None, _remembered, spectral)
+
+
+def _players(seed, norm, norm_of_judges, refine, conv):
     keras.utils.set_random_seed(seed)
-    norm = norm or keras.layers.Identity
-    found = {"generator": _generator(norm)}
+    plain = keras.layers.Identity
+    found = {"generator": _generator(norm or plain, refine)}
     for ending, size in SIZES.items():
-        found[f"discriminator{ending}"] = _discriminator(norm, size)
+        judge = _discriminator(norm_of_judges or plain, size, conv)
+        found[f"discriminator{ending}"] = judge
     return found
 
 
@@ -112,7 +134,16 @@ def batches(moves):
     return tf.data.Dataset.from_tensor_slices(together)
 
 
-def _generator(norm):
+def _attended(x, words, mask):
+    context, weights = layers.WordAttention()(x, words, mask)
+    return keras.layers.Concatenate()([x, context]), weights
+
+
+def _remembered(x, words, mask):
+    return layers.WordMemory()(x, words, mask)
+
+
+def _generator(norm, refine):
     noise = keras.Input((harness.NOISE,), name="noise")
     sentence = keras.Input((harness.TEXT,), name="sentence")
     words = keras.Input((None, harness.TEXT), name="words")
@@ -125,8 +156,7 @@ def _generator(norm):
     x = keras.layers.Conv2DTranspose(harness.WIDTH, 4, 2, "same")(x)
     x = keras.layers.LeakyReLU(0.2)(norm()(x))
     small = _image(keras.layers.Conv2D(3, 3, padding="same")(x))
-    context, weights = layers.WordAttention()(x, words, mask)
-    x = keras.layers.Concatenate()([x, context])
+    x, weights = refine(x, words, mask)
     x = keras.layers.Conv2DTranspose(harness.WIDTH, 4, 2, "same")(x)
     x = keras.layers.LeakyReLU(0.2)(norm()(x))
     large = _image(keras.layers.Conv2D(3, 3, padding="same")(x))
@@ -145,11 +175,11 @@ def _image(x):
     return keras.layers.Activation("tanh", dtype="float32")(x)
 
 
-def _discriminator(norm, size):
+def _discriminator(norm, size, conv):
     image = keras.Input((size, size, 3), name="image")
     x = image
     while x.shape[1] > 4:
-        x = keras.layers.Conv2D(harness.WIDTH, 4, 2, "same")(x)
+        x = conv(harness.WIDTH, 4, 2, "same")(x)
         x = keras.layers.LeakyReLU(0.2)(norm()(x))
     trunk = keras.Model(image, x, name="trunk")
     features = keras.Input((4, 4, harness.WIDTH), name="features")

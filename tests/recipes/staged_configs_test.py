@@ -7,8 +7,10 @@ import functools
 import importlib
 import os
 import pathlib
+import shutil
 from unittest import mock
 
+import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
@@ -32,6 +34,7 @@ NUMBERS = {
     "dm_gan_cub": ("DMGAN", (64, 32), 2, 10, 800, 5.0, 18),
     "dm_gan_coco": ("DMGAN", (64, 32), 3, 16, 200, 50.0, 12),
 }
+CAPTIONS = ("a red circle", "one small, blue square on green")
 PICTURES = {"cub": 8855, "coco": 82783}
 
 
@@ -331,6 +334,37 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         self.assertIn("Going on from move 2.", printed)
         self.assertEqual(*(couples.arrays(name, 4) for name in names))
         self.assert_logged(names[1], "paper")
+        self.assert_served_as_drawn(names[1])
+
+    def assert_served_as_drawn(self, workdir):
+        code, *_ = command.run("export", f"--workdir={workdir}")
+        self.assertEqual(code, 0)
+        served = serving.load(workdir / "saved_model")
+        drawn = trained.run(workdir).painter.generate(CAPTIONS, 3)
+        drawn = images.to_uint8(drawn)
+        self.assertAllEqual(served.generate(CAPTIONS, 3), drawn)
+        self.assertGreater(np.ptp(drawn), 10)
+        return drawn
+
+    def test_other_reader_of_pictures_is_noticed(self):
+        place, workdir = self.folder / "lookers", self.folder / "looked"
+        flag = f"--config.image.source={place}"
+        once = [f"--config.train.{k}=1" for k in ("moves", "moves_per_epoch")]
+        keras.utils.set_random_seed(1)
+        stages.keep_pair(place, width=16)
+        self.trained("attngan_cub", "smoke", workdir, flag, *once)
+        shutil.rmtree(place)
+        keras.utils.set_random_seed(2)
+        stages.keep_pair(place, width=16)
+        code, _, complained = command.run(
+            "train",
+            f"--config={CONFIGS / 'attngan_cub.py'}:smoke",
+            f"--workdir={workdir}",
+            flag,
+            *once,
+        )
+        self.assertEqual(code, 2)
+        self.assertIn("digest of the reader of pictures = ", complained)
 
     def test_run_with_a_vocabulary_is_served_as_it_draws(self):
         # Twins, whose words are looked up, lost and read in each batch.
@@ -349,19 +383,13 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         )
         self.assertIn("1 moves made", printed)
         self.assert_logged(workdir, "cl")
-        code, *_ = command.run("export", f"--workdir={workdir}")
-        self.assertEqual(code, 0)
-        served = serving.load(workdir / "saved_model")
-        captions = ["a red circle", "one small, blue square on green"]
         painter = trained.run(workdir).painter
         self.assertEqual(painter.text_encoder.digest, pair.text.digest)
-        drawn = images.to_uint8(painter.generate(captions, 3))
-        self.assertAllEqual(served.generate(captions, 3), drawn)
-        self.assertGreater(np.ptp(drawn), 10)
+        drawn = self.assert_served_as_drawn(workdir)
         # Nothing of the pair's folder is needed any more.
         os.rename(place, self.folder / "elsewhere")
         served = serving.load(workdir / "saved_model")
-        self.assertAllEqual(served.generate(captions, 3), drawn)
+        self.assertAllEqual(served.generate(CAPTIONS, 3), drawn)
 
 
 if __name__ == "__main__":

@@ -242,12 +242,12 @@ class PersuadeTest(tf.test.TestCase, parameterized.TestCase):
 class MoveTest(tf.test.TestCase, parameterized.TestCase):
     """One whole move beside the papers' order of play."""
 
-    RATE = 0.02
+    KIND, ROOM, RATE = systems.AttnGAN, networks.attngan, 0.02
 
     def system(self, seed=0, **weights):
         """Makes a system of narrow networks, with readers and an average."""
-        system = systems.AttnGAN(
-            staged.players(seed=seed),
+        system = self.KIND(
+            staged.players(self.ROOM, seed),
             loss_weights=dict(words=0.5, sentence=0.25) | weights,
             image_reader=staged.image_reader(),
             class_head=staged.class_head(),
@@ -259,7 +259,7 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
 
     def replay(self, batch, prefixes=("",), compared=None):
         """Plays a move as the authors' code does: players and the average."""
-        players, reader = staged.players(), staged.image_reader()
+        players, reader = staged.players(self.ROOM), staged.image_reader()
         branches = [staged.branch(batch, prefix) for prefix in prefixes]
         generator = players["generator"]
         average = harness.snapshot(generator.trainable_variables)
@@ -353,7 +353,7 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
             found = harness.snapshot(system.players[name].variables)
             expected = harness.snapshot(player.variables)
             self.assertLess(harness.distance(found, expected), 2e-6, name)
-            start = staged.players()[name]
+            start = staged.players(self.ROOM)[name]
             way = harness.distance(found, harness.snapshot(start.variables))
             self.assertGreater(way, 1e-4, name)
         kept = system.average
@@ -399,8 +399,8 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_partners_bring_pictures_labels_and_draws_of_their_own(self):
         batch = staged.batch()
-        system = systems.AttnGAN(
-            staged.players(),
+        system = self.KIND(
+            staged.players(self.ROOM),
             loss_weights=dict(words=0.5, sentence=0.25),
             image_reader=staged.image_reader(),
             average_decay=0.9,
@@ -413,8 +413,10 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_generator_draws_once_a_move_and_branch(self):
         for branches, count in ((None, 1), ("twins", 2)):
-            system = systems.AttnGAN(
-                staged.players(), loss_weights=UNREAD, branches=branches
+            system = self.KIND(
+                staged.players(self.ROOM),
+                loss_weights=UNREAD,
+                branches=branches,
             )
             run, drawn = system.run, []
 
@@ -468,7 +470,7 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_parts_of_a_batch_are_small_batches(self):
         batch = staged.batch(rows=4)
-        system = systems.AttnGAN(
+        system = self.KIND(
             staged.echoes(endings=tuple(staged.SIZES)),
             loss_weights=UNREAD,
             branches="twins",
@@ -504,7 +506,7 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_generator_draws_its_parts_again_with_their_noise(self):
         batch = staged.batch(rows=4)
-        system = systems.AttnGAN(
+        system = self.KIND(
             staged.echoes(endings=tuple(staged.SIZES)), loss_weights=UNREAD
         )
         whole = system.imagine(batch | system.prepare(batch))

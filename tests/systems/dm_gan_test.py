@@ -6,7 +6,7 @@ from absl.testing import parameterized
 
 from keras_t2i import layers, networks, systems
 from tests import harness
-from tests.systems import staged
+from tests.systems import attngan_test, staged
 
 UNREAD = {"words": 0.0, "sentence": 0.0}
 
@@ -56,24 +56,11 @@ class GameTest(tf.test.TestCase):
         self.assertEqual(ours.average_decay, 0.999)
         self.assertEqual(ours.matcher.gammas, theirs.matcher.gammas)
 
-    def test_moves_are_attngans_with_these_networks(self):
-        batch, found = staged.batch(), []
-        for kind in (systems.DMGAN, systems.AttnGAN):
-            system = kind(players(), image_reader=staged.image_reader())
-            played(system, batch, moves=2)
-            found.append(harness.snapshot(system.variables))
-        self.assertEqual(harness.distance(*found), 0.0)
 
-    def test_two_branches_are_played(self):
-        system = systems.DMGAN(
-            players(),
-            loss_weights=dict(fake_to_fake=0.2),
-            image_reader=staged.image_reader(),
-        )
-        played(system, staged.batch())
-        self.assertEqual(int(system.moves.numpy()), 1)
-        value = system.trackers["fake_to_fake"].result()
-        self.assertBetween(float(value), 0.0, 10.0)
+class MoveTest(attngan_test.MoveTest):
+    """AttnGAN's order of play, replayed with a memory and spectral norms."""
+
+    KIND, ROOM = systems.DMGAN, networks.dm_gan
 
 
 class NormsTest(tf.test.TestCase, parameterized.TestCase):

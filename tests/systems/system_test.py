@@ -320,6 +320,12 @@ TWOFOLD = {
 }
 
 
+def _corner(pictures):
+    """Reads a picture: the colours of two of its pixels."""
+    shape = (-1, harness.TEXT)
+    return {"code": tf.reshape(pictures[:, 0, : harness.TEXT // 3], shape)}
+
+
 def _salted(draw, before, salt, *shape):
     return draw(f"{before}{salt}", *shape)
 
@@ -372,6 +378,48 @@ class BranchesTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllClose(value, expected, rtol=1e-5, msg=term)
             if term != "wrong":  # Twins share the pair.
                 self.assertNotAllClose(first[term], second[term], msg=term)
+
+    @parameterized.product(
+        name=list(TWOFOLD),
+        compared=[
+            (None, "fake_to_real"),
+            ("twin_", "fake_to_fake"),
+            ("partner_", "supervised"),
+        ],
+    )
+    def test_what_is_compared_moves_every_generator(self, name, compared):
+        prefix, term = compared
+        options, parts = TWOFOLD[name]
+        kind = getattr(systems, name)
+        weights = dict.fromkeys(kind.TERMS, 0.0) | dict(real=1.0, fake=1.0)
+        system = kind(
+            harness.toy_players(),
+            loss_weights=weights | {term: 1.0},
+            image_reader=_corner,
+            **options,
+        )
+        system.compile(harness.sgd(system.players), run_eagerly=True)
+        generator = system.players["generator"]
+        before = harness.snapshot(generator.trainable_variables)
+        logs = system.train_step(batch_of_two(prefix or "twin_", parts))
+        self.assertGreater(float(logs[term]), 0.0)
+        now = harness.snapshot(generator.trainable_variables)
+        self.assertGreater(harness.distance(before, now), 1e-6)
+
+    def test_system_that_shows_no_fakes_is_refused(self):
+        class Silent(Quadratic):
+            TERMS = (*Quadratic.TERMS, *contrasts.TERMS)
+
+        system = Silent(
+            {"learner": learner()},
+            loss_weights={"fake_to_real": 0.2},
+            image_reader=_corner,
+        )
+        compiled(system)
+        with self.assertRaisesRegex(
+            ValueError, "fake_to_real weighs 0.2, and Silent showed no fakes"
+        ):
+            system.fit(batches(1), verbose=0)
 
     def test_branches_have_draws_of_their_own(self):
         system = systems.GAN(harness.toy_players(), branches="twins")

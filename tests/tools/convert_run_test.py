@@ -127,6 +127,40 @@ class ConvertRunTest(tf.test.TestCase):
             wanted = self.players["generator"](inputs)["image"]
             self.assertAllClose(drawn[row], wanted[0], 0, 1e-5)
 
+    def test_legacy_mask_deals_masks_out_as_the_released_code(self):
+        workdir = self.folder / "runs" / "legacy"
+        given = {k: v for k, v in self.paths.items() if k != "discriminator"}
+        code, _, complained = command.run(
+            "convert_run",
+            CONFIG,
+            f"--workdir={workdir}",
+            "--move=2",
+            "--config.networks.generator.legacy_mask=True",
+            *(f"--{flag}={path}" for flag, path in given.items()),
+            room="tools",
+        )
+        self.assertEqual((code, complained), (0, ""))
+        drawn = trained.run(workdir).painter.generate(CAPTIONS, [3, 8])
+        rows = [caption.split() for caption in CAPTIONS]
+        mask = tf.sequence_mask([len(row) for row in rows])
+        ids = np.zeros(mask.shape, "int32")
+        for row, words in enumerate(rows):
+            ids[row, : len(words)] = [
+                released.WORDS.index(w) + 1 for w in words
+            ]
+        read = self.players["text"]({"ids": ids, "mask": mask})
+        inputs = {
+            "noise": noise.rows(tf.constant([3, 8], tf.int64), None, 12),
+            "words": tf.constant(np.asarray(read["words"])),
+            "sentence": read["sentence"],
+            "mask": mask,
+        }
+        fault = released.networks_of(legacy_mask=True)["generator"]
+        fault.set_weights(self.players["generator"].get_weights())
+        self.assertAllClose(drawn, fault(inputs)["image"], 0, 1e-5)
+        own = self.players["generator"](inputs)["image"]
+        self.assertGreater(np.abs(own - drawn).max(), 1e-3)
+
     def test_it_is_exported_with_its_reader(self):
         out = self.folder / "saved_model"
         code, _, complained = command.run(
@@ -292,6 +326,25 @@ class RefusalsTest(tf.test.TestCase, parameterized.TestCase):
         )
         self.config.networks.generator.update(width=2, residuals=2)
         directory.make(self.config, self.folder / "bird", self.paths)
+
+    def test_attndcgans_generator_is_taken(self):
+        players = released.networks_of(residuals=0, smaller_images=False)
+        found = released.write(self.folder, {"generator": players["generator"]})
+        self.paths |= found
+        for flag in ("discriminator", "discriminator_8"):
+            del self.paths[flag]
+        told = self.refused("--generator=.* It fits with ")
+        _, _, words = told.partition("It fits with ")
+        self.assertEqual(
+            words,
+            "--config.networks.generator.residuals=0 "
+            "--config.networks.generator.smaller_images=False.",
+        )
+        changes = dict(residuals=0, smaller_images=False)
+        self.config.networks.generator.update(changes)
+        reports = directory.make(self.config, self.folder / "bird", self.paths)
+        self.assertIn("img_net.img.0.weight", reports["generator"].loaded)
+        self.assertNotIn("discriminator_8", reports)
 
     def test_other_sizes_of_dm_gan_are_told_too(self):
         players = released.networks_of("dm_gan", width=2, base_size=16)

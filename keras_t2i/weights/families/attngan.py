@@ -118,22 +118,22 @@ def generator_sizes(arrays, width):
     Returns:
         dict of arguments of `networks.attngan.generator`.
     """
-    found = _plain(arrays)
+    found = rules.plain(arrays, PREFIXES)
     doublings = _count(found, r"h_net1\.upsample(\d+)\.", 6) or 4
     stages = _count(found, r"h_net(\d+)\.", 6) or 3
     is_last_alone = any(key.startswith("img_net.") for key in found)
     picture = "img_net.img.0" if is_last_alone else "img_net1.img.0"
-    condition = max(_size(found, "ca_net.fc.weight", 0, 400) // 4, 1)
-    joined = _size(found, "h_net1.fc.0.weight", 1, condition + 100)
+    condition = max(rules.size(found, "ca_net.fc.weight", 0, 400) // 4, 1)
+    joined = rules.size(found, "h_net1.fc.0.weight", 1, condition + 100)
     return dict(
         image_size=4 * 2 ** (doublings + stages - 1),
         base_size=4 * 2**doublings,
-        width=_size(found, f"{picture}.weight", 1, width),
+        width=rules.size(found, f"{picture}.weight", 1, width),
         noise_dim=max(joined - condition, 1),
         condition_dim=condition,
-        text_dim=_size(found, "ca_net.fc.weight", 1, 256),
+        text_dim=rules.size(found, "ca_net.fc.weight", 1, 256),
         residuals=_count(found, r"h_net2\.residual\.(\d+)\.", 20),
-        **({"smaller_images": False} if is_last_alone else {}),
+        smaller_images=not is_last_alone,
     )
 
 
@@ -147,19 +147,19 @@ def discriminator_sizes(arrays, width):
     Returns:
         dict of arguments of `networks.attngan.discriminator`.
     """
-    found = _plain(arrays)
+    found = rules.plain(arrays, PREFIXES)
     is_spectral = any(key.endswith(".weight_bar") for key in found)
     ending = ".module.weight_bar" if is_spectral else ".weight"
     halvings = _halvings(found)
     first = f"{_row(min(halvings, _TOGETHER))}.0{ending}"
-    width = _size(found, first, 0, width)
+    width = rules.size(found, first, 0, width)
     joint = f"COND_DNET.jointConv.0{ending}"
     features = width * 2 ** (min(halvings, _TOGETHER) - 1)
-    features = _size(found, joint, 0, features)
+    features = rules.size(found, joint, 0, features)
     return dict(
         image_size=4 * 2**halvings,
         width=width,
-        text_dim=max(_size(found, joint, 1, features + 256) - features, 1),
+        text_dim=max(rules.size(found, joint, 1, features + 256) - features, 1),
         unconditional=any(key.startswith("UNCOND_DNET.") for key in found),
         spectral=is_spectral,
     )
@@ -284,18 +284,7 @@ def _halvings(found):
     return min(max(times, default=6), 9) or 6
 
 
-def _plain(arrays):
-    named = rules.plain_names(arrays, PREFIXES)
-    return {plain: arrays[key] for plain, key in named.items()}
-
-
 def _count(found, pattern, most):
     """How many modules of a numbered kind the file has, if that can be."""
     numbers = [re.match(pattern, key) for key in found]
     return min(len({match[1] for match in numbers if match}), most)
-
-
-def _size(found, key, axis, default):
-    """The size of an array; a wrong one is refused when it is loaded."""
-    shape = np.shape(found.get(key, 0))
-    return shape[axis] if axis < len(shape) and shape[axis] else default

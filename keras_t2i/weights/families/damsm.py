@@ -49,12 +49,11 @@ def text_of(arrays):
         weights. Where the arrays don't say a size it has the published one;
         `load` then refuses them by name.
     """
-    found = rules.plain_names(arrays, PREFIXES)
-    found = {plain: arrays[name] for plain, name in found.items()}
+    found = rules.plain(arrays, PREFIXES)
     return bi_lstm.encoder(
-        _size(found, "encoder.weight", 0, 5450),
-        embedding=_size(found, "encoder.weight", 1, 300),
-        width=2 * _size(found, "rnn.weight_hh_l0", 1, 128),
+        rules.size(found, "encoder.weight", 0, 5450),
+        embedding=rules.size(found, "encoder.weight", 1, 300),
+        width=2 * rules.size(found, "rnn.weight_hh_l0", 1, 128),
         dropout=0,
     )
 
@@ -71,11 +70,10 @@ def image_of(arrays, *, resize="bilinear_corners", norms="batch"):
         `keras.Model`, as `encoders.heads.over` makes it, with fresh weights;
         of sizes as `text_of`.
     """
-    found = rules.plain_names(arrays, PREFIXES)
-    found = {plain: arrays[name] for plain, name in found.items()}
-    trunk = inception.inception_v3(width=_size(found, _KERNEL, 0, 32) / 32)
+    found = rules.plain(arrays, PREFIXES)
+    trunk = inception.inception_v3(width=rules.size(found, _KERNEL, 0, 32) / 32)
     told = (trunk.output[name].shape[-1] for name in ("regions", "pooled"))
-    head = heads.image(*told, _size(found, "emb_features.weight", 0, 256))
+    head = heads.image(*told, rules.size(found, "emb_features.weight", 0, 256))
     return heads.over(trunk, head, size=299, resize=resize, norms=norms)
 
 
@@ -95,9 +93,3 @@ def _way(cell, ending):
             lambda bias: (bias, np.zeros_like(bias)),
         ),
     ]
-
-
-def _size(found, key, axis, default):
-    """The size of an array; a wrong one is refused when it is loaded."""
-    shape = np.shape(found.get(key, 0))
-    return shape[axis] if axis < len(shape) and shape[axis] else default

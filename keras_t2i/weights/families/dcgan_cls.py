@@ -51,16 +51,15 @@ def generator_of(arrays):
         arrays don't say a size it has the published one; `load` then refuses
         them by name.
     """
-    named = rules.plain_names(arrays, GENERATOR_PREFIXES)
-    found = {plain: arrays[key] for plain, key in named.items()}
+    found = rules.plain(arrays, GENERATOR_PREFIXES)
     count = _count(found, "netG.", 5)
-    projection_dim = _size(found, "projection.0.weight", 0, 128)
-    joined = _size(found, "netG.0.weight", 0, projection_dim + 100)
+    projection_dim = rules.size(found, "projection.0.weight", 0, 128)
+    joined = rules.size(found, "netG.0.weight", 0, projection_dim + 100)
     return dcgan_cls.generator(
         image_size=4 * 2 ** (count - 1),
-        width=_size(found, f"netG.{3 * (count - 1)}.weight", 0, 64),
+        width=rules.size(found, f"netG.{3 * (count - 1)}.weight", 0, 64),
         noise_dim=max(joined - projection_dim, 1),
-        text_dim=_size(found, "projection.0.weight", 1, 1024),
+        text_dim=rules.size(found, "projection.0.weight", 1, 1024),
         projection_dim=projection_dim,
     )
 
@@ -76,14 +75,13 @@ def discriminator_of(arrays):
         batch norm in the trunk if the arrays have it there. Where the arrays
         don't say a size it has the published one.
     """
-    named = rules.plain_names(arrays, DISCRIMINATOR_PREFIXES)
-    found = {plain: arrays[key] for plain, key in named.items()}
+    found = rules.plain(arrays, DISCRIMINATOR_PREFIXES)
     projection = "projector.projection.0.weight"
     return dcgan_cls.discriminator(
         image_size=4 * 2 ** _count(found, "netD_1.", 4),
-        width=_size(found, "netD_1.0.weight", 0, 64),
-        text_dim=_size(found, projection, 1, 1024),
-        projection_dim=_size(found, projection, 0, 128),
+        width=rules.size(found, "netD_1.0.weight", 0, 64),
+        text_dim=rules.size(found, projection, 1, 1024),
+        projection_dim=rules.size(found, projection, 0, 128),
         batch_norm="netD_1.4.weight" not in found,  # with it, no layer has 4
     )
 
@@ -111,8 +109,3 @@ def _count(found, prefix, default):
         if key.startswith(prefix) and np.ndim(array) == 4
     ]
     return len(weights) or default
-
-
-def _size(found, key, axis, default):
-    shape = np.shape(found.get(key, 0))
-    return shape[axis] if axis < len(shape) else default

@@ -6,7 +6,6 @@ arrays of the others are known and left out. Some files put "module." (several
 GPUs) or the module's name before every name; both are cut off.
 """
 
-import numpy as np
 from keras import layers
 
 from keras_t2i.networks import df_gan
@@ -69,13 +68,13 @@ def generator_of(arrays):
         arrays don't say a size it has the published one; `load` then refuses
         them by name.
     """
-    found = _plain(arrays, GENERATOR_PREFIXES)
-    noise_dim = _size(found, "fc.weight", 1, 100)
+    found = rules.plain(arrays, GENERATOR_PREFIXES)
+    noise_dim = rules.size(found, "fc.weight", 1, 100)
     condition = "GBlocks.0.fuse1.affine0.fc_gamma.linear1.weight"
-    joined = _size(found, condition, 1, noise_dim + 256)
+    joined = rules.size(found, condition, 1, noise_dim + 256)
     return df_gan.generator(
         image_size=4 * 2 ** _count(found, "GBlocks.", 6),
-        width=_size(found, "to_rgb.1.weight", 1, 32),
+        width=rules.size(found, "to_rgb.1.weight", 1, 32),
         noise_dim=noise_dim,
         text_dim=max(joined - noise_dim, 1),
     )
@@ -91,13 +90,13 @@ def discriminator_of(arrays):
         `keras.Model`, as `networks.df_gan.discriminator` makes it. Where the
         arrays don't say a size it has the published one.
     """
-    found = _plain(arrays, DISCRIMINATOR_PREFIXES)
+    found = rules.plain(arrays, DISCRIMINATOR_PREFIXES)
     count = _count(found, "DBlocks.", 6)
-    features = _size(found, f"DBlocks.{count - 1}.conv_r.2.weight", 0, 256)
-    joined = _size(found, "joint_conv.0.weight", 1, features + 256)
+    features = rules.size(found, f"DBlocks.{count - 1}.conv_r.2.weight", 0, 256)
+    joined = rules.size(found, "joint_conv.0.weight", 1, features + 256)
     return df_gan.discriminator(
         image_size=4 * 2**count,
-        width=_size(found, "conv_img.weight", 0, 32),
+        width=rules.size(found, "conv_img.weight", 0, 32),
         text_dim=max(joined - features, 1),
     )
 
@@ -132,17 +131,7 @@ def _changes_width(conv):
     return conv.kernel.shape[2] != conv.kernel.shape[3]
 
 
-def _plain(arrays, prefixes):
-    named = rules.plain_names(arrays, prefixes)
-    return {plain: arrays[key] for plain, key in named.items()}
-
-
 def _count(found, start, default):
     """How many blocks the file has."""
     blocks = {k.split(".")[1] for k in found if k.startswith(start)}
     return len(blocks) or default
-
-
-def _size(found, key, axis, default):
-    shape = np.shape(found.get(key, 0))
-    return shape[axis] if axis < len(shape) else default

@@ -28,7 +28,9 @@ def generator_of(arrays):
         arrays don't say a size it has the published one; `load` then refuses
         them by name.
     """
-    return dm_gan.generator(**attngan.generator_sizes(arrays, 64))
+    sizes = attngan.generator_sizes(arrays, 64)
+    del sizes["smaller_images"]  # All draw.
+    return dm_gan.generator(**sizes)
 
 
 def discriminator_of(arrays):
