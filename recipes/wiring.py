@@ -633,7 +633,7 @@ def _looking(config, encoder) -> dict:
             f"{config.image.source!r}): they are compared, so take both sides "
             "of one pair, or weigh words and sentence 0."
         )
-    return dict(image_reader=pair.image, class_head=pair.classes)
+    return dict(image_reader=pair.image.folded(), class_head=pair.classes)
 
 
 def _network(config, player, encoder, image_size=None):

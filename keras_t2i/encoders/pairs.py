@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from keras_t2i.encoders import folding
+
 
 class TextReader(tf.Module):
     """Reads captions with a reader and the head that was trained upon it.
@@ -119,6 +121,15 @@ class ImageReader(tf.Module):
         if tf.executing_eagerly():
             return self._graph(images)
         return self._read(images)
+
+    def folded(self):
+        """Makes a quicker reader of this one, for those who train by it.
+
+        Returns:
+            `ImageReader` of the same name and digest; its answers are equal
+            to rounding. See `folding.folded`.
+        """
+        return ImageReader(folding.folded(self.model), self.name, self.digest)
 
     def _read(self, images):
         return self.model({"image": images}, training=False)

@@ -213,9 +213,12 @@ class AttnGAN(System):
         """
         if "fakes" not in batch:
             batch = batch | self.imagine(batch)
-        sentence, terms = batch["sentence"], {"fool": 0.0}
+        sentence, scores, terms = batch["sentence"], [], {"fool": 0.0}
         for player, size in self.judges.items():
-            features = self.features(batch[f"fakes{size}"], player)
+            # One after the other: the largest needs the memory of all.
+            with tf.control_dependencies(scores):
+                fakes = tf.identity(batch[f"fakes{size}"])
+            features = self.features(fakes, player)
             scores = self.scores(features, sentence, player)
             terms["fool"] += sum(map(self.game.fool, scores))
         if self.is_used("condition"):

@@ -148,6 +148,7 @@ class ConvertRunTest(tf.test.TestCase):
             ids[row, : len(words)] = [
                 released.WORDS.index(w) + 1 for w in words
             ]
+        ids = tf.constant(ids)
         read = self.players["text"]({"ids": ids, "mask": mask})
         inputs = {
             "noise": noise.rows(tf.constant([3, 8], tf.int64), None, 12),
@@ -195,6 +196,56 @@ class ConvertRunTest(tf.test.TestCase):
             "verify", "--preset=bird", place, room="tools"
         )
         self.assertEqual((code, complained), (0, ""), printed)
+
+
+class TorchFilesTest(tf.test.TestCase):
+    """Files that PyTorch wrote, beside what their networks answered there."""
+
+    def test_networks_answer_as_they_did(self):
+        workdir = runs.folder(self) / "bird"
+        sizes = {
+            "data": dict(base_size=64, image_size=256),
+            "networks.generator": dict(
+                width=2, noise_dim=8, condition_dim=4, is_sampled=False
+            ),
+            "networks.discriminator": dict(width=2),
+        }
+        code, printed, complained = command.run(
+            "convert_run",
+            CONFIG,
+            f"--workdir={workdir}",
+            f"--generator={GOLDEN / 'attngan_tiny_generator.pth'}",
+            f"--discriminator_64={GOLDEN / 'attngan_tiny_discriminator.pth'}",
+            *(
+                f"--config.{section}.{key}={value}"
+                for section, values in sizes.items()
+                for key, value in values.items()
+            ),
+            room="tools",
+        )
+        self.assertEqual((code, complained), (0, ""))
+        self.assertIn("  img_net3.img.0.weight -> ", printed)
+        with np.load(GOLDEN / "attngan_tiny.npz") as file:
+            known = {key: tf.constant(file[key]) for key in file.files}
+        config = trained.read_config(workdir)
+        reader = wiring.text_encoder(config)
+        system = wiring.system(config, reader, readers=wiring.NOBODY)
+        trained.bring(system, workdir)
+        inputs = {k: known[k] for k in ("noise", "sentence", "words")}
+        inputs["mask"] = tf.sequence_mask(known["lengths"])
+        drawn = system.average(inputs, training=False)["image"]
+        self.assertAllClose(drawn[:, ::4, ::4], known["image"], 0, 2e-5)
+        self.assertGreater(np.std(known["image"]), 0.02)
+        judged = system.players["discriminator_64"](
+            {
+                "image": tf.cast(known["pictures"], tf.float32),
+                "sentence": known["sentence"],
+            },
+            training=False,
+        )
+        for name in ("matched", "alone"):
+            found = tf.sigmoid(judged[name])
+            self.assertAllClose(found, known[name], 0, 1e-5)
 
 
 class TrainOnTest(tf.test.TestCase):
