@@ -18,5 +18,5 @@ from recipes.configs import staged
 
 def get_config(scale="small"):
     """Describes the run: small, cl, f2r, scl, unicl, ce, paper or smoke."""
-    widths = (32, 64) if scale == "paper" else (24, 24)
+    widths = (32, 64) if scale == "paper" else (48, 24)
     return staged.emoji("AttnGAN", "attngan", widths, 4000, scale)
