@@ -3,6 +3,8 @@
 import importlib
 import pathlib
 
+import keras
+
 from keras_t2i import weights
 from keras_t2i.data import shapes, vocabulary
 from keras_t2i.encoders import tokenizer
@@ -44,7 +46,7 @@ def config(name="attngan_cub", scale="smoke"):
     return module.get_config() if scale is None else module.get_config(scale)
 
 
-def keep_pair(folder: pathlib.Path, classes=(), width=8, max_words=6):
+def keep_pair(folder: pathlib.Path, classes=(), width=8, max_words=6, seed=0):
     """Keeps a small pair of readers, whose captions are read word by word.
 
     `couples.quickly` must hold: pictures are seen by a toy.
@@ -54,6 +56,7 @@ def keep_pair(folder: pathlib.Path, classes=(), width=8, max_words=6):
         classes: names of the classes that it tells.
         width: numbers of a word, a sentence and a code.
         max_words: that its captions are cut off at.
+        seed: of the weights that aren't the toy's.
 
     Returns:
         The pair, as it is opened again.
@@ -65,6 +68,7 @@ def keep_pair(folder: pathlib.Path, classes=(), width=8, max_words=6):
     words = vocabulary.Vocabulary.of(captions)
     base = tokenizer.Words(words, max_words=max_words, truncate=True)
     seen = weights.readers.trunk(recipe.image)
+    keras.utils.set_random_seed(seed)  # The toy has its own.
     players = weights.readers.build(recipe, base, seen, len(classes))
     card = {
         "recipe": recipe.to_dict(),
