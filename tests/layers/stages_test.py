@@ -187,7 +187,7 @@ class WholeTest(tf.test.TestCase, parameterized.TestCase):
         """Builds a toy generator."""
         sizes = dict(image_size=16, base_size=8, width=4, noise_dim=5)
         sizes |= dict(condition_dim=4, text_dim=6, residuals=1)
-        sizes |= dict(is_sampled=True)
+        sizes |= dict(is_sampled=True, smaller_images=True)
         return stages.generator(refine, **(sizes | changes))
 
     def test_a_stage_reads_words_as_it_is_told(self):
@@ -211,6 +211,16 @@ class WholeTest(tf.test.TestCase, parameterized.TestCase):
             list(network.output),
             ["image", "image_8", "image_16", "mean", "log_variance"]
             + ["attention_8", "attention_16"],
+        )
+
+    def test_the_last_stage_may_draw_alone(self):
+        def refine(x, words, mask, name):
+            return (x, x), keras.layers.Identity(name=name)(mask)
+
+        network = self.generator(refine, smaller_images=False)
+        self.assertEqual(
+            list(network.output),
+            ["image", "mean", "log_variance"] + ["attention_8"],
         )
 
     @parameterized.parameters(

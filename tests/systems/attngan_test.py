@@ -526,6 +526,12 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(tf.concat(seen[1:], 0), whole["fakes"], atol=1e-6)
 
 
+class MemoryMoveTest(MoveTest):
+    """DM-GAN plays in the same order, with a memory and spectral norms."""
+
+    KIND, ROOM = systems.DMGAN, networks.dm_gan
+
+
 class MismatchTest(tf.test.TestCase, parameterized.TestCase):
     """Pairs that don't belong together, over all replicas."""
 

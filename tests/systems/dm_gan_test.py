@@ -1,4 +1,7 @@
-"""DM-GAN: AttnGAN's game with a memory, and kernels divided by their norm."""
+"""DM-GAN: AttnGAN's game with a memory, and kernels divided by their norm.
+
+Its whole move is replayed in attngan_test: `MemoryMoveTest`.
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -6,7 +9,7 @@ from absl.testing import parameterized
 
 from keras_t2i import layers, networks, systems
 from tests import harness
-from tests.systems import attngan_test, staged
+from tests.systems import staged
 
 UNREAD = {"words": 0.0, "sentence": 0.0}
 
@@ -55,12 +58,6 @@ class GameTest(tf.test.TestCase):
         self.assertEqual(ours.TERMS, theirs.TERMS)
         self.assertEqual(ours.average_decay, 0.999)
         self.assertEqual(ours.matcher.gammas, theirs.matcher.gammas)
-
-
-class MoveTest(attngan_test.MoveTest):
-    """AttnGAN's order of play, replayed with a memory and spectral norms."""
-
-    KIND, ROOM = systems.DMGAN, networks.dm_gan
 
 
 class NormsTest(tf.test.TestCase, parameterized.TestCase):
