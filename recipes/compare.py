@@ -80,7 +80,7 @@ _MINUTES = flags.DEFINE_float(
     "minutes",
     None,
     "Of a sheet: how long each cell plays; else 15. With --quick they are "
-    "seconds; else 5.",
+    "seconds; else 2.",
     lower_bound=0.01,
 )
 _SEEDS = flags.DEFINE_integer(
@@ -183,7 +183,7 @@ def _play_sheet():
         told = sheet.compare(
             found,
             workdir,
-            _MINUTES.value or (5.0 if _QUICK.value else 15.0),
+            _MINUTES.value or (2.0 if _QUICK.value else 15.0),
             _SEEDS.value or 1,
             _QUICK.value,
             command=" ".join(["python -m recipes.compare", *sys.argv[1:]]),

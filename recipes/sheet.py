@@ -52,6 +52,7 @@ class Run:
     folder: pathlib.Path
 
 
+@wiring.sharing()
 def compare(
     sheet: cells.Sheet,
     workdir: pathlib.Path,

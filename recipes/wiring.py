@@ -1,6 +1,7 @@
 """Turns a config into objects: the only place where names become things."""
 
 import contextlib
+import contextvars
 import functools
 import inspect
 import os
@@ -23,6 +24,7 @@ from recipes import messages
 _WORDS = ("ids", "float16", "int8")
 #: What `train.precision` may say.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+_SHARED = contextvars.ContextVar("shared", default=None)
 
 
 def cache_dir() -> pathlib.Path:
@@ -179,9 +181,7 @@ def text_encoder(config):
     section = config.text
     source = section.get("source")  # Runs of old have none.
     encoders = {
-        "damsm": lambda: (
-            weights.readers.load(source, length=section.length).text
-        ),
+        "damsm": lambda: _pair(source, length=section.length).text,
         "hub": lambda: weights.pretrained.hub(source),
         "letters": Letters,
         "minilm": lambda: weights.pretrained.minilm(
@@ -610,7 +610,29 @@ def looker(config) -> weights.readers.Pair | None:
             "pair of readers by name or folder, or text.encoder to 'damsm' "
             f"with its text.source; or {terms[0]} to 0."
         )
-    return letters_pair() if place == "letters" else weights.readers.load(place)
+    return letters_pair() if place == "letters" else _pair(place)
+
+
+@contextlib.contextmanager
+def sharing():
+    """Opens each pair of readers once, however many ask while it lasts.
+
+    Pairs are frozen and take a second or two to build. Only for runs in one
+    process without a strategy: elsewhere variables belong to the scope in
+    which they were made.
+
+    Yields:
+        Nothing.
+    """
+    before = _SHARED.set(functools.cache(weights.readers.load))
+    try:
+        yield
+    finally:
+        _SHARED.reset(before)
+
+
+def _pair(*which, **more) -> weights.readers.Pair:
+    return (_SHARED.get() or weights.readers.load)(*which, **more)
 
 
 def _matched(config) -> list[str]:

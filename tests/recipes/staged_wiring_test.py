@@ -356,6 +356,22 @@ class ReadersTest(parameterized.TestCase, tf.test.TestCase):
         found = wiring.looker(config)
         self.assertEqual(found.text.digest, wiring.text_encoder(config).digest)
 
+    def test_pairs_are_shared_while_it_is_said(self):
+        config = stages.reads_ids(stages.config(), self.folder / "plain")
+        opened, seen = wiring.text_encoder, []
+        with self.assertRaisesRegex(ValueError, "stop"), wiring.sharing():
+            self.assertIs(opened(config), opened(config))
+            seen += [opened(config), wiring.looker(config).text]
+            config.text.length = 2.0
+            louder = opened(config)
+            raise ValueError("stop")
+        words = tf.constant(["a red bird"])
+        self.assertAllEqual(
+            louder(words)["sentence"], 2 * seen[0](words)["sentence"]
+        )
+        self.assertAllEqual(*(r(words)["sentence"] for r in seen))
+        self.assertIsNot(opened(config), louder)
+
     def test_unknown_pair_is_told_the_known(self):
         config = stages.config()
         config.image.source = "openmoji_damn"
