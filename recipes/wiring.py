@@ -596,8 +596,9 @@ def looker(config) -> weights.readers.Pair | None:
     Raises:
         ValueError: if nobody is named, or the pair can't be opened.
     """
-    used = [t for t in contrasts.TERMS if config.loss_weights.get(t)]
-    terms = used + _matched(config)
+    matched = _matched(config)
+    others = [t for t in contrasts.TERMS if t not in KINDS]
+    terms = [t for t in others if config.loss_weights.get(t)] + matched
     if not terms:
         return None
     place = (config.get("image") or {}).get("source")
@@ -638,9 +639,9 @@ def _pair(*which, **more) -> weights.readers.Pair:
 def _matched(config) -> list[str]:
     """Lists the terms that match fakes with captions."""
     kind = systems_by_name().get(config.system.name)
-    # Of these the system has weights of its own.
-    known = [t for t in KINDS if t in kind.TERMS] if kind else []
-    return [t for t in known if config.loss_weights.get(t) != 0.0]
+    told = {term: config.loss_weights.get(term) for term in KINDS}
+    is_usual = kind is not None and kind.MATCHES
+    return [t for t, w in told.items() if (is_usual if w is None else w)]
 
 
 def _looking(config, encoder) -> dict:

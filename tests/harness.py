@@ -68,23 +68,25 @@ def child_environment():
 # Toys.
 
 
-def toy_players(seed=0, norm=None):
+def toy_players(seed=0, norm=None, is_judge_normed=True):
     """Builds a tiny pair of players, without batch statistics unless asked.
 
     Args:
         seed: int. Where the weights start.
         norm: callable -> a normalising layer, put before each activation
             but the last; None leaves them out.
+        is_judge_normed: bool. Whether it stands in the discriminator, too.
 
     Returns:
         {"generator", "discriminator"}: `keras.Model`s with the inputs,
         outputs and the parts trunk and head of the papers' networks.
     """
     keras.utils.set_random_seed(seed)
-    norm = norm or keras.layers.Identity
+    plain = keras.layers.Identity
+    norm = norm or plain
     return {
         "generator": _generator(norm),
-        "discriminator": _discriminator(norm),
+        "discriminator": _discriminator(norm if is_judge_normed else plain),
     }
 
 

@@ -9,8 +9,10 @@ from keras_t2i.networks import (
     attngan,
     dcgan_cls,
     df_gan,
+    df_gan_2020,
     dm_gan,
     gan_cls,
+    ssa_gan,
     wgan_gp,
 )
 from keras_t2i.networks.painter import Painter
@@ -20,7 +22,9 @@ __all__ = [
     "attngan",
     "dcgan_cls",
     "df_gan",
+    "df_gan_2020",
     "dm_gan",
     "gan_cls",
+    "ssa_gan",
     "wgan_gp",
 ]

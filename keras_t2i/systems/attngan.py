@@ -5,9 +5,7 @@ import functools
 import tensorflow as tf
 
 from keras_t2i.losses import adversarial, latent
-from keras_t2i.ops import replicas
-from keras_t2i.systems import contrasts
-from keras_t2i.systems.matching import KINDS, Matcher
+from keras_t2i.systems import checks, contrasts
 from keras_t2i.systems.system import System
 
 
@@ -36,10 +34,6 @@ class AttnGAN(System):
         players: {"generator", "discriminator", and one "discriminator_S" for
             each smaller size S}: those of `networks.attngan`, or networks
             with the same inputs and outputs.
-        gammas: three floats > 0, of the matching: see `losses.matching`.
-        masks_classes: bool. Whether pairs of one class are no negatives in
-            the matching; the authors' code does so on CUB.
-        negatives: "global" or "local", of the matching, over replicas.
         game: `losses.adversarial.Game`; None means `bce()`.
         average_decay: float in [0, 1) or None. As for `System`; 0.999 here.
         **kwargs: as for `System`; an `image_reader` is needed unless words
@@ -69,32 +63,22 @@ class AttnGAN(System):
 
     TERMS = (
         *("real", "wrong", "fake"),
-        *("fool", "condition", "words", "sentence"),
+        *("fool", "condition"),
         *contrasts.TERMS,
     )
+    MATCHES = True
 
     def __init__(
         self,
         players,
         *,
-        gammas=(4.0, 5.0, 10.0),
-        masks_classes=False,
-        negatives="global",
         game=None,
         average_decay=0.999,
         **kwargs,
     ):
         self.game = game or adversarial.bce()
-        self.matcher = Matcher(gammas, masks_classes, negatives, self.compute)
         self.judges = _judges(players)
         super().__init__(players, average_decay=average_decay, **kwargs)
-        used = [kind for kind in KINDS if self.is_used(kind)]
-        if used and self.image_reader is None:
-            raise ValueError(
-                f"{used[0]} weighs {self.loss_weights[used[0]]:g}, which "
-                "matches captions with what an image_reader says of fakes, "
-                "and there is none: give one, or weigh words and sentence 0."
-            )
 
     def default_weights(self):
         """Weighs the terms as the paper's code does on birds."""
@@ -197,7 +181,9 @@ class AttnGAN(System):
             fake = self.scores(seen, sentence, player)
             terms["fake"] = sum(map(self.game.fake, fake))
         if self.is_used("wrong"):
-            terms["wrong"] = self.mismatch(features, sentence, player)
+            terms["wrong"] = self.mismatch(
+                features, sentence, self.game.fake, player
+            )
         return terms
 
     def persuade(self, batch):
@@ -224,12 +210,7 @@ class AttnGAN(System):
         if self.is_used("condition"):
             parts = batch["mean"], batch["log_variance"]
             terms["condition"] = latent.divergence(*parts)
-        kinds = [kind for kind in KINDS if self.is_used(kind)]
-        read = self.show(batch["fakes"], batch, always=bool(kinds))
-        if kinds:
-            losses = self.matcher.losses(batch | read, kinds)
-            for kind in kinds:
-                terms[kind] = sum(losses[term] for term in KINDS[kind])
+        self.show(batch["fakes"], batch)
         return terms
 
     def scores(self, features, sentences, player):
@@ -248,44 +229,6 @@ class AttnGAN(System):
             alone = self.players[player].get_layer("alone")
             found.append(self.run(alone, features))
         return found
-
-    def mismatch(self, features, sentences, player):
-        """Scores each picture with the sentence of the next.
-
-        Args:
-            features: (B, h, w, F) float.
-            sentences: (B, C) float32.
-            player: str. Which discriminator.
-
-        Returns:
-            () float32: mean over all pairs but the last, which has no next.
-
-        Raises:
-            ValueError: if the whole batch has one row.
-            tf.errors.InvalidArgumentError: the same, where a graph doesn't
-                know the number of rows.
-        """
-        count = replicas.count()
-        told = (
-            "A batch (or micro-batch) of one row has no mismatched pairs, and "
-            "wrong weighs "
-            f"{self.loss_weights['wrong']:g}: take more rows, or weigh it 0."
-        )
-        if features.shape[0] == 1 and count == 1:
-            raise ValueError(told)
-        if count == 1:
-            is_plural = tf.shape(features)[0] > 1
-            with tf.control_dependencies(_held(is_plural, told)):
-                others = features[:-1]
-            scores = self.score(others, sentences[1:], player)
-            return self.game.fake(scores)
-        shifted = tf.roll(replicas.gather(sentences), -1, axis=0)
-        scores = self.score(features, replicas.share(shifted), player)
-        rows = tf.cast(tf.shape(scores)[0], tf.float32)
-        is_last = tf.cast(replicas.index() == count - 1, tf.float32)
-        whole = rows * self.game.fake(scores)
-        whole -= is_last * self.game.fake(scores[-1:])
-        return whole * count / (rows * count - 1.0)
 
 
 def _judges(players):
@@ -316,10 +259,4 @@ def _worded(mask):
         return []
     is_worded = tf.reduce_all(tf.reduce_any(tf.cast(mask, tf.bool), axis=1))
     told = "A caption of the batch has no word: its mask is all False."
-    return _held(is_worded, told)
-
-
-def _held(truth, told):
-    """Refuses what isn't so when it runs, in graphs too."""
-    check = tf.debugging.Assert(truth, [told])
-    return [] if check is None else [check]
+    return checks.held(is_worded, told)

@@ -127,3 +127,20 @@ def not_synchronized(players):
                     "synchronized=False (statistics are then averaged "
                     "once a move)."
                 )
+
+
+def held(truth, told):
+    """Refuses what isn't so when it runs, in graphs too.
+
+    Args:
+        truth: () bool tensor.
+        told: str. The sentence.
+
+    Returns:
+        List of what must run first: empty, or one operation.
+
+    Raises:
+        tf.errors.InvalidArgumentError: if it isn't so.
+    """
+    check = tf.debugging.Assert(truth, [told])
+    return [] if check is None else [check]

@@ -1,18 +1,22 @@
-"""Compares fakes across the branches of a batch, through frozen readers.
+"""Compares fakes with captions and each other, through frozen readers.
 
 A batch has one branch, or two: beside its pictures and captions other
 captions of the same pictures ("twin_" before their keys) or other pictures of
 the same class with theirs ("partner_"). A system plays its own terms once a
-branch; what is compared between branches is said here, for all systems.
+branch; what readers say of its fakes is compared here, for all systems: with
+their captions (words and sentence, DAMSM's matching), with the real pictures,
+and between branches.
 """
 
 import tensorflow as tf
 
 from keras_t2i.losses import contrastive
 from keras_t2i.ops import replicas
+from keras_t2i.systems.matching import KINDS
 
 #: Term -> what the keys of the second branch begin with; None needs no other.
 BRANCHES = {
+    **dict.fromkeys(KINDS),
     "fake_to_fake": "twin_",
     "fake_to_real": None,
     "supervised": "partner_",
@@ -25,7 +29,16 @@ SECONDS = {"twins": "twin_", "partners": "partner_"}
 #: Key of a batch -> the terms that go by it.
 _NEEDS = {
     "label": ("supervised", "unicl", "cross_entropy"),
-    "sentence": ("supervised", "unicl"),
+    "words": ("words",),
+    "mask": ("words",),
+    "sentence": ("sentence", "supervised", "unicl"),
+}
+#: Key of a batch -> what a term goes by that needs it.
+_KEYS = {
+    "label": "labels",
+    "words": "words",
+    "mask": "words",
+    "sentence": "sentences",
 }
 #: What each branch has of its own where the first has it.
 _OWN = {
@@ -113,8 +126,8 @@ def branches(batch, prefix):
 class Contrasts:
     """Keeps what branches showed and compares it.
 
-    A term is the sum over branches where each is compared by itself
-    (fake_to_real, cross_entropy), as a system's own terms are.
+    A term is the sum over branches where each is compared by itself (words,
+    sentence, fake_to_real, cross_entropy), as a system's own terms are.
 
     Args:
         weights: dict, term -> float, of the system.
@@ -123,12 +136,16 @@ class Contrasts:
             asks for it.
         class_head: `keras.Model`, as `encoders.heads.classes` makes it, or
             None.
-        temperature: float > 0, of all but cross-entropy.
+        temperature: float > 0, of all that compare branches but
+            cross-entropy.
+        matcher: `matching.Matcher`, of words and sentence; None where they
+            weigh 0.
 
     Raises:
         ValueError: if a term lacks its reader, or the temperature is wrong.
 
     Source:
+        words and sentence: Xu et al. 2018, section 3.2, arXiv:1711.10485;
         fake_to_fake: Ye et al. 2021, eq. 1-3, arXiv:2107.02423, and the
         released code; fake_to_real: Ahmed et al. 2023; supervised and its
         rivals unicl and cross_entropy: Liu et al. 2024. Ours differs: each
@@ -138,7 +155,9 @@ class Contrasts:
         UniCL's temperature is this one, which it learns in its paper.
     """
 
-    def __init__(self, weights, image_reader, class_head, temperature):
+    def __init__(
+        self, weights, image_reader, class_head, temperature, matcher=None
+    ):
         used = [term for term in TERMS if weights.get(term)]
         if used and image_reader is None:
             raise ValueError(
@@ -157,6 +176,7 @@ class Contrasts:
         self.image_reader = image_reader
         self.class_head = class_head
         self.temperature = temperature
+        self.matcher = matcher
 
     def view(self, read, batch, first=None):
         """Collects what is compared of one branch.
@@ -172,6 +192,7 @@ class Contrasts:
         Raises:
             ValueError: if the batch lacks what a term needs.
         """
+        own = batch
         if "shared_label" in batch:  # By which partners were chosen.
             batch = {**batch, "label": batch["shared_label"]}
         found = {"code": read["code"]}
@@ -184,19 +205,31 @@ class Contrasts:
             asking = [term for term in self.used if term in terms]
             if asking and key not in batch:
                 raise ValueError(
-                    f"{asking[0]} goes by {key}s, and the batch has no {key}."
+                    f"{asking[0]} goes by {_KEYS[key]}, and the batch has no "
+                    f"{key}."
                 )
             if asking:
                 found[key] = tf.stop_gradient(batch[key])
-        if "sentence" in found:
-            widths = [found[key].shape[-1] for key in ("code", "sentence")]
+        self._check_widths(found)
+        kinds = [kind for kind in KINDS if kind in self.used]
+        if kinds:
+            losses = self.matcher.losses(own | read, kinds)
+            for kind in kinds:
+                found[f"{kind}_lost"] = sum(losses[x] for x in KINDS[kind])
+        return found
+
+    def _check_widths(self, found):
+        for key in ("sentence", "words"):
+            asking = [term for term in self.used if term in _NEEDS[key]]
+            if not asking:
+                continue
+            widths = found["code"].shape[-1], found[key].shape[-1]
             if widths[0] != widths[1]:
                 raise ValueError(
-                    f"{asking[0]} compares pictures with sentences, but "
-                    f"codes have {widths[0]} numbers and sentences "
+                    f"{asking[0]} compares pictures with {_KEYS[key]}, but "
+                    f"codes have {widths[0]} numbers and {_KEYS[key]} "
                     f"{widths[1]}: let the readers' own text side read."
                 )
-        return found
 
     def terms(self, views):
         """Compares the branches.
@@ -208,6 +241,12 @@ class Contrasts:
             dict of () float32, by those of `TERMS` that are used.
         """
         return {term: getattr(self, f"_{term}")(views) for term in self.used}
+
+    def _words(self, views):
+        return sum(view["words_lost"] for view in views)
+
+    def _sentence(self, views):
+        return sum(view["sentence_lost"] for view in views)
 
     def _fake_to_fake(self, views):
         codes = [replicas.gather(view["code"]) for view in views]

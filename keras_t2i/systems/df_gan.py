@@ -1,10 +1,15 @@
-"""DF-GAN (Tao et al. 2022): one stage, one score, a flat neighbourhood."""
+"""DF-GAN (Tao et al.): one stage, one score, a flat neighbourhood.
+
+`DFGAN` is the version of 2022, `DFGAN2020` that of the first preprint, which
+SSA-GAN grew out of and many papers compare with.
+"""
 
 import tensorflow as tf
 
 from keras_t2i.losses import adversarial, feature, penalties
 from keras_t2i.ops import replicas
 from keras_t2i.systems import contrasts
+from keras_t2i.systems.ssa_gan import SSAGAN
 from keras_t2i.systems.system import System
 
 
@@ -154,3 +159,27 @@ class DFGAN(System):
             (B, C) float32.
         """
         return replicas.share(tf.roll(replicas.gather(sentences), 1, axis=0))
+
+
+class DFGAN2020(SSAGAN):
+    """Plays as DF-GAN's code did before June 2022.
+
+    Order of play and terms are `SSAGAN`'s, without words and sentence: the
+    penalty has a step of its own, and the last picture is not mismatched.
+
+    Args:
+        players: {"generator", "discriminator"}: the pair of
+            `networks.df_gan_2020`, or networks with the same inputs and
+            outputs.
+        **kwargs: as for `SSAGAN`.
+
+    Source:
+        Tao et al. 2020, eq. 1 and 2, arXiv:2008.05865v1, and the released
+        code before June 2022. Ours differs: as `SSAGAN`'s.
+    """
+
+    MATCHES = False
+
+    def default_weights(self):
+        """Weighs the terms as the paper does."""
+        return super().default_weights() | dict(words=0.0, sentence=0.0)

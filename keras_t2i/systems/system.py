@@ -25,6 +25,7 @@ import tensorflow as tf
 from keras_t2i import networks
 from keras_t2i.ops import noise, replicas
 from keras_t2i.systems import checks, contrasts
+from keras_t2i.systems.matching import Matcher
 
 
 class System(keras.Model):
@@ -36,8 +37,8 @@ class System(keras.Model):
 
     A batch has one branch, or two: see `contrasts`. What a system plays it
     plays once a branch, in forward passes of their own; a term is the sum over
-    branches. Terms that compare branches, `contrasts.TERMS`, weigh 0 unless
-    said; those of the generator are compared on what it draws.
+    branches. Terms for which readers look at what the generator draws,
+    `contrasts.TERMS`, weigh 0 unless said or the paper has them.
 
     Args:
         players: dict, name -> built `keras.Model`. Each owns its variables.
@@ -57,6 +58,11 @@ class System(keras.Model):
         class_head: `keras.Model` that tells classes of codes, as
             `encoders.heads.classes`; for cross_entropy only.
         temperature: float > 0. Of the terms that compare branches.
+        gammas: three floats > 0, of words and sentence: see
+            `losses.matching`.
+        masks_classes: bool. Whether pairs of one class are no negatives of
+            words and sentence; AttnGAN's code does so on CUB.
+        negatives: "global" or "local", of words and sentence, over replicas.
         branches: "twins", "partners" or None: what the terms need. Asked for
             without such a term, two branches are played side by side, which
             contrasts can be compared with.
@@ -70,6 +76,8 @@ class System(keras.Model):
 
     #: Names of all terms a system may log, player by player.
     TERMS = ()
+    #: Whether words and sentence weigh something unless said.
+    MATCHES = False
 
     def __init__(
         self,
@@ -83,6 +91,9 @@ class System(keras.Model):
         image_reader=None,
         class_head=None,
         temperature=0.5,
+        gammas=(4.0, 5.0, 10.0),
+        masks_classes=False,
+        negatives="global",
         branches=None,
         **kwargs,
     ):
@@ -93,7 +104,11 @@ class System(keras.Model):
         self.loss_weights = self._all_weights(loss_weights or {})
         self.second_branch = contrasts.second(self.loss_weights, branches)
         self.contrasts = contrasts.Contrasts(
-            self.loss_weights, image_reader, class_head, temperature
+            self.loss_weights,
+            image_reader,
+            class_head,
+            temperature,
+            Matcher(gammas, masks_classes, negatives, self.compute),
         )
         self.seed = seed
         self.text_encoder = text_encoder
@@ -522,7 +537,44 @@ class System(keras.Model):
         head = self.players[player].get_layer("head")
         return self.run(head, [features, sentences])
 
-    def slope(self, player, terms, batch, tape=None):
+    def mismatch(self, features, sentences, loss, player="discriminator"):
+        """Scores each picture beside the sentence of the next.
+
+        Args:
+            features: (B, h, w, F) float.
+            sentences: (B, C) float32.
+            loss: callable, (N,) scores -> () mean over them.
+            player: str. Which discriminator.
+
+        Returns:
+            () float32: the loss of all pairs but the last, which has no next.
+
+        Raises:
+            ValueError: if the whole batch has one row.
+            tf.errors.InvalidArgumentError: the same, where a graph doesn't
+                know the number of rows.
+        """
+        count = replicas.count()
+        told = (
+            "A batch (or micro-batch) of one row has no mismatched pairs, and "
+            "wrong weighs "
+            f"{self.loss_weights['wrong']:g}: take more rows, or weigh it 0."
+        )
+        if features.shape[0] == 1 and count == 1:
+            raise ValueError(told)
+        if count == 1:
+            is_plural = tf.shape(features)[0] > 1
+            with tf.control_dependencies(checks.held(is_plural, told)):
+                others = features[:-1]
+            return loss(self.score(others, sentences[1:], player))
+        shifted = tf.roll(replicas.gather(sentences), -1, axis=0)
+        scores = self.score(features, replicas.share(shifted), player)
+        rows = tf.cast(tf.shape(scores)[0], tf.float32)
+        is_last = tf.cast(replicas.index() == count - 1, tf.float32)
+        whole = rows * loss(scores) - is_last * loss(scores[-1:])
+        return whole * count / (rows * count - 1.0)
+
+    def slope(self, player, terms, batch, tape=None, is_partial=False):
         """Weighs and sums a player's terms and finds which way is down.
 
         Args:
@@ -536,6 +588,8 @@ class System(keras.Model):
                 or in as many parts as `compile` was told, one by one.
             tape: `tf.GradientTape` to resume, if fakes were drawn on one.
                 Only a whole batch can be laid on it.
+            is_partial: bool. Whether variables that the terms don't reach
+                get a gradient of 0.
 
         Returns:
             List of gradients, one for each trainable variable; this
@@ -547,7 +601,7 @@ class System(keras.Model):
                 with parts.
         """
         if self.micro_batches == 1:
-            return self._slope(player, terms, batch, tape)
+            return self._slope(player, terms, batch, tape, is_partial)
         if tape is not None:
             raise ValueError(
                 f"The {_together(player)}'s terms begin on a tape of the whole "
@@ -561,12 +615,12 @@ class System(keras.Model):
             with tf.control_dependencies(total):
                 part = {key: tf.identity(value) for key, value in part.items()}
             with self._here.set(part=number):
-                found = self._slope(player, terms, part)
+                found = self._slope(player, terms, part, None, is_partial)
             pairs = zip(total, found, strict=True)
             total = [a + b for a, b in pairs] if total else found
         return total
 
-    def _slope(self, player, terms, batch, tape=None):
+    def _slope(self, player, terms, batch, tape, is_partial):
         if callable(terms):
             terms = {player: terms}
         first, whole, gradients = _names(player)[0], {}, []
@@ -584,7 +638,12 @@ class System(keras.Model):
             _add(whole, named)
             if self.is_moving:
                 variables = self._variables(name)
-                found = tape.gradient(loss, [v.value for v in variables])
+                missing = "zero" if is_partial else "none"
+                found = tape.gradient(
+                    loss,
+                    [v.value for v in variables],
+                    unconnected_gradients=missing,
+                )
                 checks.reached(_together(name), variables, found)
                 gradients = [*gradients, *found]
             tape = None
@@ -647,27 +706,19 @@ class System(keras.Model):
         """
         return {key: tf.stop_gradient(value) for key, value in batch.items()}
 
-    def show(self, fakes, batch, always=False):
-        """Shows a branch's fakes to the reader, for what compares branches.
+    def show(self, fakes, batch):
+        """Shows a branch's fakes to the reader, if any term asks for it.
 
         Args:
             fakes: (B, H, W, 3) float32 in [-1, 1], on the generator's tape.
             batch: dict of tensors, the branch's.
-            always: bool. Whether the reader looks though no branches are
-                compared.
-
-        Returns:
-            What the reader says; None if it was not asked.
         """
-        compared = self.contrasts.used
-        if not (compared or always):
-            return None
-        read = self.image_reader(fakes)
+        if not self.contrasts.used:
+            return
         shown = self._here.shown
-        if compared:
-            first = shown[0] if shown else None
-            shown.append(self.contrasts.view(read, batch, first))
-        return read
+        first = shown[0] if shown else None
+        read = self.image_reader(fakes)
+        shown.append(self.contrasts.view(read, batch, first))
 
     def _scaled_for(self, name, loss):
         # Only players that compute in float16 scale theirs.
@@ -738,7 +789,7 @@ class System(keras.Model):
             self.norms[name].assign(tf.stack([lengths, own]))
         self.optimizers[name].apply(gradients, variables)
 
-    def descend(self, player, terms, batch, tape=None):
+    def descend(self, player, terms, batch, tape=None, is_partial=False):
         """Finds the slope of a player's terms and takes the step.
 
         Args:
@@ -747,8 +798,9 @@ class System(keras.Model):
                 -> such a callable.
             batch: dict of tensors, as for `slope`.
             tape: `tf.GradientTape` to resume, as for `slope`.
+            is_partial: bool. As for `slope`.
         """
-        self.step(player, self.slope(player, terms, batch, tape))
+        self.step(player, self.slope(player, terms, batch, tape, is_partial))
 
     def split(self, batch, parts):
         """Deals a batch out to the moves of a player that moves often.

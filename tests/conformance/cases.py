@@ -252,6 +252,23 @@ def _with_readers(make, *compared, **weights):
     return made
 
 
+def _with_masks(name, kind, *compared, **weights):
+    """The row of a system whose penalty has a step of its own."""
+    # As above, gentle.
+    gentle = functools.partial(kind, gammas=(2.0, 2.0, 1.0))
+    if kind.MATCHES:
+        weights = dict(words=0.5, sentence=0.5) | weights
+    return SystemRow(
+        name,
+        _with_readers(gentle, *compared, **weights),
+        ("real", "wrong", "fake", "penalty", "fool", *weights, *compared),
+        order=("discriminator", "discriminator", "generator"),
+        is_sum_of_rows=False,  # Pairs are shifted, captions compared.
+        players=functools.partial(harness.toy_players, is_judge_normed=False),
+        batches=staged.batches,
+    )
+
+
 def _in_stages(name, kind, *compared, **facts):
     """The row of a system that draws in stages."""
     gentle = dict(gammas=(2.0, 2.0, 1.0), masks_classes=True)
@@ -344,6 +361,10 @@ SYSTEMS = (
         players=wordless_players,
         has_text=False,
     ),
+    _with_masks("SSAGAN", systems.SSAGAN),
+    _with_masks("SSAGAN_twins", systems.SSAGAN, "fake_to_fake", "fake_to_real"),
+    _with_masks("SSAGAN_partners", systems.SSAGAN, "supervised"),
+    _with_masks("DFGAN2020", systems.DFGAN2020),
     _in_stages("AttnGAN", systems.AttnGAN),
     _in_stages("AttnGAN_twins", systems.AttnGAN, "fake_to_fake"),
     _in_stages("AttnGAN_partners", systems.AttnGAN, "fake_to_real", "unicl"),
@@ -351,10 +372,13 @@ SYSTEMS = (
     _with_memory("DMGAN_partners", "supervised", "cross_entropy"),
     SystemRow(
         "GANINTCLS_twins",
-        _with_readers(systems.GANINTCLS, "fake_to_fake", "fake_to_real"),
+        _with_readers(
+            functools.partial(systems.GANINTCLS, gammas=(2.0, 2.0, 1.0)),
+            *("words", "sentence", "fake_to_fake", "fake_to_real"),
+        ),
         (
             *("real", "wrong", "fake", "fool", "between"),
-            *("fake_to_fake", "fake_to_real"),
+            *("words", "sentence", "fake_to_fake", "fake_to_real"),
         ),
         is_sum_of_rows=False,
         batches=staged.batches,
@@ -372,6 +396,8 @@ NETWORKS = (
             ("gan_cls", networks.gan_cls),
             ("dcgan_cls", networks.dcgan_cls),
             ("df_gan", networks.df_gan),
+            ("df_gan_2020", networks.df_gan_2020),
+            ("ssa_gan", networks.ssa_gan),
         )
     ),
     *(

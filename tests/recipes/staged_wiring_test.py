@@ -102,7 +102,7 @@ class BranchesTest(parameterized.TestCase, tf.test.TestCase):
         self.assertIn(f"{prefix}sentence", found)
         system = wiring.system(config, wiring.text_encoder(config))
         self.assertEqual(system.second_branch, prefix)
-        self.assertEqual(system.contrasts.used, [])
+        self.assertEqual(system.contrasts.used, ["words", "sentence"])
 
     def test_two_second_branches_are_refused(self):
         config = stages.config(scale="smoke_cl")

@@ -125,8 +125,8 @@ class JudgeTest(tf.test.TestCase, parameterized.TestCase):
         used = {t: w for t, w in system.loss_weights.items() if w}
         self.assertEqual(used, expected | dict(wrong=0.5, fake=0.5))
         self.assertEqual(system.average_decay, 0.999)
-        self.assertEqual(system.matcher.gammas, GAMMAS)
-        self.assertFalse(system.matcher.masks_classes)
+        self.assertEqual(system.contrasts.matcher.gammas, GAMMAS)
+        self.assertFalse(system.contrasts.matcher.masks_classes)
 
     def test_real_and_fakes_are_looked_at_apart(self):
         system, calls = echoing(), []
@@ -200,7 +200,7 @@ class PersuadeTest(tf.test.TestCase, parameterized.TestCase):
         )
         batch = batch | system.prepare(batch)
         drawn = system.imagine(batch)
-        found = system.persuade(batch | drawn)
+        found = staged.persuaded(system, batch)
         read = {key: batch[key].numpy() for key in ("words", "mask", "label")}
         read["sentence"] = batch["sentence"].numpy()
         seen = reader(drawn["fakes"])
@@ -224,7 +224,7 @@ class PersuadeTest(tf.test.TestCase, parameterized.TestCase):
                 loss_weights={term: 0.0},
             )
             batch = staged.batch()
-            found = system.persuade(batch | system.prepare(batch))
+            found = staged.persuaded(system, batch | system.prepare(batch))
         loss.assert_not_called()
         terms = {"fool", "condition", "words", "sentence"}
         self.assertEqual(set(found), terms - {term})
@@ -673,20 +673,21 @@ class RefusedTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(
             ValueError, "masks_classes leaves .* batch has no label"
         ):
-            system.persuade(batch)
+            staged.persuaded(system, batch)
 
     def test_matching_a_reader_of_another_width(self):
         system = self.system(image_reader=staged.image_reader(width=7))
         batch = staged.batch()
         with self.assertRaisesRegex(
-            ValueError, "Places have 7 features and words 6; to be compared"
+            ValueError,
+            "sentence compares .* codes have 7 numbers and sentences 6: let",
         ):
-            system.persuade(batch | system.prepare(batch))
+            staged.persuaded(system, batch | system.prepare(batch))
 
     def test_terms_of_others_weigh_nothing(self):
         system = self.system()
-        for term in contrasts.TERMS:
-            self.assertFalse(system.is_used(term))
+        used = [term for term in contrasts.TERMS if system.is_used(term)]
+        self.assertEqual(used, ["words", "sentence"])
         self.assertIsNone(system.second_branch)
 
 

@@ -57,7 +57,7 @@ class GameTest(tf.test.TestCase):
         self.assertEqual(ours.loss_weights, theirs.loss_weights)
         self.assertEqual(ours.TERMS, theirs.TERMS)
         self.assertEqual(ours.average_decay, 0.999)
-        self.assertEqual(ours.matcher.gammas, theirs.matcher.gammas)
+        self.assertEqual(ours.contrasts.matcher.gammas, theirs.matcher.gammas)
 
 
 class NormsTest(tf.test.TestCase, parameterized.TestCase):

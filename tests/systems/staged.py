@@ -162,3 +162,18 @@ def branch(batch, prefix):
         if prefix and key.startswith(prefix)
     }
     return plain | own
+
+
+def persuaded(system, batch):
+    """Asks for the generator's terms, those of readers too.
+
+    Args:
+        system: `systems.System`.
+        batch: dict of tensors.
+
+    Returns:
+        dict, term -> () float32.
+    """
+    system.slope("generator", system.persuade, batch)
+    told = [x for x in system.metrics if system.owners(x.name)]
+    return {tracker.name: tracker.result() for tracker in told}

@@ -5,7 +5,7 @@
 name FAMILY/PART proves one part of such a file and leaves the others out.
 """
 
-from tools.parities import attngan, dcgan_cls, dfgan, fid, supcon, t2icl
+from tools.parities import attngan, dcgan_cls, dfgan, fid, ssa, supcon, t2icl
 
 FAMILIES = {
     "attngan": attngan.attngan,
@@ -15,6 +15,7 @@ FAMILIES = {
     "dmgan": attngan.dm_gan,
     "dmgan/damsm": attngan.damsm,
     "fid": fid.prove,
+    "ssa": ssa.prove,
     "supcon": supcon.prove,
     "t2icl": t2icl.prove,
 }

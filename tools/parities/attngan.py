@@ -12,14 +12,14 @@ are played by `systems.AttnGAN` and `systems.DMGAN`.
 import numpy as np
 import tensorflow as tf
 
-from keras_t2i import systems, weights
+from keras_t2i import systems
 from keras_t2i.losses import latent, matching
 from keras_t2i.weights.families import attngan as attngan_family
 from keras_t2i.weights.families import damsm as damsm_family
 from keras_t2i.weights.families import dm_gan as dm_gan_family
+from tools.parities import pictures
 
 _APART = "of the generator and the discriminators, which were not asked for"
-_UNCOUNTED = "a count of batches, which ours doesn't keep"
 _AFTER = "after_forward/"
 _OTHERS = (
     _AFTER,
@@ -147,7 +147,7 @@ def _prove_drawing(ledger, generator, sizes, read):
     drawn = {key: np.concatenate([x[key] for x in drawn]) for key in drawn[0]}
     _compare_pictures(ledger, drawn, sizes, "eval", _PICTURES)
     for k, size in enumerate(sizes[:-1]):
-        looks = _thinned(
+        looks = pictures.thinned(
             ledger, f"attention{k}_eval", drawn[f"attention_{size}"]
         )
         ledger.compare(f"attention{k}_eval", looks, absolute=_LOOKS)
@@ -166,16 +166,16 @@ def _prove_training(ledger, name, system, sizes, reader):
     _compare_pictures(ledger, drawn, sizes, "train", _TRAINED)
     kl = latent.divergence(drawn["mean"], drawn["log_variance"])
     ledger.compare("kl", kl)
-    _compare_left(ledger, f"{name}/generator", generator, "netG.")
+    pictures.compare_left(ledger, f"{name}/generator", generator, "netG.")
 
 
 def _prove_judge(ledger, name, system, k, ending, size, sentence):
     """What one discriminator says, its loss, and what that leaves behind."""
     player = f"discriminator{ending}"
-    real = _enlarged(ledger, f"real16_{k}", len(sentence), size)
-    fake = _enlarged(ledger, f"fake16_{k}", len(sentence), size)
+    real = pictures.enlarged(ledger, f"real16_{k}", len(sentence), size)
+    fake = pictures.enlarged(ledger, f"fake16_{k}", len(sentence), size)
     features = system.features(real, player)
-    ledger.compare(f"d{k}_features", _theirs(features))
+    ledger.compare(f"d{k}_features", pictures.theirs(features))
     # The first pass of these alone; the loss makes all of them again.
     for word, scores in zip(
         ("cond", "uncond"),
@@ -192,31 +192,15 @@ def _prove_judge(ledger, name, system, k, ending, size, sentence):
     total = sum(system.loss_weights[term] * x for term, x in terms.items())
     ledger.compare(f"d{k}_loss", total)
     judge = system.players[player]
-    _compare_left(ledger, f"{name}/discriminator", judge, f"netD{k}.")
+    pictures.compare_left(ledger, f"{name}/discriminator", judge, f"netD{k}.")
 
 
 def _compare_pictures(ledger, drawn, sizes, mode, allowed):
     for k, size in enumerate(sizes):
         name = f"image{size}_{mode}"
         key = "image" if size == sizes[-1] else f"image_{size}"
-        picture = _thinned(ledger, name, drawn[key])
+        picture = pictures.thinned(ledger, name, drawn[key])
         ledger.compare(name, picture, absolute=allowed[min(k, 2)])
-
-
-def _compare_left(ledger, family, model, prefix):
-    """Running statistics of a generator, and vectors that passes move."""
-    endings = (".weight_u", ".weight_v")
-    if family.endswith("generator"):
-        endings = (".running_mean", ".running_var")
-    for key, value in weights.export(family, model).items():
-        if key.endswith(endings):
-            ledger.compare(f"{_AFTER}{prefix}{key}", value)
-    counts = [
-        name
-        for name in ledger.names(f"{_AFTER}{prefix}")
-        if name.endswith(".num_batches_tracked")
-    ]
-    ledger.leave(counts, _UNCOUNTED)
 
 
 def _read(reader, ids, mask):
@@ -243,29 +227,3 @@ def _sizes(generator):
     """The stages' sizes, the least first."""
     pictures = [x for n, x in generator.output.items() if n.startswith("image")]
     return sorted(each.shape[1] for each in pictures)
-
-
-def _thinned(ledger, name, maps):
-    """A map in the reference's order, as sparsely as it was recorded."""
-    maps = _theirs(maps)
-    recorded = ledger.shape(name)
-    step = max(maps.shape[-1] // max(recorded[-1], 1), 1) if recorded else 1
-    return maps[..., ::step, ::step]
-
-
-def _enlarged(ledger, name, rows, size):
-    """A small picture whose pixels are repeated up to a stage's size."""
-    small = ledger.input(name, (rows, 3, None, None))
-    times = size // max(small.shape[-1], 1)
-    if small.shape[2:] != (size / times, size / times):
-        raise ValueError(
-            f"{name} is {small.shape[2:]}; repeated pixels must give "
-            f"{(size, size)}"
-        )
-    return tf.constant(
-        small.repeat(times, 2).repeat(times, 3).transpose(0, 2, 3, 1)
-    )
-
-
-def _theirs(maps):
-    return np.asarray(maps).transpose(0, 3, 1, 2)

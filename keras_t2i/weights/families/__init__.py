@@ -10,10 +10,12 @@ from keras_t2i.weights.families import (
     damsm,
     dcgan_cls,
     df_gan,
+    df_gan_2020,
     dm_gan,
     efficientnet_lite0,
     inception,
     minilm,
+    ssa_gan,
 )
 
 FAMILIES = {
@@ -25,6 +27,8 @@ FAMILIES = {
     "dcgan_cls/generator": dcgan_cls.generator,
     "df_gan/discriminator": df_gan.discriminator,
     "df_gan/generator": df_gan.generator,
+    "df_gan_2020/discriminator": df_gan_2020.discriminator,
+    "df_gan_2020/generator": df_gan_2020.generator,
     "dm_gan/discriminator": dm_gan.discriminator,
     "dm_gan/generator": dm_gan.generator,
     "efficientnet_lite0/image": efficientnet_lite0.image,
@@ -33,6 +37,8 @@ FAMILIES = {
     "inception/slim": inception.slim,
     "inception/torchvision": inception.torchvision,
     "minilm/text": minilm.text,
+    "ssa_gan/discriminator": ssa_gan.discriminator,
+    "ssa_gan/generator": ssa_gan.generator,
 }
 
 PREFIXES = {
@@ -44,10 +50,14 @@ PREFIXES = {
     "dcgan_cls/generator": dcgan_cls.GENERATOR_PREFIXES,
     "df_gan/discriminator": df_gan.DISCRIMINATOR_PREFIXES,
     "df_gan/generator": df_gan.GENERATOR_PREFIXES,
+    "df_gan_2020/discriminator": df_gan_2020.DISCRIMINATOR_PREFIXES,
+    "df_gan_2020/generator": df_gan_2020.GENERATOR_PREFIXES,
     "dm_gan/discriminator": dm_gan.PREFIXES,
     "dm_gan/generator": dm_gan.PREFIXES,
     "inception/fid_2015": inception.PREFIXES,
     "inception/torchvision": inception.PREFIXES,
+    "ssa_gan/discriminator": ssa_gan.DISCRIMINATOR_PREFIXES,
+    "ssa_gan/generator": ssa_gan.GENERATOR_PREFIXES,
 }
 
 __all__ = ["FAMILIES", "PREFIXES"]

@@ -6,55 +6,33 @@ arrays of the others are known and left out. Some files put "module." (several
 GPUs) or the module's name before every name; both are cut off.
 """
 
-from keras import layers
+import re
 
 from keras_t2i.networks import df_gan
+from keras_t2i.ops import images
 from keras_t2i.weights import rules
 
 GENERATOR_PREFIXES = ("module.", "netG.", "netG/")
 DISCRIMINATOR_PREFIXES = ("module.", "netD.", "netD/", "netC.", "netC/")
-_PLACES = ("fuse1.affine0", "fuse1.affine1", "fuse2.affine0", "fuse2.affine1")
+_PLACES = ((1, 1), (1, 2), (2, 1), (2, 2))
 
 
 def generator(model):
     """Writes the rules of `networks.df_gan.generator`."""
-    *pairs, last = _convs(model, 3)
-    shortcuts = iter(_convs(model, 1))
-    affines = iter(_having(model, "parts"))
-    (start,) = _all(model, layers.Dense)
-    table = rules.dense_onto_map(start, "fc", 4)
-    for i, (first, second) in enumerate(_twos(pairs)):
+    layer = model.get_layer
+    table = rules.dense_onto_map(layer("start"), "fc", 4)
+    for i, size in enumerate(sizes_of(model)[1:]):
         block = f"GBlocks.{i}"
-        table += rules.conv(first, f"{block}.c1")
-        table += rules.conv(second, f"{block}.c2")
-        for place in _PLACES:
-            table += _affine(next(affines), f"{block}.{place}")
-        if _changes_width(first):
-            table += rules.conv(next(shortcuts), f"{block}.c_sc")
-    return table + rules.conv(last, "to_rgb.1")
+        table += drawing(model, size, block)
+        for fuse, number in _PLACES:
+            steer = layer(f"draw_{size}_affine_{fuse}_{number}")
+            table += affine(steer, f"{block}.fuse{fuse}.affine{number - 1}")
+    return table + rules.conv(layer("colours"), "to_rgb.1")
 
 
 def discriminator(model):
     """Writes the rules of `networks.df_gan.discriminator`."""
-    trunk, head = model.get_layer("trunk"), model.get_layer("head")
-    start, *seconds = _convs(trunk, 3)
-    firsts, gains = _convs(trunk, 4), _having(trunk, "gamma")
-    shortcuts = iter(_convs(trunk, 1))
-    table = rules.conv(start, "conv_img")
-    for i, first in enumerate(firsts):
-        block = f"DBlocks.{i}"
-        table += rules.conv(first, f"{block}.conv_r.0")
-        table += rules.conv(seconds[i], f"{block}.conv_r.2")
-        table.append(rules.reshaped(gains[i].gamma, f"{block}.gamma", (1,)))
-        shortcut = f"{block}.conv_s"
-        if _changes_width(first):
-            table += rules.conv(next(shortcuts), shortcut)
-        else:
-            names = (f"{shortcut}.weight", f"{shortcut}.bias")
-            table.append(rules.ignored(*names))
-    for i, conv in zip((0, 2), _all(head, layers.Conv2D), strict=True):
-        table += rules.conv(conv, f"joint_conv.{i}")
-    return table
+    return one_way(model, "DBlocks.", "joint_conv")
 
 
 def generator_of(arrays):
@@ -73,7 +51,7 @@ def generator_of(arrays):
     condition = "GBlocks.0.fuse1.affine0.fc_gamma.linear1.weight"
     joined = rules.size(found, condition, 1, noise_dim + 256)
     return df_gan.generator(
-        image_size=4 * 2 ** _count(found, "GBlocks.", 6),
+        image_size=4 * 2 ** count_of(found, "GBlocks.", 6),
         width=rules.size(found, "to_rgb.1.weight", 1, 32),
         noise_dim=noise_dim,
         text_dim=max(joined - noise_dim, 1),
@@ -91,17 +69,99 @@ def discriminator_of(arrays):
         arrays don't say a size it has the published one.
     """
     found = rules.plain(arrays, DISCRIMINATOR_PREFIXES)
-    count = _count(found, "DBlocks.", 6)
-    features = rules.size(found, f"DBlocks.{count - 1}.conv_r.2.weight", 0, 256)
-    joined = rules.size(found, "joint_conv.0.weight", 1, features + 256)
-    return df_gan.discriminator(
+    sizes = one_way_sizes(found, "DBlocks.", "joint_conv", 32)
+    return df_gan.discriminator(**sizes)
+
+
+def one_way(model, block, head):
+    """Writes the rules of `layers.one_way.discriminator`.
+
+    Args:
+        model: `keras.Model`, as that makes it.
+        block: str. What the names of a block begin with, before its number.
+        head: str. What the names of the head begin with.
+
+    Returns:
+        List of `Rule`; shortcuts that are never used are known and left out.
+    """
+    trunk, joint = model.get_layer("trunk"), model.get_layer("head")
+    table = rules.conv(trunk.get_layer("start"), "conv_img")
+    *sizes, _ = images.sizes_up_to(trunk.input.shape[1])
+    for i, size in enumerate(reversed(sizes)):
+        name = f"{block}{i}"
+        first, second, gain = (
+            trunk.get_layer(each.format(size))
+            for each in ("look_{}_1", "look_{}_2", "gain_{}")
+        )
+        table += rules.conv(first, f"{name}.conv_r.0")
+        table += rules.conv(second, f"{name}.conv_r.2")
+        table += scale(gain, name)
+        if has(trunk, f"fit_{size}"):
+            table += rules.conv(
+                trunk.get_layer(f"fit_{size}"), f"{name}.conv_s"
+            )
+        else:
+            names = (f"{name}.conv_s.weight", f"{name}.conv_s.bias")
+            table.append(rules.ignored(*names))
+    for i, name in ((0, "joint"), (2, "score")):
+        table += rules.conv(joint.get_layer(name), f"{head}.{i}")
+    return table
+
+
+def one_way_sizes(arrays, block, head, width):
+    """Reads off the sizes of a discriminator with one score.
+
+    Args:
+        arrays: dict of str -> array, by the reference's plain names.
+        block: str. As for `one_way`.
+        head: str. As for `one_way`.
+        width: int. Where the arrays don't say it.
+
+    Returns:
+        dict: "image_size", "width" and "text_dim".
+    """
+    count = count_of(arrays, block, 6)
+    last = f"{block}{count - 1}.conv_r.2.weight"
+    features = rules.size(arrays, last, 0, 8 * width)
+    joined = rules.size(arrays, f"{head}.0.weight", 1, features + 256)
+    return dict(
         image_size=4 * 2**count,
-        width=rules.size(found, "conv_img.weight", 0, 32),
+        width=rules.size(arrays, "conv_img.weight", 0, width),
         text_dim=max(joined - features, 1),
     )
 
 
-def _affine(layer, prefix):
+def drawing(model, size, block):
+    """Writes the rules of a drawing block's convolutions.
+
+    Args:
+        model: `keras.Model`, a generator with layers draw_64_1, draw_64_2
+            and, where the count of channels changes, fit_64.
+        size: int. What the block draws.
+        block: str. What its names begin with.
+
+    Returns:
+        List of `Rule`.
+    """
+    table = []
+    for number in (1, 2):
+        layer = model.get_layer(f"draw_{size}_{number}")
+        table += rules.conv(layer, f"{block}.c{number}")
+    if has(model, f"fit_{size}"):
+        table += rules.conv(model.get_layer(f"fit_{size}"), f"{block}.c_sc")
+    return table
+
+
+def affine(layer, prefix):
+    """Writes the rules of `layers.fusion.Affine`.
+
+    Args:
+        layer: that.
+        prefix: str. What the names begin with.
+
+    Returns:
+        List of `Rule`.
+    """
     table = []
     for part, pair in layer.parts.items():
         for i, dense in enumerate(pair, 1):
@@ -109,29 +169,54 @@ def _affine(layer, prefix):
     return table
 
 
-def _all(model, kind):
-    """A model's layers of one kind, from input to output."""
-    return [each for each in model.layers if isinstance(each, kind)]
+def scale(layer, prefix):
+    """Writes the rule of `layers.fusion.Gain`.
+
+    Args:
+        layer: that.
+        prefix: str. What the name begins with.
+
+    Returns:
+        List of one `Rule`.
+    """
+    return [rules.reshaped(layer.gamma, f"{prefix}.gamma", (1,))]
 
 
-def _having(model, part):
-    return [each for each in model.layers if hasattr(each, part)]
+def has(model, name):
+    """Tells whether a model has a layer.
+
+    Args:
+        model: `keras.Model`.
+        name: str.
+
+    Returns:
+        bool.
+    """
+    return any(layer.name == name for layer in model.layers)
 
 
-def _convs(model, size):
-    convs = _having(model, "kernel_size")
-    return [each for each in convs if each.kernel_size[0] == size]
+def count_of(arrays, start, default):
+    """Counts the blocks of a file.
+
+    Args:
+        arrays: dict of str -> array, by the reference's plain names.
+        start: str. What a block's names begin with, before its number.
+        default: int. Where there are none.
+
+    Returns:
+        int.
+    """
+    found = (re.match(rf"{re.escape(start)}(\d+)\.", key) for key in arrays)
+    return len({each[1] for each in found if each}) or default
 
 
-def _twos(sequence):
-    return zip(sequence[::2], sequence[1::2], strict=True)
+def sizes_of(model):
+    """Lists the sizes of a generator's maps.
 
+    Args:
+        model: `keras.Model`.
 
-def _changes_width(conv):
-    return conv.kernel.shape[2] != conv.kernel.shape[3]
-
-
-def _count(found, start, default):
-    """How many blocks the file has."""
-    blocks = {k.split(".")[1] for k in found if k.startswith(start)}
-    return len(blocks) or default
+    Returns:
+        List of int, from 4 on.
+    """
+    return images.sizes_up_to(model.output["image"].shape[1])
