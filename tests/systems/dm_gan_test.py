@@ -57,7 +57,8 @@ class GameTest(tf.test.TestCase):
         self.assertEqual(ours.loss_weights, theirs.loss_weights)
         self.assertEqual(ours.TERMS, theirs.TERMS)
         self.assertEqual(ours.average_decay, 0.999)
-        self.assertEqual(ours.contrasts.matcher.gammas, theirs.matcher.gammas)
+        gammas = ours.contrasts.matcher.gammas
+        self.assertEqual(gammas, theirs.contrasts.matcher.gammas)
 
 
 class NormsTest(tf.test.TestCase, parameterized.TestCase):
