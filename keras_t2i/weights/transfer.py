@@ -206,5 +206,14 @@ def _complaint(report):
     rest = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
     return (
         f"These arrays are not {report.family} of this model's sizes: "
-        f"{shown}{rest}. Nothing was loaded."
+        f"{shown}{rest}. Nothing was loaded.{_hint(report)}"
     )
+
+
+def _hint(report):
+    """Tells whose names they are, if one of them is a sign."""
+    for sign, family in families.SIGNS.items():
+        found = [key for key in report.unknown if key.endswith(sign)]
+        if found:
+            return f" {found[0]} is a name of {family}."
+    return ""

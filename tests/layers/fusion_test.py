@@ -121,6 +121,74 @@ class AffineTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(again(inputs), model(inputs))
 
 
+class MaskedAffineTest(tf.test.TestCase, parameterized.TestCase):
+    """(1 + mask * gamma) * x + mask * beta."""
+
+    def built(self, hidden=None):
+        """Makes one for maps of 3 and conditions of 5, with random numbers."""
+        keras.utils.set_random_seed(0)
+        layer = fusion.MaskedAffine(hidden)
+        layer(draw(2, 4, 4, 3), draw(2, 5), draw(2, 4, 4, 1))
+        return randomised(layer)
+
+    def inputs(self):
+        area = np.random.default_rng(8).uniform(size=(2, 4, 4, 1))
+        return draw(2, 4, 4, 3), draw(2, 5, seed=9), np.float32(area)
+
+    def expected(self, layer, maps, conditions, area):
+        rows = []
+        for x, condition, mask in zip(maps, conditions, area, strict=True):
+            condition = np.float64(condition)
+            gamma = np.array(perceptron(condition, layer.parts["gamma"]))
+            beta = np.array(perceptron(condition, layer.parts["beta"]))
+            rows.append((mask * gamma + 1.0) * x + mask * beta)
+        return np.stack(rows)
+
+    @parameterized.parameters(None, 7)
+    def test_equals_the_slow_loop(self, hidden):
+        layer, inputs = self.built(hidden), self.inputs()
+        expected = self.expected(layer, *inputs)
+        self.assertAllClose(layer(*inputs), expected, rtol=1e-5, atol=1e-5)
+
+    @parameterized.parameters(False, True)
+    def test_slopes_are_those_of_the_plain_equation(self, xla):
+        layer, inputs = self.built(), [tf.constant(x) for x in self.inputs()]
+        along = draw(2, 4, 4, 3, seed=5)
+
+        def plain(x, condition, area):
+            gamma, beta = (
+                part[1](part[0](condition))[:, None, None]
+                for part in layer.parts.values()
+            )
+            return (area * gamma + 1.0) * x + area * beta
+
+        def slopes(way):
+            @tf.function(jit_compile=xla)
+            def play(inputs):
+                with tf.GradientTape() as tape:
+                    tape.watch(inputs)
+                    found = tf.reduce_sum(tf.sin(way(*inputs)) * along)
+                weights = [v.value for v in layer.trainable_variables]
+                return tape.gradient(found, [*inputs, *weights])
+
+            return play(inputs)
+
+        for ours, theirs in zip(slopes(layer), slopes(plain), strict=True):
+            self.assertAllClose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+    def test_where_the_mask_is_0_the_map_stays(self):
+        layer, (maps, conditions, area) = self.built(), self.inputs()
+        area[:, :2] = 0.0
+        found = layer(maps, conditions, area)
+        self.assertAllEqual(found[:, :2], maps[:, :2])
+        self.assertNotAllClose(found[:, 2:], maps[:, 2:])
+
+    def test_begins_as_the_identity(self):
+        maps, conditions, area = self.inputs()
+        layer = fusion.MaskedAffine()
+        self.assertAllEqual(layer(maps, conditions, area), maps)
+
+
 class GainTest(tf.test.TestCase):
     """One learned number."""
 
@@ -154,10 +222,10 @@ class DeepFusionTest(tf.test.TestCase):
 
     def test_applies_each_affine_and_a_kink_after_each(self):
         symbols = keras.Input((4, 4, 3)), keras.Input((5,))
-        model = keras.Model(symbols, fusion.deep_fusion(*symbols))
+        model = keras.Model(symbols, fusion.deep_fusion(*symbols, "fuse"))
         randomised(model)
         affines = [each for each in model.layers if hasattr(each, "parts")]
-        self.assertLen(affines, 2)
+        self.assertEqual([each.name for each in affines], ["fuse_1", "fuse_2"])
         maps, conditions = draw(2, 4, 4, 3), draw(2, 5, seed=9)
         expected = maps
         for each in affines:

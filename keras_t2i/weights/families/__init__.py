@@ -2,7 +2,9 @@
 
 `FAMILIES` maps "family/part" to a function: our model -> list of rules.
 `PREFIXES` maps a part to what some files put before its names; the prefixes
-of a family's other parts mark arrays that are not meant for this one.
+of a family's other parts mark arrays that are not meant for this one. `SIGNS`
+maps names that one family alone has, of those easily taken for each other, to
+the family.
 """
 
 from keras_t2i.weights.families import (
@@ -60,4 +62,11 @@ PREFIXES = {
     "ssa_gan/generator": ssa_gan.GENERATOR_PREFIXES,
 }
 
-__all__ = ["FAMILIES", "PREFIXES"]
+SIGNS = {
+    "DBlocks.0.conv_r.0.weight": "df_gan/discriminator",
+    "GBlocks.0.c1.weight": "df_gan/generator",
+    "block0.affine1.fc_gamma.linear1.weight": "df_gan_2020/generator",
+    "conv_mask.3.weight": "ssa_gan/generator",
+}
+
+__all__ = ["FAMILIES", "PREFIXES", "SIGNS"]
