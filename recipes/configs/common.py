@@ -16,6 +16,19 @@ CAPTIONS = (
     "a brown bear",
     "a woman in a red dress",
 )
+#: The same of runs on CUB and on COCO.
+BIRDS = (
+    "a small red bird with a black beak",
+    "a yellow bird with black wings",
+    "a blue bird with a white belly",
+    "a large brown bird with a long beak",
+)
+SCENES = (
+    "a man riding a wave on a surfboard",
+    "a bowl of fruit on a wooden table",
+    "a herd of sheep standing on a green field",
+    "a red bus driving down a city street",
+)
 
 
 def base(**changes) -> config_dict.ConfigDict:
@@ -380,6 +393,70 @@ def smoke(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
         return config
     config.text.encoder = "letters"
     config.samples.update(captions=("a red circle", "a blue square"), noises=1)
+    return config
+
+
+def smoke_read(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
+    """Shrinks a config whose fakes are looked at until it runs in seconds.
+
+    Args:
+        config: any config made by `base`, with `data.words`.
+
+    Returns:
+        The same config: as `smoke` makes it, with readers without weights.
+    """
+    config = smoke(config)
+    config.data.update(labels=None, words="float16", max_words=6)
+    config.text.source = None
+    config.image.source = "letters"
+    return config
+
+
+def at(config, scale: str, variants, small, smoke):
+    """Brings a config to a scale, or to a variant with other terms.
+
+    Args:
+        config: made by `base`, at its full scale.
+        scale: a key of `variants`; "small" of those at the papers' scale; or
+            "smoke", and of each variant "smoke_cl" and so on.
+        variants: mapping, scale -> dict, term -> what it weighs; "paper" adds
+            none.
+        small: callable that makes a config of 256 px small.
+        smoke: callable that makes a config run in seconds.
+
+    Returns:
+        The same config.
+
+    Raises:
+        ValueError: if there is no such scale.
+    """
+    is_plain = scale in ("small", "smoke")
+    name = "paper" if is_plain else scale.removeprefix("smoke_")
+    if name not in variants:
+        raise ValueError(
+            f"The scale is {scale!r}; allowed: small, {', '.join(variants)}, "
+            f"smoke and, of each variant, smoke_{list(variants)[1]} and so on."
+        )
+    config.loss_weights.update(variants[name])
+    if scale.startswith("smoke"):
+        return smoke(config)
+    is_large = config.data.image_size == 256
+    return small(config) if scale == "small" and is_large else config
+
+
+def tenth(config):
+    """Plays a tenth of a config's moves, of networks of half the width.
+
+    Args:
+        config: made by `base`.
+
+    Returns:
+        The same config.
+    """
+    for network in config.networks.values():
+        network.width //= 2
+    length = config.train.moves_per_epoch
+    config.train.moves = max(1, config.train.moves // length // 10) * length
     return config
 
 

@@ -39,14 +39,7 @@ def get_config(scale="paper"):
         game=dict(name="bce", real_target=0.9),
         loss_weights=dict(wrong=1.0, fake=1.0, matching=100.0, pixel=50.0),
         train=dict(batch_size=64, moves=200 * _EPOCH, moves_per_epoch=_EPOCH),
-        samples=dict(
-            captions=(
-                "a small red bird with a black beak",
-                "a yellow bird with black wings",
-                "a blue bird with a white belly",
-                "a large brown bird with a long beak",
-            )
-        ),
+        samples=dict(captions=common.BIRDS),
     )
     if scale == "paper":
         return config

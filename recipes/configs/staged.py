@@ -11,18 +11,6 @@ VARIANTS = {
     "unicl": dict(unicl=0.2),
     "ce": dict(cross_entropy=0.2),
 }
-_BIRDS = (
-    "a small red bird with a black beak",
-    "a yellow bird with black wings",
-    "a blue bird with a white belly",
-    "a large brown bird with a long beak",
-)
-_SCENES = (
-    "a man riding a wave on a surfboard",
-    "a bowl of fruit on a wooden table",
-    "a herd of sheep standing on a green field",
-    "a red bus driving down a city street",
-)
 
 
 def base(system: str, network: str, matching: float, /, **changes):
@@ -84,7 +72,7 @@ def birds(system: str, network: str, widths, batch_size: int, epochs: int):
             5.0,
             data=dict(name="records", max_words=18),
             system=dict(masks_classes=True),
-            samples=dict(captions=_BIRDS),
+            samples=dict(captions=common.BIRDS),
         ),
         widths,
         2,
@@ -113,7 +101,7 @@ def scenes(system: str, network: str, widths, batch_size: int, epochs: int):
             network,
             50.0,
             data=dict(name="records", max_words=12),
-            samples=dict(captions=_SCENES),
+            samples=dict(captions=common.SCENES),
         ),
         widths,
         3,
@@ -175,18 +163,7 @@ def at(config, scale: str):
     Raises:
         ValueError: if there is no such scale.
     """
-    is_plain = scale in ("small", "smoke")
-    name = "paper" if is_plain else scale.removeprefix("smoke_")
-    if name not in VARIANTS:
-        raise ValueError(
-            f"The scale is {scale!r}; allowed: small, {', '.join(VARIANTS)}, "
-            "smoke and, of each variant, smoke_cl and so on."
-        )
-    config.loss_weights.update(VARIANTS[name])
-    if scale.startswith("smoke"):
-        return smoke(config)
-    is_large = config.data.image_size == 256
-    return small(config) if scale == "small" and is_large else config
+    return common.at(config, scale, VARIANTS, small, smoke)
 
 
 def small(config):
@@ -200,11 +177,7 @@ def small(config):
         moves.
     """
     config.data.update(image_size=128, base_size=32, crop=152)
-    for network in config.networks.values():
-        network.width //= 2
-    length = config.train.moves_per_epoch
-    config.train.moves = max(1, config.train.moves // length // 10) * length
-    return config
+    return common.tenth(config)
 
 
 def smoke(config):
@@ -217,10 +190,8 @@ def smoke(config):
         The same config: drawn shapes, 8 and 16 px, narrow networks, readers
         without weights, 4 moves.
     """
-    config = common.smoke(config)
-    config.data.update(base_size=8, labels=None, words="float16", max_words=6)
-    config.text.source = None
-    config.image.source = "letters"
+    config = common.smoke_read(config)
+    config.data.base_size = 8
     config.networks.generator.update(condition_dim=4, residuals=1)
     return config
 

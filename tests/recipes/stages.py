@@ -19,8 +19,17 @@ NAMES = (
     "dm_gan_cub",
     "dm_gan_openmoji",
 )
-#: What they share; no config.
-SHARED = "staged"
+#: Those of systems that draw at once and score once.
+ONE_WAY = (
+    "df_gan_coco",
+    "df_gan_cub",
+    "df_gan_openmoji",
+    "ssa_gan_coco",
+    "ssa_gan_cub",
+    "ssa_gan_openmoji",
+)
+#: What they share; no configs.
+SHARED = ("staged", "one_way")
 #: Their variants -> the terms that are added, and what these weigh.
 VARIANTS = {
     "paper": {},
