@@ -31,7 +31,7 @@ from absl import flags  # noqa: E402
 from keras_t2i.data import batch as glossary  # noqa: E402
 from keras_t2i.encoders import heads, pairs  # noqa: E402
 from keras_t2i.ops import memory, noise  # noqa: E402
-from keras_t2i.systems import contrasts, matching  # noqa: E402
+from keras_t2i.systems import contrasts  # noqa: E402
 from recipes import cluster, messages, pace, wiring  # noqa: E402
 from recipes.configs import damsm_cub  # noqa: E402
 from tools import reader_steps  # noqa: E402
@@ -229,10 +229,12 @@ def _is_of_readers(config):
 def _cut(system, count, names):
     descend, play = system.descend, system.train_step
 
-    def counted(player, terms, batch, tape=None):
+    def counted(player, *how, **more):
         names.append(player)
         if len(names) <= count:
-            descend(player, terms, batch, tape)
+            descend(player, *how, **more)
+        else:  # Whoever shows fakes comes last, and is not heard.
+            system.contrasts.used = []
 
     def step(batch):
         names.clear()
@@ -259,7 +261,7 @@ def _config():
             # What is compared needs readers; branches are played without.
             words = {prefix: word for word, prefix in _SECONDS}
             config.system.branches = words.get(wiring.second_branch(config))
-            asking = {*contrasts.TERMS, *matching.KINDS}
+            asking = set(contrasts.TERMS)
             kinds = wiring.systems_by_name()
             kind = wiring.choose(
                 "config.system.name", config.system.name, kinds

@@ -96,6 +96,31 @@ class BatchNorm(keras.layers.Layer):
         self.moving_variance = vector("moving_variance", "ones", False)
 
     def call(self, inputs, training=False):
+        return self.normalise(inputs, training)
+
+    def behind(self, x, *steers):
+        """Says what happens to a normalised map: the activation.
+
+        Args:
+            x: (B, ..., C) float.
+            *steers: what a heir of this layer steers it by.
+
+        Returns:
+            (B, ..., C) float, or as the activation makes of it.
+        """
+        return self.activation(x)
+
+    def normalise(self, inputs, training, *steers):
+        """Normalises a map, for heirs whose calls take more.
+
+        Args:
+            inputs: (B, ..., C) float.
+            training: bool. As in a call.
+            *steers: float tensors that `behind` takes.
+
+        Returns:
+            What `behind` makes, of the layer's compute dtype.
+        """
         channels = inputs.shape[-1]
         gamma = self.gamma if self.scale else ops.ones((channels,))
         beta = self.beta if self.center else ops.zeros((channels,))
@@ -103,19 +128,21 @@ class BatchNorm(keras.layers.Layer):
         if not training:
             factor = gamma * ops.rsqrt(self.moving_variance + self.epsilon)
             shift = beta - self.moving_mean * factor
-            return self._affine(inputs, factor, shift)
+            return self._affine(inputs, factor, shift, steers)
         if self.synchronized and replicas.count() > 1:
-            return self._shared(inputs, gamma, beta)
-        return self._own(inputs, gamma, beta)
+            return self._shared(inputs, gamma, beta, steers)
+        return self._own(inputs, gamma, beta, steers)
 
-    def _own(self, inputs, gamma, beta):
+    def _own(self, inputs, gamma, beta, steers):
         if self.compute_dtype in ("float16", "bfloat16"):
             outputs, mean, variance = self._fused(inputs, gamma, beta)
-            outputs = self.activation(outputs)
+            outputs = self.behind(outputs, *steers)
         else:
             x = ops.cast(inputs, "float32")
+            is_linear = self.activation is keras.activations.linear
+            behind = None if is_linear and not steers else self.behind
             outputs, mean, variance = _normalise(
-                x, gamma, beta, self.epsilon, self.activation
+                x, gamma, beta, self.epsilon, behind, steers
             )
             variance = variance * (_unbiased(_rows(x)) if self.unbiased else 1)
         self._move(mean, variance)
@@ -133,19 +160,19 @@ class BatchNorm(keras.layers.Layer):
             variance = variance / _unbiased(_rows(inputs))
         return ops.reshape(outputs, ops.shape(inputs)), mean, variance
 
-    def _shared(self, inputs, gamma, beta):
+    def _shared(self, inputs, gamma, beta, steers):
         x = ops.cast(inputs, "float32")
         mean = replicas.mean(_mean(x))
         variance = replicas.mean(_mean(ops.square(x - mean)))
         rows = _rows(x) * replicas.count()
         self._move(mean, variance * (_unbiased(rows) if self.unbiased else 1))
         factor = gamma * ops.rsqrt(variance + self.epsilon)
-        outputs = self.activation((x - mean) * factor + beta)
+        outputs = self.behind((x - mean) * factor + beta, *steers)
         return ops.cast(outputs, self.compute_dtype)
 
-    def _affine(self, inputs, factor, shift):
+    def _affine(self, inputs, factor, shift, steers):
         x = ops.cast(inputs, "float32")
-        outputs = self.activation(x * factor + shift)
+        outputs = self.behind(x * factor + shift, *steers)
         return ops.cast(outputs, self.compute_dtype)
 
     def _move(self, mean, variance):
@@ -175,15 +202,16 @@ class BatchNorm(keras.layers.Layer):
         }
 
 
-def _normalise(x, gamma, beta, epsilon, activation):
+def _normalise(x, gamma, beta, epsilon, behind, steers):
     """Normalises (B, ..., C) by its own mean and (biased) variance.
 
     Gradients flow through the first result only; theirs are written out,
-    which takes half the time, and can be differentiated again.
+    which takes half the time, and can be differentiated again. What is behind
+    the norm is worked out anew for them.
     """
 
     @tf.custom_gradient
-    def normal(x, gamma, beta):
+    def normal(x, gamma, beta, *steers):
         mean = _mean(x)
         variance = _mean(ops.square(x - mean))
         factor = ops.rsqrt(variance + epsilon)
@@ -192,30 +220,33 @@ def _normalise(x, gamma, beta, epsilon, activation):
 
         # Vectors are worked out first: each further pass over x costs time.
         def slopes(upstream, *_):
-            if activation is not keras.activations.linear:
+            others = []
+            if behind is not None:
                 # Not before it is needed, or it would be kept after all.
                 with tf.control_dependencies([upstream]):
                     again = tf.identity(x) * whole + shift
-                upstream = _slope(activation, again, upstream)
+                upstream, *others = _slopes(behind, [again, *steers], upstream)
             for_beta = _mean(upstream)
             for_gamma = (_mean(upstream * x) - mean * for_beta) * factor
             slant = whole * factor * for_gamma
             for_x = upstream * whole - x * slant
             for_x = for_x + (mean * slant - whole * for_beta)
             rows = _rows(x)
-            return for_x, for_gamma * rows, for_beta * rows
+            return for_x, for_gamma * rows, for_beta * rows, *others
 
-        outputs = activation(x * whole + shift)
+        outputs = x * whole + shift
+        if behind is not None:
+            outputs = behind(outputs, *steers)
         return (outputs, mean, variance), slopes
 
-    return normal(x, gamma, beta)
+    return normal(x, gamma, beta, *steers)
 
 
-def _slope(activation, x, upstream):
+def _slopes(function, inputs, upstream):
     with tf.GradientTape() as tape:
-        tape.watch(x)
-        outputs = activation(x)
-    return tape.gradient(outputs, x, upstream)
+        tape.watch(inputs)
+        outputs = function(*inputs)
+    return tape.gradient(outputs, inputs, upstream)
 
 
 def _mean(x):

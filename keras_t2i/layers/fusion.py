@@ -110,7 +110,21 @@ class MaskedAffine(Affine):
         super().build(inputs_shape, condition_shape)
 
     def call(self, inputs, condition, area):
-        return _steered(inputs, *self.read(condition), area)
+        return self.steered(inputs, *self.read(condition), area)
+
+    def steered(self, inputs, gamma, beta, area):
+        """Steers a map by what was read.
+
+        Args:
+            inputs: (B, H, W, C) float.
+            gamma: (B, C) of the same dtype.
+            beta: (B, C) of the same dtype.
+            area: (B, H, W, 1) float in [0, 1].
+
+        Returns:
+            (B, H, W, C) of that dtype.
+        """
+        return _steered(inputs, gamma, beta, area)
 
 
 @tf.custom_gradient

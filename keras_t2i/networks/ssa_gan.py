@@ -11,6 +11,7 @@ from keras import layers
 from keras_t2i.layers import (
     BatchNorm,
     CornerUpSampling,
+    MaskedNorm,
     blocks,
     fusion,
     one_way,
@@ -67,7 +68,7 @@ def generator(
             x = layers.UpSampling2D()(x)
         masks[f"mask_{size}"] = told
         x = _draw(x, sentence, told, channels, size, norm)
-    x = norm(x, "colours_norm", scale=True, center=True)
+    x = norm(x, "colours_norm")
     x = one_way.conv(blocks.leaky(x), 3, 3, name="colours")
     image = layers.Activation("tanh", dtype="float32")(x)
     inputs = {"noise": noise, "sentence": sentence}
@@ -104,20 +105,16 @@ class _Norms:
     def __init__(self, synchronized):
         self.synchronized = synchronized
 
-    def __call__(self, x, name, scale=False, center=False, activation=None):
+    def __call__(self, x, name, activation=None):
         return BatchNorm(
-            scale=scale,
-            center=center,
-            synchronized=self.synchronized,
-            activation=activation,
-            name=name,
+            synchronized=self.synchronized, activation=activation, name=name
         )(x)
 
 
 def _mask(x, norm, size):
     """Tells from the map before where the sentence is to be heard."""
     x = one_way.conv(x, MASK_WIDTH, 3, name=f"mask_{size}_look")
-    x = norm(x, f"mask_{size}_norm", True, True, "relu")
+    x = norm(x, f"mask_{size}_norm", "relu")
     x = one_way.conv(x, 1, 1, name=f"mask_{size}_tell")
     if size > 4:
         x = CornerUpSampling(name=f"mask_{size}_up")(x)
@@ -128,11 +125,9 @@ def _mask(x, norm, size):
 def _draw(x, sentence, mask, channels, size, norm):
     y = x
     for number in (1, 2):
-        y = norm(y, f"draw_{size}_norm_{number}")
-        steer = fusion.MaskedAffine(
-            fusion.HIDDEN, name=f"draw_{size}_affine_{number}"
-        )
-        y = layers.ReLU()(steer(y, sentence, mask))
+        name = f"draw_{size}_norm_{number}"
+        masked = MaskedNorm(fusion.HIDDEN, norm.synchronized, name=name)
+        y = masked(y, sentence, mask)
         y = one_way.conv(y, channels, 3, name=f"draw_{size}_{number}")
     x = one_way.fit(x, channels, f"fit_{size}")
     return layers.Add()([x, fusion.Gain(name=f"gain_{size}")(y)])

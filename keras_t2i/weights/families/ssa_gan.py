@@ -29,8 +29,7 @@ def generator(model):
         for number, place in ((1, f"{block}.affine0"), (2, f"{block}.affine2")):
             norm = layer(f"draw_{size}_norm_{number}")
             table += rules.batch_norm(norm, f"{place}.batch_norm2d")
-            steer = layer(f"draw_{size}_affine_{number}")
-            table += df_gan.affine(steer, place)
+            table += df_gan.affine(norm.affine, place)
     table += rules.batch_norm(layer("colours_norm"), "conv_img.0")
     return table + rules.conv(layer("colours"), "conv_img.2")
 
