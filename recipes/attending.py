@@ -1,4 +1,4 @@
-"""Draws where the words of captions look, and what looks at them."""
+"""Draws where words look and what looks at them, and where masks are open."""
 
 import os
 import pathlib
@@ -12,8 +12,8 @@ from keras_t2i.losses import matching
 from keras_t2i.ops import files, images, sheets
 from recipes import agreeing, asking, wiring
 
-FILE = "attention.png"
-_ATTENTION = "attention_"
+FILE, MASKS_FILE = "attention.png", "masks.png"
+_ATTENTION, _MASK = "attention_", "mask_"
 #: The most words of a caption that `stages` shows.
 MOST = 18
 _PICTURES, _WORDS, _SIDE = 8, 6, 96
@@ -89,12 +89,7 @@ def stages(
     Raises:
         ValueError: if the generator attends to no words.
     """
-    given = painter.generator.output
-    sizes = sorted(
-        int(name.removeprefix(_ATTENTION))
-        for name in given
-        if name.startswith(_ATTENTION)
-    )
+    sizes = _sizes(painter, _ATTENTION)
     if not sizes:
         raise ValueError(
             "This model's generator attends to no words; AttnGAN's and "
@@ -119,6 +114,58 @@ def stages(
             rows[-len(sizes)][0] = tile, f"{caption}, {name}"
     columns = max(map(len, rows))
     return *_filled(rows, columns), columns
+
+
+def masks(
+    painter,
+    captions: Sequence[str],
+    seeds: Sequence[int],
+    bound: float | None = None,
+) -> tuple[np.ndarray, list[str], int]:
+    """Draws captions, and the masks that say where they were heard.
+
+    A row is a picture and its masks, small to large, white where the sentence
+    steered the map and black where it didn't.
+
+    Args:
+        painter: `networks.Painter` of a generator with masks.
+        captions: N strings.
+        seeds: N ints.
+        bound: keeps the noise within so many deviations.
+
+    Returns:
+        Tiles (M, S, S, 3) uint8, what each is called, and tiles a row.
+
+    Raises:
+        ValueError: if the generator has no masks.
+    """
+    sizes = _sizes(painter, _MASK)
+    if not sizes:
+        raise ValueError("This model's generator has no masks; SSA-GAN's does.")
+    tiles, names = [], []
+    for start in range(0, len(captions), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        looked = painter.look(captions[part], seeds[part], bound)
+        pictures = images.to_uint8(looked["image"]).numpy()
+        side = _side(pictures)
+        for row, caption in enumerate(captions[part]):
+            tiles.append(_large(pictures[row], side))
+            names.append(caption)
+            for size in sizes:
+                mask = np.rint(255.0 * looked[f"{_MASK}{size}"][row].numpy())
+                mask = tf.image.resize(mask, (side, side), "nearest").numpy()
+                tiles.append(np.repeat(mask.astype(np.uint8), 3, axis=-1))
+                names.append(f"mask of {size} px")
+    return np.stack(tiles), names, len(sizes) + 1
+
+
+def _sizes(painter, start):
+    """At which sizes a generator gives what is called so."""
+    return sorted(
+        int(name.removeprefix(start))
+        for name in painter.generator.output
+        if name.startswith(start)
+    )
 
 
 def _step(pictures, row, size, looks, words):

@@ -14,6 +14,10 @@ Pictures of all stages and what they look at, of a model that attends to words:
     python -m recipes.sample --workdir=runs/attn --caption="a red heart" \
         --attention
 
+Pictures and the masks that say where the sentence was heard, of SSA-GAN:
+
+    python -m recipes.sample --workdir=runs/ssa --caption="a red heart" --masks
+
 A model that reads no text takes --count and --seed alone.
 
 The model comes from one of --preset, --workdir and --saved_model. The same
@@ -55,7 +59,7 @@ _OUT = flags.DEFINE_string(
     "out",
     None,
     f"PNG file for one captioned sheet; else {_SHEET}, or with --attention "
-    f"{attending.FILE}.",
+    f"{attending.FILE}, with --masks {attending.MASKS_FILE}.",
 )
 _EACH = flags.DEFINE_string(
     "each", None, "Folder for one plain PNG a picture, instead of a sheet."
@@ -71,6 +75,12 @@ _ATTENTION = flags.DEFINE_bool(
     False,
     "Show the picture of each stage and, for each word (the first "
     f"{attending.MOST}), where places look at it.",
+)
+_MASKS = flags.DEFINE_bool(
+    "masks",
+    False,
+    "Show beside each picture, size by size, where its sentence was heard: "
+    "white everything, black nothing.",
 )
 _CAPTION_STEPS = flags.DEFINE_integer(
     "interpolate_captions",
@@ -93,8 +103,8 @@ def main(_):
     check_flags(len(captions))
     painter = open_painter()
     captions = check_captions(captions, painter)
-    if _ATTENTION.value:
-        write_attention(painter, captions)
+    if _inside():
+        write_inside(painter, captions)
         return
     seed, bound = _SEED.value, _TRUNCATION.value
     columns = _CAPTION_STEPS.value or _NOISE_STEPS.value
@@ -126,26 +136,34 @@ def main(_):
     print(f"{len(drawn)} picture(s) in {_EACH.value or _OUT.value or _SHEET}")
 
 
-def write_attention(painter, captions):
-    """Draws the sheet of --attention.
+def write_inside(painter, captions):
+    """Draws the sheet of --attention or --masks.
 
     Args:
         painter: `networks.Painter`.
         captions: list of str.
 
     Raises:
-        ValueError: if the model attends to no words.
+        ValueError: if the model has no such thing inside.
         OSError: if it can't be written.
     """
     seed, count = _SEED.value, _COUNT.value
     asked = [text for text in captions for _ in range(count)]
     seeds = list(range(seed, seed + count)) * len(captions)
-    tiles, names, columns = attending.stages(
-        painter, asked, seeds, _TRUNCATION.value
-    )
-    path = _OUT.value or attending.FILE
+    draw, path, what = {
+        "attention": (attending.stages, attending.FILE, "what they look at"),
+        "masks": (attending.masks, attending.MASKS_FILE, "their masks"),
+    }[_inside()]
+    tiles, names, columns = draw(painter, asked, seeds, _TRUNCATION.value)
+    path = _OUT.value or path
     drawing.write_sheet(path, tiles, names, columns)
-    print(f"{len(asked)} picture(s) and what they look at in {path}")
+    print(f"{len(asked)} picture(s) and {what} in {path}")
+
+
+def _inside():
+    """Which flag asks to look into the model, or ""."""
+    asked = {"attention": _ATTENTION.value, "masks": _MASKS.value}
+    return next((name for name, value in asked.items() if value), "")
 
 
 def read_captions(given, path):
@@ -217,16 +235,19 @@ def check_flags(count):
         raise ValueError(
             f"--truncation={_TRUNCATION.value} must be greater than 0."
         )
-    if _ATTENTION.value and _SAVED_MODEL.value:
+    if _ATTENTION.value and _MASKS.value:
         raise ValueError(
-            "A SavedModel gives pictures alone; --attention looks into a "
+            "Give --attention or --masks: each draws a sheet of its own."
+        )
+    inside = _inside()
+    if inside and _SAVED_MODEL.value:
+        raise ValueError(
+            f"A SavedModel gives pictures alone; --{inside} looks into a "
             "--workdir or --preset."
         )
-    if _ATTENTION.value and (
-        _EACH.value or _CAPTION_STEPS.value or _NOISE_STEPS.value
-    ):
+    if inside and (_EACH.value or _CAPTION_STEPS.value or _NOISE_STEPS.value):
         raise ValueError(
-            "--attention draws a sheet of its own, without --each, "
+            f"--{inside} draws a sheet of its own, without --each, "
             "--interpolate_captions and --interpolate_noise."
         )
     for flag, steps, wanted in (

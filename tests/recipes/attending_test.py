@@ -165,6 +165,41 @@ class StagesTest(parameterized.TestCase, tf.test.TestCase):
                 self.stages(generator=generator)
 
 
+class MasksTest(tf.test.TestCase):
+    """A row is a picture and its masks, small to large."""
+
+    def masks(self, generator, captions=("a red heart", "a car")):
+        painter = networks.Painter(generator, wiring.Letters())
+        return attending.masks(painter, captions, range(len(captions)))
+
+    def test_rows_are_pictures_and_their_masks(self):
+        keras.utils.set_random_seed(0)
+        generator = networks.ssa_gan.generator(
+            image_size=16, width=2, noise_dim=3, text_dim=16
+        )
+        tiles, names, columns = self.masks(generator)
+        self.assertEqual(columns, 4)
+        masks = ["mask of 4 px", "mask of 8 px", "mask of 16 px"]
+        self.assertEqual(names, ["a red heart", *masks, "a car", *masks])
+        self.assertEqual(tiles.shape, (8, 96, 96, 3))
+        painter = networks.Painter(generator, wiring.Letters())
+        looked = painter.look(["a red heart", "a car"], [0, 1])
+        for row in range(2):
+            for place, size in enumerate((4, 8, 16), 1):
+                mask = 255.0 * looked[f"mask_{size}"][row].numpy()
+                times = 96 // size
+                expected = mask.repeat(times, 0).repeat(times, 1)
+                tile = tiles[4 * row + place]
+                self.assertAllClose(tile, expected.repeat(3, -1), atol=0.51)
+        drawn = painter.generate(["a red heart", "a car"], [0, 1])
+        drawn = (drawn.numpy() + 1.0) * 127.5
+        self.assertAllClose(tiles[4, ::6, ::6], drawn[1], atol=0.51)
+
+    def test_model_without_masks_is_told(self):
+        with self.assertRaisesRegex(ValueError, "has no masks; SSA-GAN's does"):
+            self.masks(staged())
+
+
 class AttendingTest(parameterized.TestCase, tf.test.TestCase):
     """A row is a picture and what each word sees of it."""
 

@@ -153,6 +153,47 @@ class SampleTest(parameterized.TestCase, tf.test.TestCase):
         self.assertIn(sentence, complaint)
         self.assertEqual(os.listdir(self.here), [])
 
+    # Masks.
+
+    def test_masks_are_one_sheet(self):
+        generator = networks.ssa_gan.generator(
+            image_size=16, width=2, noise_dim=4, text_dim=16
+        )
+        painter = networks.Painter(generator, wiring.Letters())
+        model = trained.Trained(painter, {})
+        words = ("--caption=a red heart", "--count=2", "--masks")
+        with mock.patch.object(trained, "opened", return_value=model):
+            printed = self.sampled("--preset=it", *words, model=False)
+        self.assertIn("2 picture(s) and their masks in masks.png", printed)
+        self.assertEqual(os.listdir(self.here), ["masks.png"])
+        png = (self.here / "masks.png").read_bytes()
+        height, width, _ = tf.io.decode_png(png).shape
+        self.assertBetween(width, 4 * 96, 5 * 96)
+        self.assertBetween(height, 2 * 96, 3 * 96)
+
+    def test_masks_of_a_run_without_them_give_a_sentence(self):
+        complaint = self.refused(
+            "--caption=a car",
+            "--masks",
+            f"--workdir={self.models / _RUN}",
+            model=False,
+        )
+        self.assertIn("generator has no masks; SSA-GAN's does", complaint)
+
+    @parameterized.parameters(
+        ([], "SavedModel gives pictures alone; --masks looks into a"),
+        (["--each=a"], "--masks draws a sheet of its own, without --each"),
+        (["--attention"], "Give --attention or --masks: each draws a sheet"),
+    )
+    def test_masks_that_fit_no_flags_are_told(self, words, sentence):
+        complaint = self.refused(
+            *("--caption=a car", "--masks", *words),
+            *(() if not words else ("--preset=it",)),
+            model=not words,
+        )
+        self.assertIn(sentence, complaint)
+        self.assertEqual(os.listdir(self.here), [])
+
     # Pictures.
 
     def test_sheet_is_one_png_with_room_for_every_picture(self):
