@@ -125,6 +125,7 @@ def base(**changes) -> config_dict.ConfigDict:
                 smaller_images=_absent(bool),
                 legacy_mask=_absent(bool),
                 is_sampled=_absent(bool),
+                synchronized=_absent(bool),
             ),
             discriminator=dict(
                 name="gan_cls",
