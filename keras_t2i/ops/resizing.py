@@ -30,7 +30,7 @@ def tf1_bilinear(images, size: int):
         `resize_bilinear` of the Inception graph of 2015, as Heusel et al.
         2017, arXiv:1706.08500, ran it.
     """
-    return tf.compat.v1.image.resize_bilinear(images, (size, size))
+    return tf.raw_ops.ResizeBilinear(images=images, size=(size, size))
 
 
 def bilinear(images, size: int):
@@ -64,8 +64,8 @@ def bilinear_corners(images, size: int):
     Source:
         PyTorch's `interpolate(mode="bilinear", align_corners=True)`.
     """
-    return tf.compat.v1.image.resize_bilinear(
-        images, (size, size), align_corners=True
+    return tf.raw_ops.ResizeBilinear(
+        images=images, size=(size, size), align_corners=True
     )
 
 

@@ -212,7 +212,9 @@ def _complaint(report):
 
 def _hint(report):
     """Tells whose names they are, if one of them is a sign."""
-    for sign, family in families.SIGNS.items():
+    part = report.family.partition("/")[2]
+    signs = families.SIGNS.items()
+    for sign, family in sorted(signs, key=lambda x: not x[1].endswith(part)):
         found = [key for key in report.unknown if key.endswith(sign)]
         if found:
             return f" {found[0]} is a name of {family}."

@@ -1,9 +1,23 @@
 """By which names a run's networks are known elsewhere."""
 
 from keras_t2i import weights
-from keras_t2i.weights.families import FAMILIES, attngan, dm_gan
+from keras_t2i.weights.families import (
+    FAMILIES,
+    attngan,
+    df_gan,
+    df_gan_2020,
+    dm_gan,
+    ssa_gan,
+)
 
-_STAGED = {"attngan": attngan, "dm_gan": dm_gan}
+#: Family -> who builds networks of arrays' sizes, and who reads these off.
+_ROOMS = {
+    "attngan": (attngan, attngan),
+    "df_gan": (df_gan, df_gan),
+    "df_gan_2020": (df_gan_2020, df_gan_2020),
+    "dm_gan": (dm_gan, attngan),
+    "ssa_gan": (ssa_gan, ssa_gan),
+}
 
 
 def role(player: str) -> str:
@@ -56,14 +70,14 @@ def hint(config, player: str, model, arrays: dict) -> str:
         A sentence after a blank; nothing if no sizes make the file fit.
     """
     known = family(config, player)
-    room = _STAGED.get(known.partition("/")[0])
+    room, sizes = _ROOMS.get(known.partition("/")[0], (None, None))
     if room is None:
         return ""
     part = role(player)
     other = getattr(room, f"{part}_of")(arrays)
     if not weights.plan(known, other, arrays).fits:
         return ""
-    sizes_of = getattr(attngan, f"{part}_sizes")  # DM-GAN has the same.
+    sizes_of = getattr(sizes, f"{part}_sizes")
     ours, theirs = (
         sizes_of(weights.export(known, each), 0) for each in (model, other)
     )

@@ -52,6 +52,7 @@ PREFIXES = {
     "dcgan_cls/generator": dcgan_cls.GENERATOR_PREFIXES,
     "df_gan/discriminator": df_gan.DISCRIMINATOR_PREFIXES,
     "df_gan/generator": df_gan.GENERATOR_PREFIXES,
+    "df_gan/optimizers": df_gan.OTHER_PREFIXES,
     "df_gan_2020/discriminator": df_gan_2020.DISCRIMINATOR_PREFIXES,
     "df_gan_2020/generator": df_gan_2020.GENERATOR_PREFIXES,
     "dm_gan/discriminator": dm_gan.PREFIXES,

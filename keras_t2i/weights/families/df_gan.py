@@ -2,8 +2,10 @@
 
 Its discriminator is two modules there, netD and netC. Each block of netD has
 a shortcut convolution, used or not; ours are made only where used, and the
-arrays of the others are known and left out. Some files put "module." (several
-GPUs) or the module's name before every name; both are cut off.
+arrays of the others are known and left out. The released files hold all three
+modules under "model", beside the optimizers; others put "module." (several
+GPUs) or the module's name before every name. These words are cut off, and what
+belongs to another part is left alone.
 """
 
 import re
@@ -12,8 +14,13 @@ from keras_t2i.networks import df_gan
 from keras_t2i.ops import images
 from keras_t2i.weights import rules
 
-GENERATOR_PREFIXES = ("module.", "netG.", "netG/")
-DISCRIMINATOR_PREFIXES = ("module.", "netD.", "netD/", "netC.", "netC/")
+GENERATOR_PREFIXES = ("model/", "module.", "netG.", "netG/")
+DISCRIMINATOR_PREFIXES = (
+    *("model/", "module."),
+    *("netD.", "netD/", "netC.", "netC/"),
+)
+#: Of arrays beside all networks in the released files.
+OTHER_PREFIXES = ("optimizers/",)
 _PLACES = ((1, 1), (1, 2), (2, 1), (2, 2))
 
 
@@ -46,16 +53,7 @@ def generator_of(arrays):
         arrays don't say a size it has the published one; `load` then refuses
         them by name.
     """
-    found = rules.plain(arrays, GENERATOR_PREFIXES)
-    noise_dim = rules.size(found, "fc.weight", 1, 100)
-    condition = "GBlocks.0.fuse1.affine0.fc_gamma.linear1.weight"
-    joined = rules.size(found, condition, 1, noise_dim + 256)
-    return df_gan.generator(
-        image_size=4 * 2 ** count_of(found, "GBlocks.", 6),
-        width=rules.size(found, "to_rgb.1.weight", 1, 32),
-        noise_dim=noise_dim,
-        text_dim=max(joined - noise_dim, 1),
-    )
+    return df_gan.generator(**generator_sizes(arrays, 32))
 
 
 def discriminator_of(arrays):
@@ -68,9 +66,43 @@ def discriminator_of(arrays):
         `keras.Model`, as `networks.df_gan.discriminator` makes it. Where the
         arrays don't say a size it has the published one.
     """
+    return df_gan.discriminator(**discriminator_sizes(arrays, 32))
+
+
+def generator_sizes(arrays, width):
+    """Reads off the sizes that the generator's builder takes.
+
+    Args:
+        arrays: dict of str -> array, with the reference's names.
+        width: int. Where the arrays don't say it.
+
+    Returns:
+        dict of arguments of `networks.df_gan.generator`.
+    """
+    found = rules.plain(arrays, GENERATOR_PREFIXES)
+    noise_dim = rules.size(found, "fc.weight", 1, 100)
+    condition = "GBlocks.0.fuse1.affine0.fc_gamma.linear1.weight"
+    joined = rules.size(found, condition, 1, noise_dim + 256)
+    return dict(
+        image_size=4 * 2 ** count_of(found, "GBlocks.", 6),
+        width=rules.size(found, "to_rgb.1.weight", 1, width),
+        noise_dim=noise_dim,
+        text_dim=max(joined - noise_dim, 1),
+    )
+
+
+def discriminator_sizes(arrays, width):
+    """Reads off the sizes that the discriminator's builder takes.
+
+    Args:
+        arrays: dict of str -> array, with the reference's names.
+        width: int. Where the arrays don't say it.
+
+    Returns:
+        dict of arguments of `networks.df_gan.discriminator`.
+    """
     found = rules.plain(arrays, DISCRIMINATOR_PREFIXES)
-    sizes = one_way_sizes(found, "DBlocks.", "joint_conv", 32)
-    return df_gan.discriminator(**sizes)
+    return one_way_sizes(found, "DBlocks.", "joint_conv", width)
 
 
 def one_way(model, block, head):

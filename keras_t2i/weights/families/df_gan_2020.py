@@ -45,28 +45,7 @@ def generator_of(arrays):
         arrays don't say a size it has the published one; `load` then refuses
         them by name.
     """
-    found = rules.plain(arrays, GENERATOR_PREFIXES)
-    return df_gan_2020.generator(**generator_sizes(found, "conv_img.1", 32))
-
-
-def generator_sizes(found, colours, width):
-    """Reads off the sizes of a generator whose blocks begin at 4 px.
-
-    Args:
-        found: dict of str -> array, by plain names.
-        colours: str. What the last convolution's names begin with.
-        width: int. Where the arrays don't say it.
-
-    Returns:
-        dict of arguments of `networks.df_gan_2020.generator`.
-    """
-    reads = "block0.affine0.fc_gamma.linear1.weight"
-    return dict(
-        image_size=4 * 2 ** max(df_gan.count_of(found, _BLOCK, 7) - 1, 1),
-        width=rules.size(found, f"{colours}.weight", 1, width),
-        noise_dim=rules.size(found, "fc.weight", 1, 100),
-        text_dim=rules.size(found, reads, 1, 256),
-    )
+    return df_gan_2020.generator(**generator_sizes(arrays, 32))
 
 
 def discriminator_of(arrays):
@@ -79,6 +58,39 @@ def discriminator_of(arrays):
         `keras.Model`, as `networks.df_gan_2020.discriminator` makes it. Where
         the arrays don't say a size it has the published one.
     """
+    return df_gan_2020.discriminator(**discriminator_sizes(arrays, 32))
+
+
+def generator_sizes(arrays, width, colours="conv_img.1"):
+    """Reads off the sizes of a generator whose blocks begin at 4 px.
+
+    Args:
+        arrays: dict of str -> array, with the reference's names.
+        width: int. Where the arrays don't say it.
+        colours: str. What the last convolution's names begin with.
+
+    Returns:
+        dict of arguments of `networks.df_gan_2020.generator`.
+    """
+    found = rules.plain(arrays, GENERATOR_PREFIXES)
+    reads = "block0.affine0.fc_gamma.linear1.weight"
+    return dict(
+        image_size=4 * 2 ** max(df_gan.count_of(found, _BLOCK, 7) - 1, 1),
+        width=rules.size(found, f"{colours}.weight", 1, width),
+        noise_dim=rules.size(found, "fc.weight", 1, 100),
+        text_dim=rules.size(found, reads, 1, 256),
+    )
+
+
+def discriminator_sizes(arrays, width):
+    """Reads off the sizes that the discriminator's builder takes.
+
+    Args:
+        arrays: dict of str -> array, with the reference's names.
+        width: int. Where the arrays don't say it.
+
+    Returns:
+        dict of arguments of `networks.df_gan_2020.discriminator`.
+    """
     found = rules.plain(arrays, DISCRIMINATOR_PREFIXES)
-    sizes = df_gan.one_way_sizes(found, _BLOCK, _HEAD, 32)
-    return df_gan_2020.discriminator(**sizes)
+    return df_gan.one_way_sizes(found, _BLOCK, _HEAD, width)

@@ -10,7 +10,7 @@ from keras_t2i.weights.families import df_gan, df_gan_2020
 
 GENERATOR_PREFIXES = ("module.", "netG.", "netG/")
 DISCRIMINATOR_PREFIXES = ("module.", "netD.", "netD/")
-_BLOCK, _HEAD = "block", "COND_DNET.joint_conv"
+_BLOCK = "block"
 
 
 def generator(model):
@@ -36,7 +36,7 @@ def generator(model):
 
 def discriminator(model):
     """Writes the rules of `networks.ssa_gan.discriminator`."""
-    return df_gan.one_way(model, _BLOCK, _HEAD)
+    return df_gan_2020.discriminator(model)
 
 
 def generator_of(arrays):
@@ -50,9 +50,7 @@ def generator_of(arrays):
         arrays don't say a size it has the published one; `load` then refuses
         them by name.
     """
-    found = rules.plain(arrays, GENERATOR_PREFIXES)
-    sizes = df_gan_2020.generator_sizes(found, "conv_img.2", 64)
-    return ssa_gan.generator(**sizes)
+    return ssa_gan.generator(**generator_sizes(arrays, 64))
 
 
 def discriminator_of(arrays):
@@ -65,7 +63,30 @@ def discriminator_of(arrays):
         `keras.Model`, as `networks.ssa_gan.discriminator` makes it. Where the
         arrays don't say a size it has the published one.
     """
-    found = rules.plain(arrays, DISCRIMINATOR_PREFIXES)
-    return ssa_gan.discriminator(
-        **df_gan.one_way_sizes(found, _BLOCK, _HEAD, 64)
-    )
+    return ssa_gan.discriminator(**discriminator_sizes(arrays, 64))
+
+
+def generator_sizes(arrays, width):
+    """Reads off the sizes that the generator's builder takes.
+
+    Args:
+        arrays: dict of str -> array, with the reference's names.
+        width: int. Where the arrays don't say it.
+
+    Returns:
+        dict of arguments of `networks.ssa_gan.generator`.
+    """
+    return df_gan_2020.generator_sizes(arrays, width, "conv_img.2")
+
+
+def discriminator_sizes(arrays, width):
+    """Reads off the sizes that the discriminator's builder takes.
+
+    Args:
+        arrays: dict of str -> array, with the reference's names.
+        width: int. Where the arrays don't say it.
+
+    Returns:
+        dict of arguments of `networks.ssa_gan.discriminator`.
+    """
+    return df_gan_2020.discriminator_sizes(arrays, width)
