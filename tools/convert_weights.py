@@ -22,7 +22,9 @@ from keras_t2i.weights.families import (
     damsm,
     dcgan_cls,
     df_gan,
+    df_gan_2020,
     dm_gan,
+    ssa_gan,
 )
 from recipes import messages
 
@@ -120,6 +122,8 @@ MODELS = {
     "dcgan_cls/generator": dcgan_cls.generator_of,
     "df_gan/discriminator": df_gan.discriminator_of,
     "df_gan/generator": df_gan.generator_of,
+    "df_gan_2020/discriminator": df_gan_2020.discriminator_of,
+    "df_gan_2020/generator": df_gan_2020.generator_of,
     "dm_gan/discriminator": dm_gan.discriminator_of,
     "dm_gan/generator": dm_gan.generator_of,
     "efficientnet_lite0/image": _lite0,
@@ -135,6 +139,8 @@ MODELS = {
         )
     },
     "minilm/text": _bert,
+    "ssa_gan/discriminator": ssa_gan.discriminator_of,
+    "ssa_gan/generator": ssa_gan.generator_of,
 }
 
 if __name__ == "__main__":

@@ -131,7 +131,8 @@ class AttnGAN(System):
                 "and for smaller pictures by base_size."
             )
         latent = self.latent(batch["sentence"], "fakes")
-        with tf.control_dependencies(_worded(batch.get("mask"))):
+        checked = checks.worded(batch["mask"]) if "mask" in batch else []
+        with tf.control_dependencies(checked):
             return {"latent": tf.identity(latent)}
 
     def _keys(self):
@@ -251,12 +252,3 @@ def _judges(players):
 
 def _scores_alone(player):
     return "alone" in player.output
-
-
-def _worded(mask):
-    """Refuses captions without words."""
-    if mask is None:
-        return []
-    is_worded = tf.reduce_all(tf.reduce_any(tf.cast(mask, tf.bool), axis=1))
-    told = "A caption of the batch has no word: its mask is all False."
-    return checks.held(is_worded, told)

@@ -144,3 +144,20 @@ def held(truth, told):
     """
     check = tf.debugging.Assert(truth, [told])
     return [] if check is None else [check]
+
+
+def worded(mask):
+    """Refuses captions without words, when it runs.
+
+    Args:
+        mask: (B, T) bool or number, where there is a word.
+
+    Returns:
+        List of what must run first: empty, or one operation.
+
+    Raises:
+        tf.errors.InvalidArgumentError: if a row has none.
+    """
+    is_worded = tf.reduce_all(tf.reduce_any(tf.cast(mask, tf.bool), axis=1))
+    told = "A caption of the batch has no word: its mask is all False."
+    return held(is_worded, told)

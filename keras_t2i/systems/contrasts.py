@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_t2i.losses import contrastive
 from keras_t2i.ops import replicas
+from keras_t2i.systems import checks
 from keras_t2i.systems.matching import KINDS
 
 #: Term -> what the keys of the second branch begin with; None needs no other.
@@ -191,6 +192,7 @@ class Contrasts:
 
         Raises:
             ValueError: if the batch lacks what a term needs.
+            tf.errors.InvalidArgumentError: for words, if a caption has none.
         """
         own = batch
         if "shared_label" in batch:  # By which partners were chosen.
@@ -213,6 +215,9 @@ class Contrasts:
         self._check_widths(found)
         kinds = [kind for kind in KINDS if kind in self.used]
         if kinds:
+            worded = checks.worded(batch["mask"]) if "words" in kinds else []
+            with tf.control_dependencies(worded):
+                read = {key: tf.identity(x) for key, x in read.items()}
             losses = self.matcher.losses(own | read, kinds)
             for kind in kinds:
                 found[f"{kind}_lost"] = sum(losses[x] for x in KINDS[kind])

@@ -198,7 +198,7 @@ class SlopesTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual(bool(np.any(slope)), "kernel" in name, msg=name)
 
 
-class RefusedTest(tf.test.TestCase):
+class RefusedTest(tf.test.TestCase, parameterized.TestCase):
     """What can't be played."""
 
     def test_nobody_looks_at_fakes(self):
@@ -219,6 +219,19 @@ class RefusedTest(tf.test.TestCase):
             ValueError, "words goes by words, and the batch has no words"
         ):
             staged.persuaded(system, batch | system.prepare(batch))
+
+    @parameterized.parameters(True, False)
+    def test_caption_without_words(self, eagerly):
+        system, batch = narrow(), batch_of()
+        mask = batch["mask"].numpy()
+        mask[2] = False
+        batch["mask"] = tf.constant(mask)
+        system.compile(harness.sgd(system.players), run_eagerly=eagerly)
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError,
+            "A caption of the batch has no word: its mask is all False.",
+        ):
+            system.fit(tf.data.Dataset.from_tensors(batch), verbose=0)
 
     def test_readers_of_another_width(self):
         system = narrow(image_reader=staged.image_reader(width=7))

@@ -1,5 +1,6 @@
 """Examines the tool that turns released weights into ours."""
 
+import itertools
 import os
 import pathlib
 import subprocess
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from keras_t2i import weights
 from keras_t2i.encoders import bert, bi_lstm, heads, inception
-from keras_t2i.networks import df_gan
+from keras_t2i.networks import df_gan, df_gan_2020, ssa_gan
 from keras_t2i.weights import families
 from tools import convert_weights
 
@@ -83,12 +84,19 @@ class ConvertTest(tf.test.TestCase):
             for key, array in self.arrays.items():
                 self.assertAllEqual(found[key], array)
 
-    def test_df_gan_is_converted_at_the_files_sizes(self):
+    def test_one_way_networks_are_converted_at_the_files_sizes(self):
         sizes = dict(image_size=16, width=4, text_dim=5)
-        for family, model in (
-            ("df_gan/generator", df_gan.generator(**sizes, noise_dim=3)),
-            ("df_gan/discriminator", df_gan.discriminator(**sizes)),
+        rooms = {
+            "df_gan": df_gan,
+            "df_gan_2020": df_gan_2020,
+            "ssa_gan": ssa_gan,
+        }
+        for name, part in itertools.product(
+            rooms, ("generator", "discriminator")
         ):
+            more = {"noise_dim": 3} if part == "generator" else {}
+            model = getattr(rooms[name], part)(**sizes, **more)
+            family = f"{name}/{part}"
             self.arrays = weights.export(family, model)
             self.write()
             convert_weights.convert(family, self.source, self.out)
