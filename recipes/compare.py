@@ -31,7 +31,8 @@ With --sheet every cell, a generator with its config, plays equally long: so
 many moves as fit into --minutes at the speed that was measured beside all
 others' before (speed.json). Each is judged by the offline protocol with
 intervals, then and where all had made equally many moves: rows.jsonl and
-sheet.md, with a picture of all (compare.png) and a film in each cell's folder.
+sheet.md, with a picture and a film of all (compare.png, compare.gif) and a film
+in each cell's folder.
 A second call goes on, cell by cell and inside a cell; --seeds=3 then adds two
 runs of each. --quick shows the layout in minutes; its figures mean nothing.
 """

@@ -163,6 +163,38 @@ def write_rows(
     files.atomic_write(path, sheet)
 
 
+def write_film(
+    path: str | os.PathLike, rows: Mapping[str, Sequence], count: int = 12
+) -> None:
+    """Binds a film of several runs' sheets, each at equal shares of its moves.
+
+    Args:
+        path: the file, a GIF.
+        rows: what a row is called -> PNG files of one size, first to last.
+        count: frames.
+
+    Raises:
+        OSError: if a sheet can't be read or the film not be written.
+    """
+    frames = []
+    for share in np.linspace(0.0, 1.0, count):
+        shown = [row[round(share * (len(row) - 1))] for row in rows.values()]
+        tiles = np.stack([_shrunk(each) for each in shown])
+        title = f"after {share:.0%} of each one's moves"
+        sheet = sheets.captioned_grid(tiles, list(rows), 1, title=title)
+        frames.append(tf.io.decode_png(sheet).numpy())
+    files.atomic_write(path, sheets.film(frames, milliseconds=400))
+
+
+def _shrunk(path, width=420):
+    """A sheet, at most so wide."""
+    whole = tf.io.decode_png(pathlib.Path(path).read_bytes(), 3)
+    times = -(-whole.shape[1] // width)
+    size = [side // times for side in whole.shape[:2]]
+    small = tf.image.resize(whole, size, "area")
+    return np.rint(small.numpy()).astype(np.uint8)
+
+
 def write_each(
     folder: str | os.PathLike, drawn, captions: Sequence[str]
 ) -> None:

@@ -25,6 +25,7 @@ from recipes import (
 )
 
 FILE, TABLE, PICTURE = "rows.jsonl", "sheet.md", "compare.png"
+FILM = "compare.gif"
 _SIDE = "side.png"
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 #: How cells are timed and judged, and in haste.
@@ -121,6 +122,7 @@ def compare(
             files.append_line(workdir / FILE, json.dumps(row))
         rows.append(row)
         _lay_out(sheet, runs, rows, workdir)
+    _bind(runs, workdir)
     return halves.table(rows)
 
 
@@ -298,3 +300,15 @@ def _lay_out(sheet, runs, rows, workdir):
     if strips:
         title = f"{sheet.title}: {halves.budget(rows[0])}"
         drawing.write_rows(workdir / PICTURE, strips, captions, title)
+
+
+def _bind(runs, workdir):
+    """Binds a film of all cells that were played."""
+    drawn = {
+        run.cell: sorted((run.folder / "samples").glob("move_*.png"))
+        for run in runs
+        if run.seed == 0
+    }
+    drawn = {cell: sheets for cell, sheets in drawn.items() if sheets}
+    if drawn:
+        drawing.write_film(workdir / FILM, drawn)

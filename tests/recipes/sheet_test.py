@@ -6,6 +6,7 @@ import shutil
 from unittest import mock
 
 import tensorflow as tf
+from PIL import Image
 
 from recipes import cells, halves, judging, pace, sheet, training
 from tests.recipes import command, eyes, runs, sheets
@@ -99,6 +100,10 @@ class SheetTest(tf.test.TestCase):
         shape = tf.io.decode_png(picture).shape
         self.assertBetween(shape[1], 2 * 128, 3 * 128)
         self.assertBetween(shape[0], 2 * 128, 3 * 128)
+        with Image.open(self.workdir / sheet.FILM) as film:
+            self.assertEqual(film.n_frames, 12)
+            # A cell's sheet above the other's, each with its name.
+            self.assertGreater(film.size[1], film.size[0])
         self.examine_second_call(told, rows)
         self.examine_second_seed(rows)
         self.examine_missing_checkpoint()
