@@ -119,7 +119,7 @@ class MaskedNormTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual(found.dtype.name, policy.removeprefix("mixed_"))
             expected = layer(*drawn, training=training)
             self.assertAllClose(
-                tf.cast(found, tf.float32), expected, atol=0.5, rtol=0.1
+                tf.cast(found, tf.float32), expected, atol=0.05, rtol=0.01
             )
 
     def test_saved_layer_comes_back_equal(self):

@@ -236,6 +236,23 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         matched = {"words", "sentence"} if "ssa" in config else set()
         self.assert_logged(workdir, *matched, *VARIANTS[variant])
 
+    def test_any_system_that_reads_matches_by_weight(self):
+        workdir = self.folder / "matched"
+        self.trained(
+            "gan_cls_openmoji",
+            "smoke",
+            workdir,
+            "--config.image.source=letters",
+            "--config.data.words=float16",
+            "--config.data.max_words=6",
+            "--config.loss_weights.words=0.05",
+            "--config.loss_weights.sentence=0.05",
+        )
+        (row, *_) = journal.read(workdir / "metrics.jsonl")
+        for term in ("fool", "words", "sentence"):
+            self.assertTrue(np.isfinite(row["terms"][term]))
+            self.assertGreater(row["terms"][term], 0.0)
+
     @parameterized.parameters(
         ("ssa_gan_cub", "smoke", ["words", "sentence"]),
         ("df_gan_cub", "smoke", []),

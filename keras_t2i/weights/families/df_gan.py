@@ -21,7 +21,8 @@ DISCRIMINATOR_PREFIXES = (
 )
 #: Of arrays beside all networks in the released files.
 OTHER_PREFIXES = ("optimizers/",)
-_PLACES = ((1, 1), (1, 2), (2, 1), (2, 2))
+#: In which of a block's two fusions an affine layer stands, and at which place.
+PLACES = ((1, 1), (1, 2), (2, 1), (2, 2))
 
 
 def generator(model):
@@ -31,7 +32,7 @@ def generator(model):
     for i, size in enumerate(sizes_of(model)[1:]):
         block = f"GBlocks.{i}"
         table += drawing(model, size, block)
-        for fuse, number in _PLACES:
+        for fuse, number in PLACES:
             steer = layer(f"draw_{size}_affine_{fuse}_{number}")
             table += affine(steer, f"{block}.fuse{fuse}.affine{number - 1}")
     return table + rules.conv(layer("colours"), "to_rgb.1")

@@ -12,7 +12,6 @@ from keras_t2i.weights.families import df_gan
 GENERATOR_PREFIXES = ("module.", "netG.", "netG/")
 DISCRIMINATOR_PREFIXES = ("module.", "netD.", "netD/")
 _BLOCK, _HEAD = "block", "COND_DNET.joint_conv"
-_PLACES = ((1, 1), (1, 2), (2, 1), (2, 2))
 
 
 def generator(model):
@@ -23,7 +22,7 @@ def generator(model):
         block = f"{_BLOCK}{i}"
         table += df_gan.drawing(model, size, block)
         table += df_gan.scale(layer(f"gain_{size}"), block)
-        for place, (fuse, number) in enumerate(_PLACES):
+        for place, (fuse, number) in enumerate(df_gan.PLACES):
             steer = layer(f"draw_{size}_affine_{fuse}_{number}")
             table += df_gan.affine(steer, f"{block}.affine{place}")
     return table + rules.conv(layer("colours"), "conv_img.1")

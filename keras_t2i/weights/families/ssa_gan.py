@@ -8,8 +8,8 @@ from keras_t2i.networks import ssa_gan
 from keras_t2i.weights import rules
 from keras_t2i.weights.families import df_gan, df_gan_2020
 
-GENERATOR_PREFIXES = ("module.", "netG.", "netG/")
-DISCRIMINATOR_PREFIXES = ("module.", "netD.", "netD/")
+GENERATOR_PREFIXES = df_gan_2020.GENERATOR_PREFIXES
+DISCRIMINATOR_PREFIXES = df_gan_2020.DISCRIMINATOR_PREFIXES
 _BLOCK = "block"
 
 
