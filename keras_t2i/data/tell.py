@@ -47,7 +47,7 @@ class Teller:
         _check_captions(pictures, sentences, words, twins)
         _check_words(vocabulary, max_words, word_rule, words)
         if vocabulary is not None:
-            _check_known(vocabulary, pictures)
+            check_known(vocabulary, pictures)
         self.per_picture = pictures.captions.shape[1]
         self._draws = draws
         self._sentences = sentences
@@ -150,8 +150,18 @@ def _check_words(vocabulary, max_words, word_rule, words):
         )
 
 
-def _check_known(vocabulary, pictures):
-    """Refuses captions without any word, of which a mask would be all False."""
+def check_known(
+    vocabulary: vocabularies.Vocabulary, pictures: source.Pictures
+) -> None:
+    """Refuses captions without any word, of which a mask would be all False.
+
+    Args:
+        vocabulary: the words that are known.
+        pictures: the set.
+
+    Raises:
+        ValueError: naming the first such caption.
+    """
     table = pictures.captions
 
     def name(place):

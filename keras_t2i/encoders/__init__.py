@@ -3,6 +3,7 @@
 from keras_t2i.encoders import (
     bert,
     bi_lstm,
+    captioner,
     efficientnet_lite,
     features,
     heads,
@@ -15,6 +16,7 @@ from keras_t2i.encoders import (
 __all__ = [
     "bert",
     "bi_lstm",
+    "captioner",
     "efficientnet_lite",
     "features",
     "heads",

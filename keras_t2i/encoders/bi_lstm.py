@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_t2i.layers import Dropout
+from keras_t2i.layers import Dropout, starts
 
 
 def encoder(
@@ -49,15 +49,15 @@ def encoder(
     embed = keras.layers.Embedding(
         vocabulary_size,
         embedding,
-        embeddings_initializer=_even(0.1),
+        embeddings_initializer=starts.even(0.1),
         name="embedding",
     )
     # Each start is one of its own: one that is shared draws alike.
     lstm = keras.layers.LSTM(
         width // 2,
-        kernel_initializer=_even(bound),
-        recurrent_initializer=_even(bound),
-        bias_initializer=_even(bound),
+        kernel_initializer=starts.even(bound),
+        recurrent_initializer=starts.even(bound),
+        bias_initializer=starts.even(bound),
         unit_forget_bias=False,
         return_sequences=True,
         return_state=True,
@@ -97,7 +97,3 @@ def _graph(embed, two_ways, drop=None, max_words=None):
     outputs = {"words": words, "sentence": sentence}
     outputs = {name: ops.cast(y, "float32") for name, y in outputs.items()}
     return keras.Model(inputs, outputs, name="bi_lstm")
-
-
-def _even(bound):
-    return keras.initializers.RandomUniform(-bound, bound)

@@ -77,8 +77,8 @@ def text(words_dim, width=256, sentence_dim=None):
     sentence = keras.Input((sentence_dim,), name="sentence")
     x, y = words, sentence
     if width is not None:
-        x = _linear(width, words_dim, "words_projection")(x)
-        y = _linear(width, sentence_dim, "sentence_projection")(y)
+        x = linear(width, words_dim, "words_projection")(x)
+        y = linear(width, sentence_dim, "sentence_projection")(y)
     x = ops.cast(x, "float32")
     x = ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
     return keras.Model(
@@ -111,12 +111,12 @@ def image(regions_dim, pooled_dim, width=256):
         width,
         1,
         use_bias=False,
-        kernel_initializer=_even(0.1),
+        kernel_initializer=starts.even(0.1),
         name="regions_projection",
     )(regions)
     code = keras.layers.Dense(
         width,
-        kernel_initializer=_even(0.1),
+        kernel_initializer=starts.even(0.1),
         bias_initializer=starts.torch_bias(pooled_dim),
         name="code_projection",
     )(pooled)
@@ -142,8 +142,8 @@ def classes(width, count):
     code = keras.Input((width,), name="code")
     sentence = keras.Input((width,), name="sentence")
     scores = {
-        "image": _linear(count, width, "image_classes")(code),
-        "text": _linear(count, width, "text_classes")(sentence),
+        "image": linear(count, width, "image_classes")(code),
+        "text": linear(count, width, "text_classes")(sentence),
     }
     return keras.Model(
         {"code": code, "sentence": sentence},
@@ -192,14 +192,20 @@ def over(trunk, head, *, size=299, resize="bilinear", norms="batch"):
     return keras.Model({"image": pictures}, head(seen), name="image_reader")
 
 
-def _linear(width, inputs, name):
+def linear(width, inputs, name):
+    """Makes a dense layer whose weights start as Torch's do.
+
+    Args:
+        width: int. Numbers that come out.
+        inputs: int. Numbers that go in.
+        name: str.
+
+    Returns:
+        `keras.layers.Dense`.
+    """
     return keras.layers.Dense(
         width,
         kernel_initializer=starts.torch_linear(),
         bias_initializer=starts.torch_bias(inputs),
         name=name,
     )
-
-
-def _even(bound):
-    return keras.initializers.RandomUniform(-bound, bound)

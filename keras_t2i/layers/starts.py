@@ -30,6 +30,19 @@ def orthogonal():
     return keras.initializers.Orthogonal(1.0)
 
 
+def even(bound):
+    """Starts weights evenly within -bound and bound.
+
+    Args:
+        bound: float > 0.
+
+    Returns:
+        `keras.initializers.Initializer`; each call makes one of its own, as
+        one that is shared draws alike.
+    """
+    return keras.initializers.RandomUniform(-bound, bound)
+
+
 def torch_linear():
     """Starts a dense kernel as Torch does: even within 1 / sqrt(inputs).
 
@@ -53,5 +66,4 @@ def torch_bias(fan_in):
     Source:
         torch.nn.Linear and torch.nn.Conv2d.
     """
-    bound = fan_in**-0.5
-    return keras.initializers.RandomUniform(-bound, bound)
+    return even(fan_in**-0.5)

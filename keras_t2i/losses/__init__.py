@@ -2,6 +2,7 @@
 
 from keras_t2i.losses import (
     adversarial,
+    captioning,
     contrastive,
     feature,
     latent,
@@ -11,6 +12,7 @@ from keras_t2i.losses import (
 
 __all__ = [
     "adversarial",
+    "captioning",
     "contrastive",
     "feature",
     "latent",

@@ -20,6 +20,28 @@ def to_float(images):
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
+def readable(images):
+    """Readies pictures for a network that looks at three colours.
+
+    Args:
+        images: (B, H, W, 3) uint8 [0, 255] or float [-1, 1].
+
+    Returns:
+        (B, H, W, 3) float32 in [-1, 1].
+
+    Raises:
+        ValueError: if the images have not three colours.
+    """
+    images = tf.convert_to_tensor(images)
+    if images.shape.rank != 4 or images.shape[-1] != 3:
+        raise ValueError(
+            f"images have shape {images.shape}; (B, H, W, 3) is read."
+        )
+    if images.dtype == tf.uint8:
+        return to_float(images)
+    return tf.cast(images, tf.float32)
+
+
 def to_uint8(images):
     """Brings a network's picture back to bytes, rounding to the nearest.
 

@@ -97,6 +97,23 @@ def mean(values):
     return tf.reduce_mean(gather(values[tf.newaxis]), axis=0)
 
 
+def ratio(values, counts):
+    """Divides a sum over all replicas' rows by another, with gradient.
+
+    A mean over words, say, of which replicas have unlike many: the mean of
+    their answers is the whole batch's.
+
+    Args:
+        values: (B,) float tensor.
+        counts: (B,) float tensor; the whole batch's sum is not 0.
+
+    Returns:
+        () tensor: this replica's share, times the count of replicas.
+    """
+    whole = mean(tf.reduce_sum(counts))
+    return tf.reduce_sum(values) / whole
+
+
 def total(tensors):
     """Sums each tensor over replicas: gradients, mostly.
 

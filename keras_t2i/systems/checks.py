@@ -129,6 +129,26 @@ def not_synchronized(players):
                 )
 
 
+def same_words(text_encoder, captioner):
+    """Refuses a captioner that numbers words otherwise than what reads them.
+
+    Args:
+        text_encoder: has perhaps a `vocabulary`, or is None.
+        captioner: has a `vocabulary`, or is None.
+
+    Raises:
+        ValueError: if the two differ.
+    """
+    known = [getattr(x, "vocabulary", None) for x in (text_encoder, captioner)]
+    if None not in known and known[0].digest != known[1].digest:
+        raise ValueError(
+            f"The captioner's vocabulary has {len(known[1]):,} words and is "
+            f"not that of the reader of captions, of {len(known[0]):,}: the "
+            "same id means another word. Train the captioner with the "
+            "reader's vocabulary."
+        )
+
+
 def held(truth, told):
     """Refuses what isn't so when it runs, in graphs too.
 

@@ -4,13 +4,13 @@ A batch has one branch, or two: beside its pictures and captions other
 captions of the same pictures ("twin_" before their keys) or other pictures of
 the same class with theirs ("partner_"). A system plays its own terms once a
 branch; what readers say of its fakes is compared here, for all systems: with
-their captions (words and sentence, DAMSM's matching), with the real pictures,
-and between branches.
+their captions (words and sentence, DAMSM's matching; re-captioning), with the
+real pictures, and between branches.
 """
 
 import tensorflow as tf
 
-from keras_t2i.losses import contrastive
+from keras_t2i.losses import captioning, contrastive
 from keras_t2i.ops import replicas
 from keras_t2i.systems import checks
 from keras_t2i.systems.matching import KINDS
@@ -23,8 +23,11 @@ BRANCHES = {
     "supervised": "partner_",
     "unicl": "partner_",
     "cross_entropy": "partner_",
+    "recaptioning": None,
 }
 TERMS = tuple(BRANCHES)
+#: Those for which an image reader looks at fakes; a captioner does for others.
+READ = tuple(term for term in TERMS if term != "recaptioning")
 #: What a config may ask for as second branch -> how its keys begin.
 SECONDS = {"twins": "twin_", "partners": "partner_"}
 #: Key of a batch -> the terms that go by it.
@@ -33,6 +36,7 @@ _NEEDS = {
     "words": ("words",),
     "mask": ("words",),
     "sentence": ("sentence", "supervised", "unicl"),
+    "caption": ("recaptioning",),
 }
 #: Key of a batch -> what a term goes by that needs it.
 _KEYS = {
@@ -40,6 +44,7 @@ _KEYS = {
     "words": "words",
     "mask": "words",
     "sentence": "sentences",
+    "caption": "words as the captioner numbers them",
 }
 #: What each branch has of its own where the first has it.
 _OWN = {
@@ -128,7 +133,8 @@ class Contrasts:
     """Keeps what branches showed and compares it.
 
     A term is the sum over branches where each is compared by itself (words,
-    sentence, fake_to_real, cross_entropy), as a system's own terms are.
+    sentence, fake_to_real, cross_entropy, recaptioning), as a system's own
+    terms are.
 
     Args:
         weights: dict, term -> float, of the system.
@@ -141,6 +147,10 @@ class Contrasts:
             cross-entropy.
         matcher: `matching.Matcher`, of words and sentence; None where they
             weigh 0.
+        captioner: callable, ((B, H, W, 3) [-1, 1], (B, T) int32) -> (B, T, V)
+            scores of each word from those before it, such as
+            `encoders.captioner.Captioner`; frozen. None where recaptioning
+            weighs 0.
 
     Raises:
         ValueError: if a term lacks its reader, or the temperature is wrong.
@@ -149,7 +159,9 @@ class Contrasts:
         words and sentence: Xu et al. 2018, section 3.2, arXiv:1711.10485;
         fake_to_fake: Ye et al. 2021, eq. 1-3, arXiv:2107.02423, and the
         released code; fake_to_real: Ahmed et al. 2023; supervised and its
-        rivals unicl and cross_entropy: Liu et al. 2024. Ours differs: each
+        rivals unicl and cross_entropy: Liu et al. 2024; recaptioning: Ahmed et
+        al. 2023, eq. 3, as MirrorGAN's code has it: see `losses.captioning`.
+        Ours differs: each
         branch has noise of its own, where T2I_CL lets one batch of noise
         meet both in different orders; twins are never the same caption,
         which there they are once in as many as a picture has captions;
@@ -157,13 +169,25 @@ class Contrasts:
     """
 
     def __init__(
-        self, weights, image_reader, class_head, temperature, matcher=None
+        self,
+        weights,
+        image_reader,
+        class_head,
+        temperature,
+        matcher=None,
+        captioner=None,
     ):
         used = [term for term in TERMS if weights.get(term)]
-        if used and image_reader is None:
+        read = [term for term in used if term in READ]
+        if read and image_reader is None:
             raise ValueError(
-                f"{used[0]} weighs {weights[used[0]]:g}, which compares what "
+                f"{read[0]} weighs {weights[read[0]]:g}, which compares what "
                 "an image_reader says of fakes, and there is none."
+            )
+        if "recaptioning" in used and captioner is None:
+            raise ValueError(
+                f"recaptioning weighs {weights['recaptioning']:g}, which asks "
+                "a captioner for the captions of fakes, and there is none."
             )
         if "cross_entropy" in used and class_head is None:
             raise ValueError(
@@ -178,12 +202,13 @@ class Contrasts:
         self.class_head = class_head
         self.temperature = temperature
         self.matcher = matcher
+        self.captioner = captioner
 
-    def view(self, read, batch, first=None):
-        """Collects what is compared of one branch.
+    def view(self, fakes, batch, first=None):
+        """Looks at a branch's fakes and collects what is compared.
 
         Args:
-            read: dict, what the reader says of the branch's fakes.
+            fakes: (B, H, W, 3) float32 in [-1, 1].
             batch: dict of tensors, the branch's.
             first: what this gave for the first branch, or None.
 
@@ -192,12 +217,16 @@ class Contrasts:
 
         Raises:
             ValueError: if the batch lacks what a term needs.
-            tf.errors.InvalidArgumentError: for words, if a caption has none.
+            tf.errors.InvalidArgumentError: for words and recaptioning, if a
+                caption has none.
         """
         own = batch
         if "shared_label" in batch:  # By which partners were chosen.
             batch = {**batch, "label": batch["shared_label"]}
-        found = {"code": read["code"]}
+        found, read = {}, {}
+        if any(term in READ for term in self.used):
+            read = self.image_reader(fakes)
+            found["code"] = read["code"]
         if "fake_to_real" in self.used:
             real = batch["image"]
             is_same = first is not None and first["image"] is real
@@ -221,7 +250,15 @@ class Contrasts:
             losses = self.matcher.losses(own | read, kinds)
             for kind in kinds:
                 found[f"{kind}_lost"] = sum(losses[x] for x in KINDS[kind])
+        if "recaptioning" in self.used:
+            found["captioning"] = self._captioned(fakes, found["caption"])
         return found
+
+    def _captioned(self, fakes, ids):
+        with tf.control_dependencies(checks.worded(ids > 0)):
+            fakes = tf.identity(fakes)
+        losses = captioning.cross_entropy(self.captioner(fakes, ids), ids)
+        return replicas.ratio(*losses)
 
     def _check_widths(self, found):
         for key in ("sentence", "words"):
@@ -252,6 +289,9 @@ class Contrasts:
 
     def _sentence(self, views):
         return sum(view["sentence_lost"] for view in views)
+
+    def _recaptioning(self, views):
+        return sum(view["captioning"] for view in views)
 
     def _fake_to_fake(self, views):
         codes = [replicas.gather(view["code"]) for view in views]

@@ -57,6 +57,9 @@ class System(keras.Model):
             through. Needed by what compares fakes.
         class_head: `keras.Model` that tells classes of codes, as
             `encoders.heads.classes`; for cross_entropy only.
+        captioner: callable, (pictures, ids of words) -> scores of words, as
+            `encoders.captioner.Captioner`; for recaptioning only. Its
+            vocabulary is the text encoder's, if that has one.
         temperature: float > 0. Of the terms that compare branches.
         gammas: three floats > 0, of words and sentence: see
             `losses.matching`.
@@ -70,8 +73,8 @@ class System(keras.Model):
 
     Raises:
         ValueError: for a loss weight of an unknown term, players that share
-            a variable, or terms that lack a reader or need two different
-            second branches.
+            a variable, terms that lack a reader or need two different second
+            branches, or a captioner of other words than the text encoder's.
     """
 
     #: Names of all terms a system may log, player by player.
@@ -90,6 +93,7 @@ class System(keras.Model):
         text_encoder=None,
         image_reader=None,
         class_head=None,
+        captioner=None,
         temperature=0.5,
         gammas=(4.0, 5.0, 10.0),
         masks_classes=False,
@@ -109,7 +113,9 @@ class System(keras.Model):
             class_head,
             temperature,
             Matcher(gammas, masks_classes, negatives, self.compute),
+            captioner,
         )
+        checks.same_words(text_encoder, captioner)
         self.seed = seed
         self.text_encoder = text_encoder
         self.image_reader = image_reader
@@ -707,7 +713,7 @@ class System(keras.Model):
         return {key: tf.stop_gradient(value) for key, value in batch.items()}
 
     def show(self, fakes, batch):
-        """Shows a branch's fakes to the reader, if any term asks for it.
+        """Shows a branch's fakes to the readers, if any term asks for it.
 
         Args:
             fakes: (B, H, W, 3) float32 in [-1, 1], on the generator's tape.
@@ -717,8 +723,7 @@ class System(keras.Model):
             return
         shown = self._here.shown
         first = shown[0] if shown else None
-        read = self.image_reader(fakes)
-        shown.append(self.contrasts.view(read, batch, first))
+        shown.append(self.contrasts.view(fakes, batch, first))
 
     def _scaled_for(self, name, loss):
         # Only players that compute in float16 scale theirs.
