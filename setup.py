@@ -9,6 +9,7 @@ HERE = pathlib.Path(__file__).parent
 VERSION = runpy.run_path(str(HERE / "keras_t2i" / "version.py"))["VERSION"]
 
 METRICS = [
+    "sacrebleu~=2.6",
     "tensorflow-gan==2.1.0",
     "tensorflow-probability~=0.25.0",
     "tf-keras~=2.21.0",

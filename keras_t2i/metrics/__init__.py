@@ -1,6 +1,7 @@
 """How good pictures are: functions on pictures, features and words."""
 
 from keras_t2i.metrics import (
+    bleu,
     clip_score,
     colours,
     diversity,
@@ -21,6 +22,7 @@ from keras_t2i.metrics import (
 )
 
 __all__ = [
+    "bleu",
     "clip_score",
     "colours",
     "diversity",

@@ -2,6 +2,7 @@
 
 from keras_t2i.weights import (
     arrays,
+    captioners,
     judges,
     presets,
     pretrained,
@@ -14,6 +15,7 @@ from keras_t2i.weights.transfer import Report, export, load, plan
 __all__ = [
     "Report",
     "arrays",
+    "captioners",
     "export",
     "judges",
     "load",

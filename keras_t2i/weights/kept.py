@@ -12,6 +12,69 @@ import numpy as np
 from keras_t2i.ops import files
 
 
+def names(folder: str | os.PathLike, card_name: str) -> list[str]:
+    """Lists what can be opened by name.
+
+    Args:
+        folder: where they lie, a folder each.
+        card_name: the file name of cards.
+
+    Returns:
+        Their names, sorted.
+    """
+    found = pathlib.Path(folder).glob(f"*/{card_name}")
+    return sorted(path.parent.name for path in found)
+
+
+def place(
+    source: str | os.PathLike,
+    folder: str | os.PathLike,
+    card_name: str,
+    what: str,
+) -> pathlib.Path:
+    """Finds what was kept, by name or path.
+
+    Args:
+        source: a name of `names`, or a folder.
+        folder: where names are looked up.
+        card_name: the file name of cards.
+        what: what is looked for, for the complaint.
+
+    Returns:
+        The folder with the card.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    root = pathlib.Path(folder)
+    for found in (root / str(source), pathlib.Path(source)):
+        if (found / card_name).is_file():
+            return found
+    raise ValueError(
+        f"{str(source)!r} is neither {what} by name (known: "
+        f"{', '.join(names(root, card_name)) or 'none'}) nor a folder with "
+        f"{card_name}."
+    )
+
+
+def card(path: pathlib.Path) -> dict:
+    """Reads a card.
+
+    Args:
+        path: the JSON.
+
+    Returns:
+        dict.
+
+    Raises:
+        ValueError: if it can't be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} can't be read: {error}.") from error
+
+
 def named(network, prefix: str = "") -> dict:
     """Names a network's variables by their places.
 
