@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from keras_t2i.encoders import folding
+from keras_t2i.ops import images as pictures
 
 
 class TextReader(tf.Module):
@@ -17,7 +18,8 @@ class TextReader(tf.Module):
             "sentence"}; has `max_words` and `check`.
         head: `keras.Model`, as `heads.text` makes it.
         name: str, a Python identifier.
-        digest: str. Changes when anything that changes a vector does.
+        digest: str, or a callable that gives it, of a reader that learns.
+            Changes when anything that changes a vector does.
         scale: float. What sentence vectors are multiplied by.
 
     Call arguments:
@@ -37,13 +39,18 @@ class TextReader(tf.Module):
         super().__init__(name=name)
         self.base = base
         self.scale = scale
-        self.digest = digest
+        self._digest = digest
         self.max_words = base.max_words
         self.dim = head.output["sentence"].shape[-1]
         # Session loaders find a Keras variable only by its TensorFlow one.
         self._held = [v.value for v in head.weights]
         # Past the tracking: it would be saved beside them a second time.
         object.__setattr__(self, "head", head)
+
+    @property
+    def digest(self):
+        """Changes when anything that changes a vector does."""
+        return self._digest() if callable(self._digest) else self._digest
 
     def __call__(self, captions):
         read = self.base(captions)
@@ -109,14 +116,7 @@ class ImageReader(tf.Module):
         object.__setattr__(self, "_graph", graph)
 
     def __call__(self, images):
-        images = tf.convert_to_tensor(images)
-        if images.shape.rank != 4 or images.shape[-1] != 3:
-            raise ValueError(
-                f"images have shape {images.shape}; (B, H, W, 3) is read."
-            )
-        if images.dtype == tf.uint8:
-            images = tf.cast(images, tf.float32) / 127.5 - 1.0
-        images = tf.cast(images, tf.float32)
+        images = pictures.readable(images)
         # A graph inside a player's would be one of its own; others are quick.
         if tf.executing_eagerly():
             return self._graph(images)

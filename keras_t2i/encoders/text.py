@@ -24,7 +24,8 @@ class TextEncoder(tf.Module):
             bool; has `max_words` and `check`.
         model: keras.Model: {"ids", "mask"} -> {"words", "sentence"}.
         name: str, a Python identifier.
-        digest: str. Changes when anything that changes a vector does.
+        digest: str, or a callable that gives it, of a reader that learns.
+            Changes when anything that changes a vector does.
         scale: float. What sentence vectors are multiplied by.
 
     Call arguments:
@@ -44,13 +45,18 @@ class TextEncoder(tf.Module):
         super().__init__(name=name)
         self.scale = scale
         self.tokenizer = tokenizer
-        self.digest = digest
+        self._digest = digest
         self.max_words = tokenizer.max_words
         self.dim = model.output["sentence"].shape[-1]
         # Session loaders find a Keras variable only by its TensorFlow one.
         self._held = [v.value for v in model.weights]
         # Past the tracking: it would be saved beside them a second time.
         object.__setattr__(self, "model", model)
+
+    @property
+    def digest(self):
+        """Changes when anything that changes a vector does."""
+        return self._digest() if callable(self._digest) else self._digest
 
     def __call__(self, captions):
         ids, mask = self.tokenizer(captions)

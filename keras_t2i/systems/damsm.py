@@ -167,11 +167,7 @@ class DAMSM(System):
             dict of () float32, those of the first four of `TERMS` that are
             used.
         """
-        kinds = [
-            k for k, terms in KINDS.items() if any(map(self.is_used, terms))
-        ]
-        found = self.matcher.losses(read, kinds)
-        return {t: value for t, value in found.items() if self.is_used(t)}
+        return self.matcher.weighed(read, self.is_used)
 
     def contrasted(self, first, second):
         """Compares the branches with each other.

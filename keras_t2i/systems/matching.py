@@ -82,6 +82,20 @@ class Matcher:
             found |= dict(zip(KINDS[kind], both, strict=True))
         return found
 
+    def weighed(self, read, is_used):
+        """Matches captions and pictures of a branch, as far as it counts.
+
+        Args:
+            read: dict, as for `losses`.
+            is_used: callable, a loss's name -> whether it counts.
+
+        Returns:
+            dict of () float32, the losses that count.
+        """
+        kinds = [k for k, terms in KINDS.items() if any(map(is_used, terms))]
+        found = self.losses(read, kinds)
+        return {term: value for term, value in found.items() if is_used(term)}
+
     def scores(self, kind, read):
         """Scores a replica's captions.
 

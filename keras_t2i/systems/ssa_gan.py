@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from keras_t2i.losses import adversarial, penalties
-from keras_t2i.systems import contrasts
+from keras_t2i.systems import contrasts, damsm
+from keras_t2i.systems.matching import KINDS
 from keras_t2i.systems.system import System
 
 
@@ -171,3 +172,123 @@ class SSAGAN(System):
         scores = self.score(self.features(fakes), batch["sentence"])
         self.show(fakes, batch)
         return {"fool": self.game.fool(scores)}
+
+
+class SSAGANFineTuned(SSAGAN):
+    """Draws as `SSAGAN` does while its pair of readers goes on learning.
+
+    Order of play, as in the authors' code: captions are read once, and those
+    words and sentences, held still, are what the rest of the move goes by; the
+    readers move on DAMSM's losses of the real pictures; then the discriminator
+    moves twice and the generator once, as in `SSAGAN`, matched by the picture
+    side that has moved. Both sides are in training all the time: words are
+    dropped, and norms of the picture side that move take each batch's numbers,
+    of real pictures and of fakes.
+
+    Terms are those of `SSAGAN`, of which words and sentence weigh 0.1, and the
+    readers' words_of_image, image_of_words, sentence_of_image and
+    image_of_sentence, 1 each. A generator trained so is served with its own
+    reader of captions.
+
+    Args:
+        players: {"generator", "discriminator"} as of `SSAGAN`, {"text",
+            "image"} as of `DAMSM`; "image" reads pictures.
+        length: float > 0. What sentences are multiplied by.
+        **kwargs: as for `SSAGAN`, but for an `image_reader`.
+
+    Batches: "image", what "text" reads ("ids" reads "caption"), "mask" (B, T)
+    and, if classes are masked, "label".
+
+    Raises:
+        ValueError: if players are missing, or arguments or weights don't fit.
+
+    Source:
+        The authors' main_finetune.py (Liao et al. 2022, arXiv:2104.00567).
+        Ours differs as `SSAGAN` does; each side has an Adam of its own, which
+        is the same as one for both; on several replicas each picture side
+        takes its own rows' numbers.
+    """
+
+    TERMS = (*KINDS["words"], *KINDS["sentence"], *SSAGAN.TERMS)
+
+    def __init__(self, players, *, length=1.0, **kwargs):
+        wanted = {"discriminator", "generator", "image", "text"}
+        if set(players) != wanted:
+            raise ValueError(
+                f"players are {sorted(players)}; fine-tuned, they are "
+                f"{sorted(wanted)}."
+            )
+        if length <= 0.0:
+            raise ValueError(f"length is {length}; allowed: above 0.")
+        self.length = length
+        super().__init__(players, image_reader=self.look, **kwargs)
+
+    def default_weights(self):
+        """Weighs the terms as the paper's code does."""
+        readers = (*KINDS["words"], *KINDS["sentence"])
+        usual = super().default_weights() | dict.fromkeys(readers, 1.0)
+        return usual | dict(words=0.1, sentence=0.1)
+
+    def train_step(self, batch):
+        """Plays one move: the readers' step, then `SSAGAN`'s."""
+        with tf.GradientTape() as tape:
+            told = self.each(self.read, batch)
+        learners = [
+            name
+            for name in ("text", "image")
+            if self.players[name].trainable_variables
+        ]
+        if learners and self.micro_batches == 1:
+            self.descend(tuple(learners), self.match, told, tape)
+        elif learners:
+            self.descend(tuple(learners), self.match_anew, batch)
+        return super().train_step(self.still(told))
+
+    def read(self, batch):
+        """Reads a branch's captions.
+
+        Args:
+            batch: dict of tensors.
+
+        Returns:
+            {"words": (B, T, C), "sentence": (B, C)}.
+        """
+        text = self.players["text"]
+        masks = self.masks(text, tf.shape(batch["mask"])[0], "words")
+        told = self.run(text, damsm.inputs(text, batch, "") | masks)
+        sentence = self.length * told["sentence"]
+        return {"words": told["words"], "sentence": sentence}
+
+    def match(self, batch):
+        """Compares the captions that were read with the real pictures.
+
+        Args:
+            batch: dict of tensors, with "words" and "sentence".
+
+        Returns:
+            dict of () float32: the readers' terms that are used.
+        """
+        seen = self.look(batch["image"])
+        return self.contrasts.matcher.weighed(batch | seen, self.is_used)
+
+    def match_anew(self, batch):
+        """Reads the captions, with the same draws, and compares them.
+
+        Args:
+            batch: dict of tensors.
+
+        Returns:
+            As `match`.
+        """
+        return self.match(batch | self.read(batch))
+
+    def look(self, pictures):
+        """Looks at pictures with the picture side, which learns.
+
+        Args:
+            pictures: (B, H, W, 3) float32 in [-1, 1].
+
+        Returns:
+            {"regions": (B, h, w, C), "code": (B, C)}.
+        """
+        return self.run(self.players["image"], {"image": pictures})

@@ -5,7 +5,6 @@ pair.text(tf.constant(["a red heart"]))["sentence"]    # (1, C)
 pair.image(pictures)["code"]                           # (N, C), comparable
 """
 
-import json
 import os
 import pathlib
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from keras_t2i.weights import judges, kept, pretrained
 #: Where pairs lie that come with the package.
 FOLDER = pathlib.Path(__file__).parent / "data" / "readers"
 _CARD, _WEIGHTS = "reader.json", "reader.npz"
+_WHAT = "a pair of readers"
 #: image.encoder of a recipe -> the judge whose network it is.
 TRUNKS = {
     "inception": "torchvision_inception",
@@ -51,6 +51,20 @@ class Pair(NamedTuple):
     classes: keras.Model | None = None
 
 
+class Learners(NamedTuple):
+    """Readers that go on learning.
+
+    Attributes:
+        players: {"text", "image"}: `keras.Model`, as `build` makes them.
+        text: as `Pair.text`; it reads with the player's weights.
+        card: dict, as `Pair.card`.
+    """
+
+    players: dict
+    text: text.TextEncoder | pairs.TextReader
+    card: dict
+
+
 def names(folder: str | os.PathLike | None = None) -> list[str]:
     """Lists the pairs that can be loaded by name.
 
@@ -60,8 +74,7 @@ def names(folder: str | os.PathLike | None = None) -> list[str]:
     Returns:
         Their names, sorted.
     """
-    found = pathlib.Path(folder or FOLDER).glob(f"*/{_CARD}")
-    return sorted(path.parent.name for path in found)
+    return kept.names(folder or FOLDER, _CARD)
 
 
 def load(
@@ -86,17 +99,75 @@ def load(
         ValueError: if there is no such pair, its files can't be read or don't
             fit each other, or the weights of a network below are missing.
     """
-    place = _place(source, folder)
-    card = _card(place / _CARD)
+    players, base, seen, card = _opened(source, folder, base, _alone)
+    if "classes" in players:
+        players["classes"].trainable = False
+    return join(players, base, seen, card, length)
+
+
+def learners(
+    source: str | os.PathLike,
+    folder: str | os.PathLike | None = None,
+    base=None,
+    length: float = 1.0,
+) -> Learners:
+    """Opens a pair of readers that go on learning, from pictures on.
+
+    Args:
+        source: as for `load`.
+        folder: as for `load`.
+        base: as for `load`.
+        length: as for `load`.
+
+    Returns:
+        Its players, and what reads strings with the weights that they have at
+        the time; norms of the picture side move if they did when it learned.
+
+    Raises:
+        ValueError: as `load`.
+    """
+    players, base, _, card = _opened(source, folder, base, _unkept)
+    players = {side: players[side] for side in ("text", "image")}
+    return Learners(players, reading(players["text"], base, card, length), card)
+
+
+def reading(player, base, card: Mapping, length: float = 1.0):
+    """Makes what reads strings out of a player that learns.
+
+    Args:
+        player: `keras.Model`, the text side.
+        base: what `base_of` gave.
+        card: of the pair, with "recipe".
+        length: what sentences are multiplied by.
+
+    Returns:
+        As `Pair.text`; it reads with the player's weights of the moment, and
+        its digest is theirs.
+    """
+
+    def digest():
+        return _told(base, length, files.digest(*_numbers(player)))
+
+    return _reader(player, base, card["recipe"], digest, length)
+
+
+def _numbers(player):
+    return [variable.numpy() for variable in player.weights]
+
+
+def _opened(source, folder, base, changed):
+    """Players with their weights, what they stand upon, and the card."""
+    place = kept.place(source, folder or FOLDER, _CARD, _WHAT)
+    card = kept.card(place / _CARD)
     try:
         config, words = card["recipe"], card["vocabulary"]
         if words is not None:
             words = vocabulary.Vocabulary(words)
         base = base or base_of(config, words)
-        seen = _blank(config["image"])
+        seen = blank(config["image"])
         # Pairs of old have no entry.
         count = len(card.get("classes") or ())
-        players = build(_alone(config), base, seen, count)
+        players = build(changed(config), base, seen, count)
         digest = card["weights"]
     except (OSError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
@@ -105,9 +176,7 @@ def load(
     path = place / _WEIGHTS
     own = _named(_kept(players, seen, config))
     kept.fill(own, kept.read(path, digest), path, "readers")
-    if "classes" in players:
-        players["classes"].trainable = False
-    return join(players, base, seen, card, length)
+    return players, base, seen, card
 
 
 def save(
@@ -155,8 +224,8 @@ def copy(
         ValueError: as `load`.
         OSError: if it can't be written.
     """
-    place = _place(source, None)
-    known = _card(place / _CARD)
+    place = kept.place(source, FOLDER, _CARD, _WHAT)
+    known = kept.card(place / _CARD)
     arrays = kept.read(place / _WEIGHTS, known["weights"])
     _write(pathlib.Path(folder), arrays, {**known, **(card or {})}, half)
 
@@ -291,21 +360,30 @@ def join(players: Mapping, base, seen, card: dict, length: float = 1.0) -> Pair:
     """
     config, player = card["recipe"], players["text"]
     image = _whole(players["image"], seen, config["image"])
-    weights = [v.numpy() for v in (*player.weights, *image.weights)]
+    weights = [*_numbers(player), *_numbers(image)]
     digest = files.digest("readers 1", seen.resize, *weights)
-    name = f"damsm_{config['text']['encoder']}"
-    is_of_words = isinstance(base, tokenizer.Words)
-    below = base.vocabulary.digest if is_of_words else base.digest
-    stretch = () if length == 1.0 else (f"length {length}",)
-    own = files.digest(digest, below, *stretch)
-    if is_of_words:
-        plain = bi_lstm.plain(player)
-        told = text.TextEncoder(base, plain, name, own, scale=length)
-    else:
-        told = pairs.TextReader(base, player, name, own, scale=length)
+    own = _told(base, length, digest)
+    told = _reader(player, base, config, own, length)
     name = f"damsm_{config['image']['encoder']}"
     shown = pairs.ImageReader(image, name, digest)
     return Pair(told, shown, card, players.get("classes"))
+
+
+def _told(base, length, digest) -> str:
+    """The digest of a text side."""
+    is_of_words = isinstance(base, tokenizer.Words)
+    below = base.vocabulary.digest if is_of_words else base.digest
+    stretch = () if length == 1.0 else (f"length {length}",)
+    return files.digest(digest, below, *stretch)
+
+
+def _reader(player, base, config, digest, length):
+    """The text side from strings on."""
+    name = f"damsm_{config['text']['encoder']}"
+    if isinstance(base, tokenizer.Words):
+        plain = bi_lstm.plain(player)
+        return text.TextEncoder(base, plain, name, digest, scale=length)
+    return pairs.TextReader(base, player, name, digest, scale=length)
 
 
 def _whole(image, seen, section):
@@ -321,29 +399,50 @@ def _whole(image, seen, section):
     )
 
 
-def _is_packaged(section) -> bool:
+def is_packaged(section: Mapping) -> bool:
+    """Tells whether a network of pictures comes with the package.
+
+    Args:
+        section: as for `trunk`.
+
+    Returns:
+        bool; others' weights are kept with what stands upon them.
+    """
     return section["encoder"] == "lite0" and section["source"] is None
 
 
 def _kept(players, seen, config) -> dict:
     """What of a pair is written down."""
     image, section = players["image"], config["image"]
-    if not _is_packaged(section) or section["norms"] == "batch":
+    if not is_packaged(section) or section["norms"] == "batch":
         image = _whole(image, seen, section)
     elif "image" in image.input:
         image = image.get_layer("image_head")
     return {**players, "image": image}
 
 
-def _blank(section):
-    """The trunk, whose weights the file holds if the package doesn't."""
-    source = None if _is_packaged(section) else "random"
+def blank(section: Mapping):
+    """Opens a network of pictures that kept weights will fill, if need be.
+
+    Args:
+        section: as for `trunk`.
+
+    Returns:
+        As `trunk`; drawn at random unless it comes with the package.
+    """
+    source = None if is_packaged(section) else "random"
     return trunk({**section, "source": source})
 
 
 def _alone(config):
     """The recipe without what only training needs."""
     image = {**config["image"], "norms": "running"}
+    return {**config, "image": image}
+
+
+def _unkept(config):
+    """The recipe of a pair that looks at pictures themselves."""
+    image = {**config["image"], "is_kept": False}
     return {**config, "image": image}
 
 
@@ -367,22 +466,3 @@ def _check_classes(players, card):
 
 def _write(folder, arrays, card, half) -> None:
     kept.write(folder / _WEIGHTS, folder / _CARD, arrays, card, half)
-
-
-def _card(path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} can't be read: {error}.") from error
-
-
-def _place(source, folder):
-    """The folder of a pair, by name or path."""
-    root = pathlib.Path(folder or FOLDER)
-    for place in (root / str(source), pathlib.Path(source)):
-        if (place / _CARD).is_file():
-            return place
-    raise ValueError(
-        f"{str(source)!r} is neither a pair of readers by name (known: "
-        f"{', '.join(names(folder)) or 'none'}) nor a folder with {_CARD}."
-    )
