@@ -104,7 +104,7 @@ def judge(found: trained.Trained, how: How | None = None, show=None, **more):
     is_own = config.data.name == catalog.RECORDS
     _stage("captions, and features of the real pictures")
     asked = _asked(test, reader, how)
-    bench = _judge(config, both, reader, how, _taught(config, how))
+    bench = _judge(config, both, reader, how, _taught(found, how))
     print(
         f"Judging {_describe(config)}, after {found.card['moves']:,} moves: "
         f"{how.seeds} x {len(asked.captions):,} pictures against "
@@ -384,8 +384,9 @@ def _asked(test, reader, how):
     return dataclasses.replace(drawn, sentences=told)
 
 
-def _taught(config, how):
+def _taught(trained_one, how):
     """Networks in the generator's training loss, by what they did there."""
+    config = trained_one.config
     try:
         pair = wiring.looker(config)
     except ValueError as error:  # Only this needs it, of all that is judged.
@@ -400,6 +401,9 @@ def _taught(config, how):
         "text side of DAMSM": pair.text.digest,
         "image side of DAMSM": pair.image.digest,
     }
+    if wiring.is_tuned(config):
+        own = trained_one.reader.digest
+        found["text side of DAMSM, which learned beside it"] = own
     below = weights.readers.trunk_of(pair.card)
     network = how.network or weights.pretrained.lite0()
     # Its name may tell another size; weights are the same.

@@ -1,4 +1,4 @@
-r"""Pre-trains a pair of readers, of captions and of pictures, that agree.
+r"""Pre-trains a pair of readers that agree, or a captioner.
 
     python -m recipes.pretrain --workdir=runs/damsm \
         --config=recipes/configs/damsm_openmoji.py:small
@@ -8,18 +8,21 @@ goes on where the first one stopped. The run directory then holds config.json,
 the terms (metrics.jsonl, curves.png, tensorboard/), checkpoints/, the pair
 itself (reader/) with its card and scores on test pictures, and attention.png:
 where each word of a caption looks. `keras_t2i.weights.readers.load` opens
-reader/. Any value of the config (all stand in recipes/configs/common.py) is
-changed with --config.SECTION.KEY=VALUE.
+reader/. With a config of captioner_openmoji.py or its like it is a captioner
+(captioner/), with its scores, seeing and blind, and captions.png: what it says
+of test pictures; `keras_t2i.weights.captioners.load` opens it. Any value of
+the config (all stand in recipes/configs/common.py) is changed with
+--config.SECTION.KEY=VALUE.
 """
 
 from absl import flags
 
-from recipes import attending, cluster, messages, pretraining
+from recipes import attending, cluster, messages, pretraining, telling
 
 _CONFIG = messages.config(
     "recipes/configs/damsm_openmoji.py",
     "The config file and, after a colon, its scale: small or paper, a variant "
-    "(cl, scl, unicl, ce), or smoke.",
+    "(cl, scl, unicl, ce; attention), or smoke.",
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "The run directory; made if missing.", required=True
@@ -41,7 +44,9 @@ _REPLICAS = flags.DEFINE_integer(
 def main(_):
     """Trains from the flags, keeps the pair and shows its attention."""
     config, workdir = _CONFIG.value, _WORKDIR.value
-    system = pretraining.train(
+    is_captioner = config.system.name == "Captioning"
+    room = telling if is_captioner else pretraining
+    system = room.train(
         config,
         workdir,
         accept_changes=_ACCEPT.value,
@@ -50,11 +55,19 @@ def main(_):
     )
     if not cluster.is_chief(system.distribute_strategy):
         return
-    pair = pretraining.finish(config, workdir, system)
-    for name, value in pair.card["scores"].items():
+    if is_captioner:
+        card = telling.finish(config, workdir, system)
+        sheet = f"{workdir}/{telling.FILE}"
+    else:
+        pair = pretraining.finish(config, workdir, system)
+        card = pair.card
+        sheet = attending.write(pair, config, workdir)
+    for name, value in card["scores"].items():
         print(f"  {name}: {value:.4f}")
-    sheet = attending.write(pair, config, workdir)
-    print(f"The pair lies in {workdir}/{pretraining.READER}; {sheet} shows it.")
+    what, place = "pair", pretraining.READER
+    if is_captioner:
+        what = place = telling.CAPTIONER
+    print(f"The {what} lies in {workdir}/{place}; {sheet} shows it.")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def finish(config, workdir: str | os.PathLike, system) -> weights.readers.Pair:
     test = wiring.source(config, "test")
     card = found.card | {
         "data": {"train": pictures.digest, "test": test.digest},
-        "minutes": _minutes(workdir),
+        "minutes": minutes(workdir),
         "scores": agreeing.scores(found, config, test),
     }
     weights.readers.save(workdir / READER, system.players, readers.seen, card)
@@ -108,12 +108,36 @@ def pair(config, system, pictures, readers) -> weights.readers.Pair:
     return weights.readers.join(players, readers.text, readers.seen, card)
 
 
-def _minutes(workdir):
+def minutes(workdir: pathlib.Path) -> float:
+    """Tells how long a run took.
+
+    Args:
+        workdir: the run directory.
+
+    Returns:
+        Minutes.
+    """
     rows = callbacks.journal.read(workdir / "metrics.jsonl")
     return callbacks.journal.minutes(rows)
 
 
 def _check(config):
+    count = config.data.held_out or 10  # Few pictures have no ten nearest.
+    toys = np.eye(max(1, min(count, 10)))
+    check_best(config, retrieval.recall(toys, toys))
+
+
+def check_best(config, known):
+    """Refuses a choice of the best checkpoint that can't be made.
+
+    Args:
+        config: with the sections best and data.
+        known: mapping of the scores by which may be chosen.
+
+    Raises:
+        ValueError: if counts are out of range, nothing is held out, or the
+            score is unknown.
+    """
     best, held = config.best, config.data.held_out
     moves = 1 if best.moves is None else best.moves
     if best.keep < 0 or min(best.every, moves) < 1:
@@ -129,8 +153,7 @@ def _check(config):
             "config.data.held_out is 0: say how many training pictures are "
             "set apart to choose by."
         )
-    toys = np.eye(min(held, 10))  # Few pictures have no ten nearest.
-    wiring.choose("config.best.by", best.by, retrieval.recall(toys, toys))
+    wiring.choose("config.best.by", best.by, known)
 
 
 def _around(config, workdir, system, pictures, readers):
@@ -147,13 +170,28 @@ def _around(config, workdir, system, pictures, readers):
 
         return measure
 
+    return observers(config, workdir, glance, is_lower_better=False)
+
+
+def observers(config, workdir, glance, is_lower_better):
+    """Lists what goes on around the moves of what draws nothing.
+
+    Args:
+        config: the run's config.
+        workdir: the run directory.
+        glance: as `measure` of `training.best`.
+        is_lower_better: as there.
+
+    Returns:
+        Callbacks.
+    """
     writer = tf.summary.create_file_writer(os.fspath(workdir / "tensorboard"))
     return [
         callbacks.Journal(
             workdir / "metrics.jsonl", workdir / "curves.png", writer=writer
         ),
         callbacks.Health(writer=writer),
-        *training.best(config, workdir, glance, is_lower_better=False),
+        *training.best(config, workdir, glance, is_lower_better),
         callbacks.Checkpoint(workdir / "checkpoints"),
     ]
 

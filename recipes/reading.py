@@ -216,7 +216,7 @@ def stream(
     )
     seen = None
     if config.image.is_kept:
-        seen = _seen(config, pictures, readers)
+        seen = table(config, pictures, readers)
     return batches.map(
         functools.partial(_read, seen), tf.data.AUTOTUNE
     ).prefetch(2)
@@ -258,7 +258,17 @@ def _read(seen, batch):
     return found
 
 
-def _seen(config, pictures, readers):
+def table(config, pictures, readers: Readers) -> looking.Table:
+    """Looks at each picture once and keeps what the network says.
+
+    Args:
+        config: with data.image_size and data.fit.
+        pictures: the set.
+        readers: has `seen`, the network.
+
+    Returns:
+        Where that is found by the pictures' names.
+    """
     shown = pipeline.in_order(pictures, config.data.image_size, config.data.fit)
     found = looking.look(
         readers.seen, shown, len(pictures), wiring.cache_dir() / "regions"
@@ -293,14 +303,24 @@ def fault(config, pictures: source.Pictures) -> str:
             f"{what}, which compares pictures of one class; no two pictures "
             f"of {pictures.name} share one."
         )
-    if not config.image.is_kept:
-        return ""
-    if config.image.norms != "running":
+    if config.image.is_kept and config.image.norms != "running":
         return (
             f"config.image.norms is {config.image.norms!r}, which takes each "
             "batch's numbers; with config.image.is_kept it is 'running'."
         )
-    if config.data.crop or config.data.flip:
+    return unsteady(config)
+
+
+def unsteady(config) -> str:
+    """Tells why pictures can't be looked at once for all.
+
+    Args:
+        config: with the sections data and image.
+
+    Returns:
+        A sentence; empty if they can, or needn't.
+    """
+    if config.image.is_kept and (config.data.crop or config.data.flip):
         return (
             "config.image.is_kept looks at each picture once; with "
             "config.data.crop or flip no two looks are alike."

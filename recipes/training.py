@@ -606,9 +606,12 @@ def _data_of(pictures, encoder) -> dict:
 
 def _looked_at(system) -> dict:
     """Who looks at fakes, of systems that let somebody."""
-    reader = getattr(system, "image_reader", None)
-    digest = getattr(reader, "digest", None)
-    return {"digest of the reader of pictures": digest} if digest else {}
+    readers = {
+        "digest of the reader of pictures": system.contrasts.image_reader,
+        "digest of the captioner": system.contrasts.captioner,
+    }
+    digests = {k: getattr(x, "digest", None) for k, x in readers.items()}
+    return {key: digest for key, digest in digests.items() if digest}
 
 
 def _differences(ours, theirs, prefix, free=()) -> list[str]:

@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_t2i import data, layers, networks, systems, weights
-from keras_t2i.data import catalog, pipeline
-from keras_t2i.encoders import heads, pairs
+from keras_t2i.data import catalog, pipeline, tell
+from keras_t2i.encoders import captioner as captioners
+from keras_t2i.encoders import heads, pairs, tokenizer
 from keras_t2i.encoders import text as text_room
 from keras_t2i.losses import adversarial
 from keras_t2i.ops import adam
@@ -164,6 +165,64 @@ class Nobody:
             )
 
 
+def letters_learners(dim: int = 16) -> weights.readers.Learners:
+    """Makes readers that have learned nothing yet, for smoke runs.
+
+    Args:
+        dim: numbers of a sentence and of a code.
+
+    Returns:
+        Players upon `Letters` and a network of pictures, as
+        `weights.readers.learners` gives them.
+    """
+    base, trunk = Letters(dim), letters_pair(dim).image.model
+    trunk = keras.Model(
+        trunk.input,
+        {"regions": trunk.output["regions"], "pooled": trunk.output["code"]},
+        name="letters",
+    )
+    head = heads.image(dim, dim, dim)
+    image = heads.over(trunk, head, size=16, norms="running")
+    players = {"text": heads.text(dim, dim), "image": image}
+    card = {"recipe": {"text": {"encoder": "letters"}}}
+    told = weights.readers.reading(players["text"], base, card)
+    return weights.readers.Learners(players, told, card)
+
+
+def letters_words() -> tokenizer.Words:
+    """Numbers the words of drawn shapes, for smoke runs.
+
+    Returns:
+        What `weights.captioners.words` gives of trained ones.
+    """
+    captions = data.shapes.load(64, 8).captions.ravel().tolist()
+    words = data.vocabulary.Vocabulary.of(captions)
+    return tokenizer.Words(words, max_words=12, truncate=True)
+
+
+def letters_captioner() -> captioners.Captioner:
+    """Makes a captioner without trained weights, for smoke runs.
+
+    Returns:
+        The captioner, of the words of drawn shapes.
+    """
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.ops.relu(keras.layers.Conv2D(8, 4, 4)(image))
+    pooled = keras.layers.GlobalAveragePooling2D()(x)
+    eyes = keras.Model({"image": image}, {"pooled": pooled}, name="eyes")
+    words = letters_words()
+    size = len(words.vocabulary) + 1
+    decoder = captioners.decoder(size, 8, embedding=8, width=8)
+    model, draw = captioners.join(eyes, decoder), np.random.RandomState(0)
+    shapes = [weight.shape for weight in model.weights]
+    # Positive, as a norm's variance has to be.
+    model.set_weights([np.abs(draw.normal(0.0, 0.3, s)) for s in shapes])
+    model.trainable = False
+    return captioners.Captioner(
+        model, words.vocabulary, words.max_words, "letters"
+    )
+
+
 def text_encoder(config):
     """Opens the reader of captions.
 
@@ -255,6 +314,10 @@ def dataset(
     """
     _check_branches(config, pictures)
     _check_words(config, encoder)
+    reads = is_tuned(config)
+    if reads and not _reads_ids(config.data, encoder):
+        # Of its words the text side is to read.
+        encoder = getattr(encoder, "base", encoder)
     stream = pipeline.batches(
         pictures,
         batch_size=config.train.batch_size * batches_per_move,
@@ -266,9 +329,14 @@ def dataset(
         **_ids(config.data, pictures, encoder),
         **_vectors(config.data, pictures, encoder),
     )
-    if not _reads_ids(config.data, encoder):
+    if not reads and _reads_ids(config.data, encoder):
+        read = functools.partial(_with_read_words, encoder)
+    elif _asks_for_ids(config, encoder):
+        words = _captioner_words(config)
+        tell.check_known(words.vocabulary, pictures)
+        read = functools.partial(_with_numbered_words, words)
+    else:
         return stream
-    read = functools.partial(_with_read_words, encoder)
     plain = tf.autograph.experimental.do_not_convert(read)
     return stream.map(plain, tf.data.AUTOTUNE).prefetch(2)
 
@@ -325,7 +393,9 @@ def _check_branches(config, pictures):
 
 def _check_words(config, encoder):
     """Refuses batches without the words that somebody reads."""
-    if _earlier_stages(config):
+    if is_tuned(config):
+        why = f"config.system.name is {config.system.name!r}"
+    elif _earlier_stages(config):
         name = config.networks.generator.name
         why = f"config.networks.generator.name is {name!r}"
     elif "words" in _matched(config):
@@ -370,6 +440,19 @@ def _with_read_words(encoder, batch):
             told = encoder.read_ids(batch[key], batch[f"{prefix}mask"])
             read |= {f"{prefix}{name}": value for name, value in told.items()}
     return read
+
+
+def _asks_for_ids(config, encoder) -> bool:
+    """Whether a captioner's words are to be numbered beside the reader's."""
+    is_asked = bool(config.loss_weights.get("recaptioning"))
+    return is_asked and not _reads_ids(config.data, encoder)
+
+
+def _with_numbered_words(words, batch):
+    """Numbers the words of a batch's captions as a captioner does."""
+    prefixes = [k.removesuffix("text") for k in batch if k.endswith("text")]
+    told = {f"{p}caption": words(batch[f"{p}text"])[0] for p in prefixes}
+    return batch | told
 
 
 def _ids(section, pictures, encoder) -> dict:
@@ -456,9 +539,9 @@ def system(config, encoder, rate: float = 1.0, readers: dict | None = None):
         config: the run's config.
         encoder: what `text_encoder` gave.
         rate: float > 0. All learning rates are so many times the config's.
-        readers: "image_reader" and "class_head", as `systems.System` takes
-            them; those of the config if None. `NOBODY` for a system that
-            draws and is not played.
+        readers: "image_reader", "class_head" and "captioner", as
+            `systems.System` takes them; those of the config if None. `NOBODY`
+            for a system that draws and is not played.
 
     Returns:
         `systems.System`, compiled.
@@ -471,6 +554,10 @@ def system(config, encoder, rate: float = 1.0, readers: dict | None = None):
         readers = _looking(config, encoder)
     with building(config.train):
         players = _players(config, encoder)
+        if is_tuned(config):
+            learning = learners(config)
+            players |= learning.players
+            encoder = learning.text
         built = _system(config, players, encoder, readers)
     moves = config.train.moves
     built.compile(
@@ -572,6 +659,44 @@ def _earlier_stages(config) -> list[int]:
     return layers.stages.sizes(size, base)[:-1]
 
 
+def is_tuned(config) -> bool:
+    """Tells whether a system's pair of readers goes on learning.
+
+    Args:
+        config: the run's config.
+
+    Returns:
+        bool.
+    """
+    kind = systems_by_name().get(config.system.name)
+    return kind is not None and issubclass(kind, systems.SSAGANFineTuned)
+
+
+def learners(config) -> weights.readers.Learners:
+    """Opens the pair of readers that goes on learning.
+
+    Args:
+        config: the run's config.
+
+    Returns:
+        What `weights.readers.learners` gives.
+
+    Raises:
+        ValueError: if none is named, or another one is to look at fakes.
+    """
+    section, other = config.text, (config.get("image") or {}).get("source")
+    if section.encoder == "letters":
+        return letters_learners()
+    if section.encoder != "damsm" or other is not None:
+        raise ValueError(
+            f"config.system.name is {config.system.name!r}, whose readers go "
+            "on learning: set config.text.encoder to 'damsm' with its source, "
+            f"and config.image.source to None (they are {section.encoder!r} "
+            f"and {other!r})."
+        )
+    return weights.readers.learners(section.source, length=section.length)
+
+
 class _Nobody:
     """Stands for readers where no move is played."""
 
@@ -581,7 +706,7 @@ class _Nobody:
 
 
 #: Readers of a system that is not played.
-NOBODY = dict(image_reader=_Nobody(), class_head=_Nobody())
+NOBODY = dict.fromkeys(("image_reader", "class_head", "captioner"), _Nobody())
 
 
 def looker(config) -> weights.readers.Pair | None:
@@ -597,7 +722,7 @@ def looker(config) -> weights.readers.Pair | None:
         ValueError: if nobody is named, or the pair can't be opened.
     """
     matched = _matched(config)
-    others = [t for t in contrasts.TERMS if t not in KINDS]
+    others = [t for t in contrasts.READ if t not in KINDS]
     terms = [t for t in others if config.loss_weights.get(t)] + matched
     if not terms:
         return None
@@ -612,6 +737,45 @@ def looker(config) -> weights.readers.Pair | None:
             f"with its text.source; or {terms[0]} to 0."
         )
     return letters_pair() if place == "letters" else _pair(place)
+
+
+def captioner(config) -> captioners.Captioner | None:
+    """Opens what is asked for the captions of fakes in training.
+
+    Args:
+        config: the run's config.
+
+    Returns:
+        The captioner; None if recaptioning weighs nothing.
+
+    Raises:
+        ValueError: if none is named, or it can't be opened.
+    """
+    if not config.loss_weights.get("recaptioning"):
+        return None
+    place = _captioner_place(config)
+    if place == "letters":
+        return letters_captioner()
+    return weights.captioners.load(place)
+
+
+def _captioner_words(config) -> tokenizer.Words:
+    place = _captioner_place(config)
+    if place == "letters":
+        return letters_words()
+    return weights.captioners.words(place)
+
+
+def _captioner_place(config):
+    place = (config.get("captioner") or {}).get("source")
+    if place is None:
+        raise ValueError(
+            "config.loss_weights.recaptioning is not 0, and nobody is named "
+            "who says what fakes show: set config.captioner.source to a "
+            "captioner by name, or the folder captioner/ of a run of "
+            "recipes.pretrain; or recaptioning to 0."
+        )
+    return place
 
 
 @contextlib.contextmanager
@@ -646,9 +810,13 @@ def _matched(config) -> list[str]:
 
 def _looking(config, encoder) -> dict:
     """Hands out what looks at fakes, if any term needs it."""
+    told = captioner(config)
+    found = {} if told is None else {"captioner": told}
+    if is_tuned(config):
+        return found  # Its own readers look.
     pair = looker(config)
     if pair is None:
-        return {}
+        return found
     if _matched(config) and pair.image.dim != encoder.dim:
         raise ValueError(
             f"Captions are read in {encoder.dim} numbers and pictures in "
@@ -656,7 +824,8 @@ def _looking(config, encoder) -> dict:
             f"{config.image.source!r}): they are compared, so take both sides "
             "of one pair, or weigh words and sentence 0."
         )
-    return dict(image_reader=pair.image.folded(), class_head=pair.classes)
+    reader = pair.image.folded()
+    return found | dict(image_reader=reader, class_head=pair.classes)
 
 
 def _network(config, player, encoder, image_size=None):
@@ -709,6 +878,9 @@ def _system(config, players, encoder, readers):
                 f"{kind.__name__} has a game of its own."
             )
         section["game"] = game
+    if is_tuned(config):
+        section["length"] = config.text.length
+        readers = {k: x for k, x in readers.items() if k != "image_reader"}
     return kind(
         players,
         loss_weights=given(config.loss_weights),

@@ -1,9 +1,10 @@
-r"""Turns a run of recipes.pretrain into a pair that comes with the package.
+r"""Turns a run of recipes.pretrain into what comes with the package.
 
     python -m tools.make_reader --workdir=runs/damsm --name=openmoji_damsm
 
-Weights are rounded to float16; the scores on the card are measured anew from
-the rounded ones. `keras_t2i.weights.readers.load` opens it by its name.
+A pair of readers or a captioner. Weights are rounded to float16; the scores on
+the card are measured anew from the rounded ones. By its name it is opened by
+`keras_t2i.weights.readers.load`, or `captioners.load`.
 """
 
 import pathlib
@@ -11,23 +12,32 @@ import pathlib
 from absl import flags
 
 from keras_t2i import weights
-from recipes import agreeing, messages, pretraining, trained, wiring
+from recipes import (
+    agreeing,
+    messages,
+    pretraining,
+    telling,
+    trained,
+    wiring,
+)
 from recipes.configs import common
 
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "A finished run of recipes.pretrain.", required=True
 )
 _NAME = flags.DEFINE_string(
-    "name", None, "What the pair is called.", required=True
+    "name", None, "What it will be called.", required=True
 )
 _FOLDER = flags.DEFINE_string(
-    "folder", None, "Where pairs lie; else in the package."
+    "folder", None, "Where it goes; else into the package."
 )
 
 
 def main(_):
-    """Makes a pair from the flags."""
-    card = make(_WORKDIR.value, _NAME.value, _FOLDER.value)
+    """Makes it from the flags."""
+    workdir, name, folder = _WORKDIR.value, _NAME.value, _FOLDER.value
+    is_captioner = (pathlib.Path(workdir) / telling.CAPTIONER).is_dir()
+    card = (captioner if is_captioner else make)(workdir, name, folder)
     for name, value in card["scores"].items():
         print(f"  {name}: {value:.4f}")
 
@@ -56,6 +66,30 @@ def make(workdir, name: str, folder=None) -> dict:
     scores = agreeing.scores(pair, config, test)
     weights.readers.copy(place, place, {"scores": scores}, half=True)
     return {**pair.card, "scores": scores}
+
+
+def captioner(workdir, name: str, folder=None) -> dict:
+    """Does with a run's captioner as `make` does with a pair.
+
+    Args:
+        workdir: the run directory.
+        name: what the captioner is called.
+        folder: where captioners lie; None is the package's own.
+
+    Returns:
+        The card.
+
+    Raises:
+        ValueError: if the run holds no captioner.
+    """
+    room = weights.captioners
+    place = pathlib.Path(folder or room.FOLDER) / name
+    config = trained.read_config(workdir, common.captioner)
+    made = pathlib.Path(workdir) / telling.CAPTIONER
+    room.copy(made, place, {"name": name}, half=True)
+    test = wiring.source(config, "test")
+    scores = telling.scores(room.load(place), config, test)
+    return room.copy(place, place, {"scores": scores}, half=True)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,10 @@ def base(**changes) -> config_dict.ConfigDict:
     that reads captions. Weights of these terms bring what they need: twins, or
     partners by `data.partners`; `system.branches` asks for them without.
 
+    `captioner.source` is a captioner that recipes.pretrain made, by name or
+    the folder captioner/ of its run: recaptioning asks it for the captions of
+    fakes.
+
     Networks that draw in stages begin at `data.base_size`. With `data.words`
     "ids" and a reader with a vocabulary, words are read anew in each batch,
     after long captions lost some.
@@ -113,6 +117,7 @@ def base(**changes) -> config_dict.ConfigDict:
             length=1.0,
         ),
         image=dict(source=_absent(str)),
+        captioner=dict(source=_absent(str)),
         networks=dict(
             generator=dict(
                 name="gan_cls",
@@ -176,10 +181,18 @@ def base(**changes) -> config_dict.ConfigDict:
             supervised=_absent(float),
             unicl=_absent(float),
             cross_entropy=_absent(float),
+            recaptioning=_absent(float),
+            words_of_image=_absent(float),
+            image_of_words=_absent(float),
+            sentence_of_image=_absent(float),
+            image_of_sentence=_absent(float),
         ),
         optimizers=dict(
             generator={**adam(2e-4), **_knobs()},
             discriminator={**adam(2e-4), **_knobs()},
+            # Of readers that go on learning.
+            text={**_no_adam(), **_knobs()},
+            image={**_no_adam(), **_knobs()},
         ),
         train=dict(
             batch_size=64,
@@ -242,18 +255,7 @@ def readers(**changes) -> config_dict.ConfigDict:
         KeyError: if a section or a key is unknown.
     """
     config = config_dict.create(
-        data=dict(
-            name="openmoji",
-            path=_absent(str),
-            image_size=64,
-            labels=_absent(str),
-            crop=_absent(int),
-            flip=False,
-            fit="cut",
-            max_words=18,
-            word_rule="subset",
-            held_out=0,
-        ),
+        data=_real_data(),
         text=dict(
             encoder="bi_lstm",
             source=_absent(str),
@@ -263,14 +265,7 @@ def readers(**changes) -> config_dict.ConfigDict:
             embedding=300,
             dropout=0.5,
         ),
-        image=dict(
-            encoder="inception",
-            source=_absent(str),
-            size=299,
-            resize="bilinear",
-            norms="batch",
-            is_kept=False,
-        ),
+        image={**_eyes(), "norms": "batch"},
         system=dict(
             name="DAMSM",
             gammas=(4.0, 5.0, 10.0),
@@ -291,21 +286,85 @@ def readers(**changes) -> config_dict.ConfigDict:
             for name in ("text", "image", "classes")
         },
         epochs=dict(decay=0.98, floor=0.1, is_fresh=True),
-        train=dict(
-            batch_size=48,
-            moves=1000,
-            moves_per_epoch=100,
-            seed=0,
-            precision="float32",
-            xla=False,
-            rollbacks=0,
-        ),
+        train=_real_train(),
         best=dict(keep=0, by="image_to_text_r1", moves=_absent(int), every=1),
     ).lock()
     config.optimizers.text.clip_norm = 0.25
     for section, values in changes.items():
         config[section].update(values)
     return config
+
+
+def captioner(**changes) -> config_dict.ConfigDict:
+    """Lays out the sections of a captioner.
+
+    Pictures are seen as `readers` has it, the network wholly frozen. Its
+    words, `data.max_words` of a caption, are those of the pair of readers
+    `text.source`, or of the set. Words are `decoder.embedding` numbers each,
+    `decoder.width` are remembered, and with `decoder.attends` each word looks
+    at regions. `data.held_out` and `best` are as there; `best.by`
+    is bleu_1, bleu_4 (the most is best) or cross_entropy (the least).
+
+    Args:
+        **changes: section -> dict of what differs.
+
+    Returns:
+        ConfigDict, locked.
+
+    Raises:
+        KeyError: if a section or a key is unknown.
+    """
+    config = config_dict.create(
+        data=_real_data(),
+        text=dict(source=_absent(str)),
+        image=_eyes(),
+        decoder=dict(embedding=256, width=512, attends=False),
+        system=dict(name="Captioning"),
+        loss_weights=dict(captioning=_absent(float)),
+        optimizers=dict(captioner={**adam(1e-3, 0.9), **_knobs()}),
+        train=_real_train(),
+        best=dict(keep=0, by="cross_entropy", moves=_absent(int), every=1),
+    ).lock()
+    for section, values in changes.items():
+        config[section].update(values)
+    return config
+
+
+def _real_data() -> dict:
+    return dict(
+        name="openmoji",
+        path=_absent(str),
+        image_size=64,
+        labels=_absent(str),
+        crop=_absent(int),
+        flip=False,
+        fit="cut",
+        max_words=18,
+        word_rule="subset",
+        held_out=0,
+    )
+
+
+def _eyes() -> dict:
+    return dict(
+        encoder="inception",
+        source=_absent(str),
+        size=299,
+        resize="bilinear",
+        is_kept=False,
+    )
+
+
+def _real_train() -> dict:
+    return dict(
+        batch_size=48,
+        moves=1000,
+        moves_per_epoch=100,
+        seed=0,
+        precision="float32",
+        xla=False,
+        rollbacks=0,
+    )
 
 
 def _absent(kind, value=None):
@@ -345,6 +404,10 @@ def adam(
         epsilon=epsilon,
         halve_every=halve_every,
     )
+
+
+def _no_adam() -> dict:
+    return {key: _absent(type(value)) for key, value in adam(0.0).items()}
 
 
 def _knobs() -> dict:
@@ -409,7 +472,9 @@ def smoke_read(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
     config = smoke(config)
     config.data.update(labels=None, words="float16", max_words=6)
     config.text.source = None
-    config.image.source = "letters"
+    config.captioner.source = "letters"
+    if config.system.name != "SSAGANFineTuned":  # Its own readers look.
+        config.image.source = "letters"
     return config
 
 

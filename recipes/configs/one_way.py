@@ -3,7 +3,8 @@
 from recipes.configs import common
 
 #: scale -> the terms that are added, and what they weigh: those of Ahmed et
-#: al. 2023 (fake-to-fake, fake-to-real) and of Liu et al. 2024.
+#: al. 2023 (fake-to-fake, fake-to-real, re-captioning, all of them: eq. 4)
+#: and of Liu et al. 2024.
 VARIANTS = {
     "paper": {},
     "f2f": dict(fake_to_fake=0.2),
@@ -12,6 +13,8 @@ VARIANTS = {
     "scl": dict(supervised=0.2),
     "unicl": dict(unicl=0.2),
     "ce": dict(cross_entropy=0.2),
+    "recap": dict(recaptioning=1.0),
+    "all": dict(fake_to_fake=0.2, fake_to_real=0.2, recaptioning=1.0),
 }
 #: system -> its networks, width, batch size and epochs on CUB and COCO, and
 #: what words and sentence weigh, in the authors' code.
@@ -20,6 +23,8 @@ PAPERS = {
     "DFGAN": ("df_gan", 32, 32, {"cub": 1300, "coco": 300}, 0.0),
     "DFGAN2020": ("df_gan_2020", 32, 24, {"cub": 600, "coco": 120}, 0.0),
 }
+#: What the readers' Adam is like where they go on learning.
+_TUNED = common.adam(4e-5, 0.0, 0.9)
 _PICTURES = {"cub": 8855, "coco": 82783}
 _CAPTIONS = {"cub": common.BIRDS, "coco": common.SCENES}
 
@@ -106,6 +111,7 @@ def emoji(system: str, scale: str):
         config.data.update(words="float16", max_words=20)
     # Its sentences are short, 0.8; so they are heard beside the noise.
     config.text.update(source="openmoji_damsm", length=20.0)
+    config.captioner.source = "openmoji_captioner"
     if scale != "paper":
         for network in config.networks.values():
             network.width = 32
@@ -121,7 +127,9 @@ def at(config, scale: str):
     Args:
         config: made by `paper` or `emoji`.
         scale: a key of `VARIANTS`; "small" of those at the papers' scale; or
-            "smoke", and of each variant "smoke_f2f" and so on.
+            "smoke", and of each variant "smoke_f2f" and so on. Of SSA-GAN
+            also "tuned", and "small_tuned", "f2r_tuned", "smoke_tuned" ...:
+            see `tuned`.
 
     Returns:
         The same config.
@@ -129,7 +137,28 @@ def at(config, scale: str):
     Raises:
         ValueError: if there is no such scale.
     """
-    return common.at(config, scale, VARIANTS, small, common.smoke_read)
+    name = scale.removesuffix("tuned").removesuffix("_") or "paper"
+    if name == scale or config.system.name != "SSAGAN":
+        return common.at(config, scale, VARIANTS, small, common.smoke_read)
+    tuned(config)
+    return common.at(config, name, VARIANTS, small, common.smoke_read)
+
+
+def tuned(config):
+    """Lets the pair of readers go on learning, as main_finetune.py does.
+
+    Args:
+        config: of SSAGAN.
+
+    Returns:
+        The same config.
+    """
+    config.system.name = "SSAGANFineTuned"
+    config.loss_weights.update(words=0.1, sentence=0.1)
+    config.data.words = config.data.words or "float16"
+    for side in ("text", "image"):
+        config.optimizers[side].update(_TUNED)
+    return config
 
 
 def small(config):

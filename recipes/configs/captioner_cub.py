@@ -1,0 +1,37 @@
+r"""A captioner of CUB, 299 px: MirrorGAN's STREAM upon Inception.
+
+What SSA-GAN with re-captioning (Ahmed et al. 2023) asks for the captions of
+its fakes. The paper doesn't describe its captioner; sizes are MirrorGAN's
+(Qiao et al. 2019): words of 256 numbers, an LSTM of 512, Adam of 1e-3. Ours
+differs: Inception-v3 instead of ResNet-152, shown what it was trained on; and
+captions have an end.
+
+    python -m recipes.pretrain --workdir=runs/captioner_cub \
+        --config=recipes/configs/captioner_cub.py:paper \
+        --config.data.path=data/cub --config.image.source=inception_v3.pth \
+        --config.text.source=runs/damsm_cub/reader
+
+Words are those of the pair of readers --config.text.source, as a generator's
+have to be; without it, those of the set. `attention` lets each word look at
+regions; `smoke` runs in seconds. Ours: not yet run at this scale.
+"""
+
+from recipes.configs import captioner, common
+
+_EPOCH = 276  # moves: 8,855 training pictures in batches of 32
+
+
+def get_config(scale="paper"):
+    """Describes the run at a scale: paper, attention, smoke ..."""
+    config = common.captioner(
+        data=dict(
+            name="records",
+            image_size=299,
+            crop=355,
+            flip=True,
+            fit="keep",
+            max_words=18,
+        ),
+        train=dict(batch_size=32, moves=50 * _EPOCH, moves_per_epoch=_EPOCH),
+    )
+    return captioner.at(config, scale)
