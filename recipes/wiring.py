@@ -563,7 +563,7 @@ def system(config, encoder, rate: float = 1.0, readers: dict | None = None):
     built.compile(
         {
             name: optimizer(
-                config.optimizers[name.partition("_")[0]],
+                _optimizer_of(config, name),
                 name,
                 built.steps_of(name),
                 moves,
@@ -576,6 +576,17 @@ def system(config, encoder, rate: float = 1.0, readers: dict | None = None):
         is_watched=True,
     )
     return built
+
+
+def _optimizer_of(config, player):
+    section = config.optimizers.get(player.partition("_")[0])
+    if section is None:
+        raise ValueError(
+            f"config.system.name is {config.system.name!r}, whose {player} "
+            f"learns, and there is no config.optimizers.{player}: start from "
+            "a config that has it, such as ssa_gan_cub.py:tuned."
+        )
+    return section
 
 
 @contextlib.contextmanager

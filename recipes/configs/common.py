@@ -190,9 +190,6 @@ def base(**changes) -> config_dict.ConfigDict:
         optimizers=dict(
             generator={**adam(2e-4), **_knobs()},
             discriminator={**adam(2e-4), **_knobs()},
-            # Of readers that go on learning.
-            text={**_no_adam(), **_knobs()},
-            image={**_no_adam(), **_knobs()},
         ),
         train=dict(
             batch_size=64,
@@ -372,6 +369,22 @@ def _absent(kind, value=None):
     return config_dict.FieldReference(value, field_type=kind)
 
 
+def with_learners(config, **section):
+    """Gives the pair of readers an optimizer each, so that it can go on.
+
+    Args:
+        config: made by `base`.
+        **section: what `adam` gives.
+
+    Returns:
+        The same config, with optimizers.text and optimizers.image.
+    """
+    with config.unlocked():
+        for side in ("text", "image"):
+            config.optimizers[side] = {**section, **_knobs()}
+    return config
+
+
 def adam(
     learning_rate: float,
     beta_1: float = 0.5,
@@ -404,10 +417,6 @@ def adam(
         epsilon=epsilon,
         halve_every=halve_every,
     )
-
-
-def _no_adam() -> dict:
-    return {key: _absent(type(value)) for key, value in adam(0.0).items()}
 
 
 def _knobs() -> dict:

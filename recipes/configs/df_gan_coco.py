@@ -5,9 +5,11 @@ epochs; `v2020` the code before it, another game with other networks: batches
 of 24, 120 epochs (and `v2020_small`, `v2020_f2r` and so on). `f2f` adds to the
 former the fake-to-fake contrast of twins and `f2r` the fake-to-real one (Ahmed
 et al. 2023), `f2f_f2r` both, `scl` the supervised contrast of partners (Liu et
-al. 2024), `unicl` and `ce` its rivals, each weighed 0.2. `small` draws 128 px
-with half the widths for a tenth of the moves; `smoke` runs in seconds on drawn
-shapes.
+al. 2024), `unicl` and `ce` its rivals, each weighed 0.2; `recap` asks a
+captioner for the captions of fakes, weighed 1 (recipes/configs/
+captioner_coco.py; --config.captioner.source=runs/captioner_coco/captioner), and
+`all` is that with both contrasts of Ahmed et al. `small` draws 128 px with half
+the widths for a tenth of the moves; `smoke` runs in seconds on drawn shapes.
 
     python -m recipes.train --workdir=runs/df_gan_coco \
         --config=recipes/configs/df_gan_coco.py:paper \

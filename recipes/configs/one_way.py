@@ -137,11 +137,11 @@ def at(config, scale: str):
     Raises:
         ValueError: if there is no such scale.
     """
-    name = scale.removesuffix("tuned").removesuffix("_") or "paper"
-    if name == scale or config.system.name != "SSAGAN":
-        return common.at(config, scale, VARIANTS, small, common.smoke_read)
-    tuned(config)
-    return common.at(config, name, VARIANTS, small, common.smoke_read)
+    is_tuned = scale == "tuned" or scale.endswith("_tuned")
+    if is_tuned and config.system.name == "SSAGAN":
+        tuned(config)
+        scale = scale.removesuffix("tuned").removesuffix("_") or "paper"
+    return common.at(config, scale, VARIANTS, small, common.smoke_read)
 
 
 def tuned(config):
@@ -156,9 +156,7 @@ def tuned(config):
     config.system.name = "SSAGANFineTuned"
     config.loss_weights.update(words=0.1, sentence=0.1)
     config.data.words = config.data.words or "float16"
-    for side in ("text", "image"):
-        config.optimizers[side].update(_TUNED)
-    return config
+    return common.with_learners(config, **_TUNED)
 
 
 def small(config):

@@ -4,9 +4,14 @@ r"""SSA-GAN on COCO, 256 px (Liao et al. 2022), and its variants with contrasts.
 epochs, words and sentence weighed 0.05, captions of at most 18 words. `f2f`
 adds the fake-to-fake contrast of twins and `f2r` the fake-to-real one (Ahmed
 et al. 2023), `f2f_f2r` both, `scl` the supervised contrast of partners (Liu et
-al. 2024), `unicl` and `ce` its rivals, each weighed 0.2. `small` draws 128 px
-with half the widths for a tenth of the moves; `smoke` runs in seconds on drawn
-shapes.
+al. 2024), `unicl` and `ce` its rivals, each weighed 0.2; `recap` asks a
+captioner for the captions of fakes, weighed 1 (recipes/configs/
+captioner_coco.py; --config.captioner.source=runs/captioner_coco/captioner), and
+`all` is that with both contrasts of Ahmed et al., their eq. 4. `tuned`, and
+after each of these `f2r_tuned` and so on, lets the readers go on learning as
+main_finetune.py does: Adam of 4e-5, words and sentence weighed 0.1. `small`
+draws 128 px with half the widths for a tenth of the moves; `smoke` runs in
+seconds on drawn shapes.
 
     python -m recipes.train --workdir=runs/ssa_gan_coco \
         --config=recipes/configs/ssa_gan_coco.py:paper \
@@ -21,5 +26,5 @@ from recipes.configs import one_way
 
 
 def get_config(scale="paper"):
-    """Describes a run: paper, small, smoke, f2f, f2r, f2f_f2r, scl ..."""
+    """Describes a run: paper, small, smoke, f2f, f2r ..., recap, tuned ..."""
     return one_way.at(one_way.paper("SSAGAN", "coco"), scale)
