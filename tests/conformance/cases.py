@@ -34,6 +34,7 @@ class SystemRow(NamedTuple):
         has_pictures: whether it draws pictures, which may be averaged.
         batches: callable of a count -> data set; None means toy pictures.
         books: names of variables that move in every pass, in training or not.
+        has_draws: whether anything in its move is left to chance.
     """
 
     name: str
@@ -48,6 +49,7 @@ class SystemRow(NamedTuple):
     has_pictures: bool = True
     batches: Callable | None = None
     books: tuple = ()
+    has_draws: bool = True
 
     @property
     def steps(self):
@@ -165,6 +167,32 @@ def _projection():
     return keras.Model(inputs, heads.text(harness.TEXT, WIDTH)(told))
 
 
+def tellers(seed=0, norm=None):
+    """Builds a tiny captioner, of which only the end reads words in order.
+
+    Args:
+        seed: int. Where the weights start.
+        norm: callable -> a normalising layer for pictures; None leaves it
+            out.
+
+    Returns:
+        {"captioner"}.
+    """
+    keras.utils.set_random_seed(seed)
+    norm = norm or keras.layers.Identity
+    image = keras.Input((harness.SIZE, harness.SIZE, 3), name="image")
+    ids = keras.Input((WORDS,), dtype="int32", name="ids")
+    x = norm()(keras.layers.Conv2D(harness.WIDTH, 6, 5)(image))
+    x = keras.layers.LeakyReLU(0.2)(x)
+    seen = keras.layers.Dense(5)(keras.layers.GlobalAveragePooling2D()(x))
+    words = keras.layers.Embedding(11, 5)(ids)
+    x = keras.ops.concatenate([seen[:, None], words[:, :-1]], axis=1)
+    x = keras.layers.LSTM(6, return_sequences=True)(x)
+    scores = keras.layers.Dense(11, dtype="float32")(x)
+    model = keras.Model({"image": image, "ids": ids}, {"scores": scores})
+    return {"captioner": model}
+
+
 def read_batches(moves):
     """Draws batches for readers, with twins and partners.
 
@@ -246,10 +274,30 @@ def _with_readers(make, *compared, **weights):
             loss_weights=weights,
             image_reader=staged.image_reader(),
             class_head=staged.class_head(),
+            captioner=staged.captioner(),
             **kwargs,
         )
 
     return made
+
+
+def _fine_tuned(players, **kwargs):
+    """Makes an SSA-GAN whose readers learn; gentle, as above."""
+    return systems.SSAGANFineTuned(
+        players,
+        loss_weights=dict(words=0.5, sentence=0.0),
+        gammas=(2.0, 2.0, 1.0),
+        masks_classes=True,
+        **kwargs,
+    )
+
+
+def _players_and_readers(seed=0, norm=None):
+    """The toys of SSA-GAN, and a pair of readers."""
+    return {
+        **harness.toy_players(seed, norm, is_judge_normed=False),
+        **readers(seed + 1, norm),
+    }
 
 
 def _with_masks(name, kind, *compared, **weights):
@@ -364,7 +412,20 @@ SYSTEMS = (
     _with_masks("SSAGAN", systems.SSAGAN),
     _with_masks("SSAGAN_twins", systems.SSAGAN, "fake_to_fake", "fake_to_real"),
     _with_masks("SSAGAN_partners", systems.SSAGAN, "supervised"),
+    _with_masks("SSAGAN_retold", systems.SSAGAN, "recaptioning"),
     _with_masks("DFGAN2020", systems.DFGAN2020),
+    SystemRow(
+        "SSAGANFineTuned",
+        _fine_tuned,
+        (*systems.DAMSM.TERMS[:4], *systems.SSAGAN.TERMS[:5], "words"),
+        order=(
+            ("text", "image"),
+            *("discriminator", "discriminator", "generator"),
+        ),
+        is_sum_of_rows=False,
+        players=_players_and_readers,
+        batches=read_batches,
+    ),
     _in_stages("AttnGAN", systems.AttnGAN),
     _in_stages("AttnGAN_twins", systems.AttnGAN, "fake_to_fake"),
     _in_stages("AttnGAN_partners", systems.AttnGAN, "fake_to_real", "unicl"),
@@ -382,6 +443,17 @@ SYSTEMS = (
         ),
         is_sum_of_rows=False,
         batches=staged.batches,
+    ),
+    SystemRow(
+        "Captioning",
+        systems.Captioning,
+        ("captioning",),
+        order=("captioner",),
+        is_sum_of_rows=False,  # It is a mean over words.
+        players=tellers,
+        has_pictures=False,
+        has_draws=False,
+        batches=read_batches,
     ),
     _reading("DAMSM", systems.DAMSM.TERMS[:4], masks_classes=True),
     _reading("DAMSM_nt_xent", reads_ids=True, contrast="nt_xent"),

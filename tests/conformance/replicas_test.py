@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from keras_t2i import layers, systems
+from keras_t2i import layers, networks, systems
 from tests import harness
 from tests.conformance import cases
 
@@ -152,6 +152,61 @@ class LossScaleTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_resumed_run_equals_the_straight_one(self):
         cases.examine_resume(self, FULL, replicas=2)
+
+
+class SlopesTest(tf.test.TestCase, parameterized.TestCase):
+    """The second order of the papers' discriminators, on two replicas."""
+
+    @staticmethod
+    @functools.cache
+    def moved(game, replicas=1, xla=False, precision="float32"):
+        """Plays two moves; answers terms, how far it went and the weights."""
+        kind, room = {
+            "ssa_gan": (systems.DFGAN2020, networks.ssa_gan),
+            "df_gan": (systems.DFGAN, networks.df_gan),
+        }[game]
+        keras.config.set_dtype_policy(precision)
+        try:
+            with harness.strategy(replicas).scope():
+                keras.utils.set_random_seed(0)
+                options = dict(image_size=8, width=2, text_dim=harness.TEXT)
+                players = {
+                    "discriminator": room.discriminator(**options),
+                    # Without norms, which would see half a batch each.
+                    "generator": networks.df_gan.generator(
+                        noise_dim=harness.NOISE, **options
+                    ),
+                }
+                system = kind(players)
+                system.compile(harness.sgd(players, 0.01), xla=xla)
+        finally:
+            keras.config.set_dtype_policy("float32")
+        judge = players["discriminator"]
+        for variable in judge.trainable_variables:
+            # Blocks begin as shortcuts, and slopes of scores nearly as 0.
+            is_gain = "gain" in variable.path
+            variable.assign(0.5 + variable if is_gain else 2.0 * variable)
+        before = learned(judge)
+        batches = harness.toy_batches(2, size=8)
+        history = system.fit(batches, epochs=1, verbose=0).history
+        after = learned(judge)
+        return history, harness.distance(before, after), after
+
+    @parameterized.product(
+        game=("ssa_gan", "df_gan"),
+        xla=(False, True),
+        precision=("float32", "mixed_bfloat16"),
+    )
+    def test_penalty_is_that_of_one_replica(self, game, xla, precision):
+        exact, far, theirs = self.moved(game)
+        found, moved, ours = self.moved(game, 2, xla, precision)
+        self.assertGreater(exact["penalty"][0], 1e-6)
+        is_short = precision != "float32"
+        rtol = 0.3 if is_short else 1e-3
+        self.assertAllClose(found["penalty"], exact["penalty"], rtol=rtol)
+        self.assertAllClose(moved, far, rtol=0.1 if is_short else 1e-3)
+        gap = harness.distance(ours, theirs)
+        self.assertLess(gap, (0.2 if is_short else 1e-3) * far)
 
 
 class StatisticsTest(tf.test.TestCase, parameterized.TestCase):

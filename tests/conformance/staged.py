@@ -7,10 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_t2i import layers
+from keras_t2i.encoders import captioner as captioners
 from keras_t2i.encoders import heads, pairs
 from tests import harness
 
 SMALL, WORDS, CLASSES = harness.SIZE // 2, 4, 3
+#: Ids of words, 0 among them.
+VOCABULARY = 11
 #: Endings of the pictures' keys -> their sizes, small to large.
 SIZES = {f"_{SMALL}": SMALL, "": harness.SIZE}
 #: Numbers of the condition.
@@ -87,6 +90,25 @@ def class_head(seed=0):
     return heads.classes(harness.TEXT, CLASSES)
 
 
+def captioner(seed=0):
+    """Builds a tiny frozen teller of captions, of `VOCABULARY` ids.
+
+    Args:
+        seed: int. Where the weights start.
+
+    Returns:
+        callable, as `encoders.captioner.Captioner`.
+    """
+    keras.utils.set_random_seed(seed)
+    model = captioners.over(
+        harness.toy_trunk(seed),
+        captioners.decoder(VOCABULARY, 7, embedding=5, width=6),
+        size=harness.SIZE,
+    )
+    model.trainable = False
+    return captioners.Captioner(model, None, WORDS, "toy")
+
+
 def batch(seed=0, rows=harness.ROWS):
     """Draws a batch with two sizes, words, twins and partners.
 
@@ -97,13 +119,15 @@ def batch(seed=0, rows=harness.ROWS):
     Returns:
         dict of arrays.
     """
-    draw = np.random.default_rng(seed)
+    draw, told = np.random.default_rng(seed), np.random.default_rng(seed)
     found = {"key": np.array([f"picture {row}" for row in range(rows)])}
     for prefix in ("", "twin_", "partner_"):
         lengths = draw.integers(1, WORDS + 1, rows)
         mask = np.arange(WORDS) < lengths[:, None]
         words = draw.normal(size=(rows, WORDS, harness.TEXT)) * mask[..., None]
         sentence = draw.normal(size=(rows, harness.TEXT))
+        ids = told.integers(1, VOCABULARY, (rows, WORDS)) * mask
+        found[f"{prefix}caption"] = ids.astype("int32")
         found[f"{prefix}mask"] = mask
         found[f"{prefix}words"] = words.astype("float32")
         found[f"{prefix}sentence"] = sentence.astype("float32")

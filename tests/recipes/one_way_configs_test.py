@@ -29,6 +29,8 @@ VARIANTS = {
     "scl": {"supervised": 0.2},
     "unicl": {"unicl": 0.2},
     "ce": {"cross_entropy": 0.2},
+    "recap": {"recaptioning": 1.0},
+    "all": {"fake_to_fake": 0.2, "fake_to_real": 0.2, "recaptioning": 1.0},
 }
 #: config and scale -> system, networks, width, batch size, epochs.
 NUMBERS = {
@@ -57,6 +59,7 @@ def narrow(name, scale):
     config.networks.discriminator.width = 2
     if config.text.encoder == "damsm":
         config.text.source = "a pair"
+    config.captioner.source = "letters"
     return config
 
 
@@ -193,6 +196,69 @@ class PaperTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(10 * small.train.moves, paper.train.moves)
 
 
+class TunedTest(parameterized.TestCase, tf.test.TestCase):
+    """main_finetune.py of SSA-GAN's authors."""
+
+    @parameterized.product(
+        name=[name for name in stages.ONE_WAY if "ssa" in name],
+        scale=["tuned", "small_tuned", "smoke_tuned", "f2r_tuned", "all_tuned"],
+    )
+    def test_numbers_are_the_papers(self, name, scale):
+        config = narrow(name, scale)
+        for side in ("text", "image"):
+            section = config.optimizers[side]
+            self.assertEqual(section.learning_rate, 4e-5)
+            self.assertEqual((section.beta_1, section.beta_2), (0.0, 0.9))
+        made = wiring.letters_learners()
+        with (
+            mock.patch.object(
+                weights.readers, "learners", lambda *_, **__: made
+            ),
+            mock.patch.object(wiring, "letters_learners", lambda: made),
+        ):
+            system = wiring.system(config, wiring.Letters())
+        self.assertIs(type(system), systems.SSAGANFineTuned)
+        self.assertEqual(
+            {system.loss_weights[x] for x in ("words", "sentence")}, {0.1}
+        )
+        self.assertEqual(system.length, config.text.length)
+        self.assertEqual(config.text.length, 20.0 if "openmoji" in name else 1)
+        added = VARIANTS.get(scale.removesuffix("_tuned"), {})
+        self.assertEqual(system.contrasts.used, ["words", "sentence", *added])
+        for side, player in made.players.items():
+            self.assertIs(system.players[side], player)
+
+    @parameterized.parameters("tuned", "smoke_tuned", "f2f_tuned")
+    def test_df_gan_has_none(self, scale):
+        with self.assertRaisesRegex(ValueError, "The scale is 'f?.*tuned'"):
+            stages.config("df_gan_cub", scale)
+
+    @parameterized.parameters(
+        ({"text.encoder": "minilm"}, "are 'minilm' and None"),
+        ({"image.source": "letters"}, "set .*config.image.source to None"),
+        ({"data.words": None}, "is 'SSAGANFineTuned', which takes captions"),
+    )
+    def test_what_has_no_pair_is_refused(self, changes, sentence):
+        config = stages.config("ssa_gan_openmoji", "smoke_tuned")
+        config.text.update(encoder="damsm", source="openmoji_damsm")
+        config.update_from_flattened_dict(changes)
+        config.data.words = changes.get("data.words", config.data.words)
+        with self.assertRaisesRegex(ValueError, sentence):
+            if "data.words" in changes:
+                pictures = wiring.source(config, "train")
+                wiring.dataset(config, pictures, wiring.Letters())
+            wiring.system(config, wiring.Letters())
+
+    def test_readers_without_optimizers_are_refused(self):
+        config = stages.config("ssa_gan_openmoji", "smoke")
+        config.system.name = "SSAGANFineTuned"
+        config.image.source = None
+        with self.assertRaisesRegex(
+            ValueError, "there is no config.optimizers.text: start from"
+        ):
+            wiring.system(config, wiring.Letters())
+
+
 class TrainTest(parameterized.TestCase, tf.test.TestCase):
     """One command trains each, and what it leaves can be served."""
 
@@ -222,6 +288,8 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         ("ssa_gan_cub", "f2f"),
         ("ssa_gan_coco", "scl"),
         ("ssa_gan_openmoji", "f2f_f2r"),
+        ("ssa_gan_cub", "all"),
+        ("df_gan_openmoji", "recap"),
         ("df_gan_cub", "f2r"),
         ("df_gan_coco", "ce"),
         ("df_gan_openmoji", "unicl"),
@@ -255,6 +323,10 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
 
     @parameterized.parameters(
         ("ssa_gan_cub", "smoke", ["words", "sentence"]),
+        (
+            *("ssa_gan_openmoji", "smoke_tuned"),
+            ["words", "sentence", *systems.DAMSM.TERMS[:4]],
+        ),
         ("df_gan_cub", "smoke", []),
         ("df_gan_coco", "v2020_smoke", []),
     )

@@ -11,7 +11,9 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i import systems
+from keras_t2i.encoders import heads
 from keras_t2i.losses import matching, penalties
+from keras_t2i.systems.matching import KINDS
 from tests import harness
 from tests.systems import slow, staged
 
@@ -195,6 +197,169 @@ class SlopesTest(tf.test.TestCase, parameterized.TestCase):
                 tf.math.is_finite(slope), tf.ones_like(slope, bool)
             )
             self.assertEqual(bool(np.any(slope)), "kernel" in name, msg=name)
+
+
+class FineTunedTest(tf.test.TestCase, parameterized.TestCase):
+    """The readers go on learning, as in main_finetune.py."""
+
+    def made(self, **options):
+        """Makes a system whose four players are toys."""
+        keras.utils.set_random_seed(0)
+        head = heads.image(5, 7, harness.TEXT)
+        trunk = harness.toy_trunk(3)
+        readers = {
+            "text": heads.text(harness.TEXT, harness.TEXT),
+            "image": heads.over(trunk, head, size=harness.SIZE),
+        }
+        players = {**harness.toy_players(), **readers}
+        return systems.SSAGANFineTuned(players, **options)
+
+    def weights(self, system, *names):
+        """Copies what players hold, those of running numbers too."""
+        return {
+            name: harness.snapshot(system.players[name].weights)
+            for name in names
+        }
+
+    def test_weights_are_those_of_the_papers_code(self):
+        expected = dict(real=1.0, wrong=0.5, fake=0.5, penalty=2.0, fool=1.0)
+        expected |= dict(words=0.1, sentence=0.1)
+        for terms in KINDS.values():
+            expected |= dict.fromkeys(terms, 1.0)
+        system = self.made()
+        used = {t: w for t, w in system.loss_weights.items() if w}
+        self.assertEqual(used, expected)
+        self.assertEqual(system.contrasts.matcher.gammas, GAMMAS)
+
+    @parameterized.parameters(1, 2)
+    def test_readers_move_first_and_others_by_what_was_read(self, parts):
+        system, batch = self.made(), batch_of()
+        seen, slope, read = [], system.slope, []
+
+        def noted(player, terms, given, *others, **more):
+            seen.append((player, terms.__name__))
+            if terms.__name__ in ("judge", "smooth", "persuade"):
+                read.append((given["words"], given["sentence"]))
+            return slope(player, terms, given, *others, **more)
+
+        told = system.read(batch)
+        system.compile(harness.sgd(system.players), micro_batches=parts)
+        with mock.patch.object(system, "slope", noted):
+            system.train_step(batch)
+        learned = "match" if parts == 1 else "match_anew"
+        self.assertEqual(
+            seen,
+            [
+                (("text", "image"), learned),
+                ("discriminator", "judge"),
+                ("discriminator", "smooth"),
+                ("generator", "persuade"),
+            ],
+        )
+        for words, sentence in read:
+            self.assertAllEqual(words, told["words"])
+            self.assertAllEqual(sentence, told["sentence"])
+        # By then the text side reads otherwise.
+        gap = system.read(batch)["sentence"] - told["sentence"]
+        self.assertGreater(float(tf.reduce_max(tf.abs(gap))), 1e-6)
+
+    def test_readers_learn_from_real_pictures_as_damsm_does(self):
+        system, other, batch = self.made(), self.made(), batch_of()
+        damsm = systems.DAMSM(
+            {name: other.players[name] for name in ("text", "image")},
+            gammas=GAMMAS,
+        )
+        for thing in (system, damsm):
+            thing.compile(harness.sgd(thing.players))
+        logs = system.train_step(batch)
+        theirs = damsm.train_step(batch)
+        for term, value in theirs.items():
+            self.assertAllClose(logs[term], value, rtol=1e-5)
+        ours, theirs = (
+            [
+                np.array(v)
+                for name in ("text", "image")
+                for v in each.players[name].trainable_variables
+            ]
+            for each in (system, damsm)
+        )
+        self.assertLess(harness.distance(ours, theirs), 1e-6)
+
+    def test_rest_of_the_move_is_plain_with_the_moved_readers(self):
+        system, batch = self.made(), batch_of()
+        told = system.read(batch)
+        plain = self.made()  # Whose players are the same.
+        system.compile(harness.sgd(system.players))
+        logs = system.train_step(batch)
+        plain.players["image"].set_weights(self.after_readers(batch)["image"])
+        names = ("generator", "discriminator")
+        rest = systems.SSAGAN(
+            {name: plain.players[name] for name in names},
+            image_reader=plain.look,
+            loss_weights=dict(words=0.1, sentence=0.1),
+        )
+        rest.compile(harness.sgd(rest.players))
+        theirs = rest.train_step(batch | told)
+        for term, value in theirs.items():
+            self.assertAllClose(logs[term], value, rtol=1e-5)
+        ours = self.weights(system, *names)
+        for name, weights in self.weights(rest, *names).items():
+            self.assertLess(harness.distance(ours[name], weights), 1e-6)
+
+    def after_readers(self, batch):
+        """What the readers hold after their own step."""
+        system = self.made()
+        system.compile(harness.sgd(system.players))
+        with tf.GradientTape() as tape:
+            told = batch | system.read(batch)
+        system.descend(("text", "image"), system.match, told, tape)
+        return self.weights(system, "image")
+
+    def test_norms_move_by_real_pictures_and_by_fakes(self):
+        system, batch = self.made(), batch_of()
+        trunk = system.players["image"].get_layer("toy_trunk")
+        norm, conv = trunk.get_layer("norm"), trunk.get_layer("conv")
+        system.compile(harness.sgd(system.players))
+        told = batch | system.read(batch)
+        fakes = system.imagine(told | system.prepare(told))["fakes"]
+        mean = np.array(norm.moving_mean)
+        for pictures in (batch["image"], fakes):
+            seen = np.mean(conv(pictures), axis=(0, 1, 2))
+            mean = 0.9 * mean + 0.1 * seen
+        system.train_step(batch)
+        self.assertAllClose(norm.moving_mean, mean, rtol=1e-4, atol=1e-6)
+
+    def test_sentences_are_as_long_as_asked(self):
+        batch = batch_of()
+        one, long = (self.made(length=x).read(batch) for x in (1.0, 20.0))
+        self.assertAllClose(20.0 * one["sentence"], long["sentence"])
+        self.assertAllEqual(one["words"], long["words"])
+
+    def test_nothing_moves_when_tested(self):
+        system, batch = self.made(), batch_of()
+        system.compile(harness.sgd(system.players))
+        before = harness.snapshot(system.variables)
+        system.test_step(batch)
+        moved = harness.distance(
+            self.flat(before, system), self.flat(system.variables, system)
+        )
+        self.assertEqual(moved, 0.0)
+
+    def flat(self, values, system):
+        """Those of players."""
+        held = {id(v) for p in system.players.values() for v in p.weights}
+        pairs = zip(values, system.variables, strict=True)
+        return [np.array(x) for x, v in pairs if id(v) in held]
+
+    def test_other_players_are_refused(self):
+        with self.assertRaisesRegex(
+            ValueError, r"fine-tuned, they are \['discriminator', 'generator'"
+        ):
+            systems.SSAGANFineTuned(harness.toy_players())
+
+    def test_sentences_of_no_length_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "length is 0.0; allowed"):
+            self.made(length=0.0)
 
 
 class RefusedTest(tf.test.TestCase, parameterized.TestCase):

@@ -205,6 +205,41 @@ class ReadersTest(parameterized.TestCase, tf.test.TestCase):
         self.assertNotEqual(long.text.digest, plain.text.digest)
         self.assertEqual(long.image.digest, plain.image.digest)
 
+    @parameterized.named_parameters(
+        (name, *case) for name, case in CASES.items()
+    )
+    def test_learners_are_the_pair_and_learn(self, config, has_trunk):
+        del has_trunk
+        self.kept(config)
+        pair = self.opened(config)
+        base = Base() if config["text"]["encoder"] == "toy" else None
+        found = readers.learners("toy", self.folder, base=base)
+        self.assertEqual(set(found.players), {"text", "image"})
+        ours, theirs = (
+            each.text(tf.constant(CAPTIONS)) for each in (found, pair)
+        )
+        for key, value in theirs.items():
+            self.assertAllEqual(ours[key], value, key)
+        shown = PICTURES / np.float32(127.5) - 1.0
+        ours = found.players["image"]({"image": shown})
+        for key, value in pair.image(PICTURES).items():
+            self.assertAllClose(ours[key], value, atol=1e-5)
+        norm = found.players["image"].get_layer("toy_trunk").get_layer("norm")
+        before = np.array(norm.moving_mean)
+        found.players["image"]({"image": shown}, training=True)
+        gap = np.abs(np.array(norm.moving_mean) - before).max()
+        self.assertEqual(gap > 0.0, config["image"]["norms"] == "batch")
+        digest = found.text.digest
+        self.assertEqual(digest, found.text.digest)
+        if not found.players["text"].trainable_variables:
+            return
+        variable = found.players["text"].trainable_variables[-1]
+        variable.assign(variable + 0.1)
+        self.assertNotEqual(found.text.digest, digest)
+        moved = found.text(tf.constant(CAPTIONS))["sentence"]
+        gap = np.abs(moved - pair.text(tf.constant(CAPTIONS))["sentence"])
+        self.assertGreater(gap.max(), 1e-4)
+
     def test_names_are_those_of_folders_with_a_card(self):
         self.assertEqual(readers.names(self.folder), [])
         self.kept(name="second")
