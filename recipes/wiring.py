@@ -767,7 +767,7 @@ def captioner(config) -> captioners.Captioner | None:
     place = _captioner_place(config)
     if place == "letters":
         return letters_captioner()
-    return weights.captioners.load(place)
+    return _opened(weights.captioners.load, place)
 
 
 def _captioner_words(config) -> tokenizer.Words:
@@ -791,16 +791,16 @@ def _captioner_place(config):
 
 @contextlib.contextmanager
 def sharing():
-    """Opens each pair of readers once, however many ask while it lasts.
+    """Opens each pair of readers once, however many ask; captioners, too.
 
-    Pairs are frozen and take a second or two to build. Only for runs in one
+    They are frozen and take a second or two to build. Only for runs in one
     process without a strategy: elsewhere variables belong to the scope in
     which they were made.
 
     Yields:
         Nothing.
     """
-    before = _SHARED.set(functools.cache(weights.readers.load))
+    before = _SHARED.set(functools.cache(_call))
     try:
         yield
     finally:
@@ -808,7 +808,15 @@ def sharing():
 
 
 def _pair(*which, **more) -> weights.readers.Pair:
-    return (_SHARED.get() or weights.readers.load)(*which, **more)
+    return _opened(weights.readers.load, *which, **more)
+
+
+def _opened(load, *which, **more):
+    return (_SHARED.get() or _call)(load, *which, **more)
+
+
+def _call(load, *which, **more):
+    return load(*which, **more)
 
 
 def _matched(config) -> list[str]:
