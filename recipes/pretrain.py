@@ -44,7 +44,7 @@ _REPLICAS = flags.DEFINE_integer(
 def main(_):
     """Trains from the flags, keeps the pair and shows its attention."""
     config, workdir = _CONFIG.value, _WORKDIR.value
-    is_captioner = config.system.name == "Captioning"
+    is_captioner = "decoder" in config
     room = telling if is_captioner else pretraining
     system = room.train(
         config,

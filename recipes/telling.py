@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import os
 import pathlib
 
@@ -21,6 +22,7 @@ from recipes.configs import common
 CAPTIONER, FILE = "captioner", "captions.png"
 #: What a captioner is chosen by -> whether the least is best.
 SCORES = {"cross_entropy": True, "bleu_1": False, "bleu_4": False}
+_KINDS = {"Captioning": systems.Captioning}
 _CHUNK, _SHOWN, _COLUMNS = 64, 24, 6
 
 
@@ -122,7 +124,7 @@ def _words(config, pictures):
     place = config.text.source
     if place is None:
         return wiring.vocabulary(config.data, pictures)
-    known = weights.readers.load(place).card["vocabulary"]
+    known = weights.readers.card(place)["vocabulary"]
     if known is None:
         raise ValueError(
             f"config.text.source is {place!r}, which reads captions in "
@@ -147,8 +149,7 @@ def built(config, pictures, base: Base, rate: float = 1.0):
     Raises:
         ValueError: if a name or an argument is unknown.
     """
-    kinds = {"Captioning": systems.Captioning}
-    kind = wiring.choose("config.system.name", config.system.name, kinds)
+    kind = _KINDS[config.system.name]
     with wiring.building(config.train):
         player = weights.captioners.build(config, base.seen, base.words)
     system = kind(
@@ -206,14 +207,18 @@ def stream(
     table = None
     if config.image.is_kept:
         table = reading.table(config, pictures, base)
-    read = functools.partial(_read, table)
+    attends = config.decoder.attends
+    read = functools.partial(_read, table, attends)
     return batches.map(read, tf.data.AUTOTUNE).prefetch(2)
 
 
-def _read(table, batch):
+def _read(table, attends, batch):
     if table is None:
         return {key: batch[key] for key in ("image", "caption")}
-    return {**table(batch["key"]), "caption": batch["caption"]}
+    seen = table(batch["key"])
+    if not attends:
+        del seen["regions"]
+    return {**seen, "caption": batch["caption"]}
 
 
 def scores(
@@ -251,13 +256,14 @@ def _shown(config, pictures):
 
 
 def _measured(teller, chunks, pictures):
-    table = [_plain(row) for row in np.asarray(pictures.captions).tolist()]
+    pairs = zip(pictures.captions.tolist(), pictures.own_counts, strict=True)
+    table = [_plain(row[:count]) for row, count in pairs]
     told, sums, start = [], np.zeros(2), 0
     for images in chunks:
         seen = teller.see(images)
         told += teller.describe(seen)
         rows = table[start : start + len(images)]
-        for captions in zip(*rows, strict=True):
+        for captions in itertools.zip_longest(*rows, fillvalue=""):
             ids = teller.ids(tf.constant(captions))
             scored = captioning.cross_entropy(teller.tell(seen, ids), ids)
             sums += [np.sum(each) for each in scored]
@@ -301,14 +307,12 @@ def write(teller, config, workdir, pictures) -> pathlib.Path:
 def _teller(config, system, base):
     """The captioner as the system stands, in float32."""
     player = system.players["captioner"]
-    if config.train.precision != "float32":
-        exact = weights.captioners.build(config, base.seen, base.words)
-        exact.set_weights(player.get_weights())
-        player = exact
     return weights.captioners.join(player, base.seen, base.words, config)
 
 
 def _check(config):
+    wiring.choose("config.system.name", config.system.name, _KINDS)
+    wiring.choose("config.best.by", config.best.by, SCORES)
     pretraining.check_best(config, SCORES)
 
 
@@ -325,7 +329,7 @@ def _around(config, workdir, system, pictures, base):
 
         return measure
 
-    is_lower_better = SCORES[config.best.by]
+    is_lower_better = SCORES.get(config.best.by)  # Only what is kept has to.
     return pretraining.observers(config, workdir, glance, is_lower_better)
 
 

@@ -451,8 +451,12 @@ def _asks_for_ids(config, encoder) -> bool:
 def _with_numbered_words(words, batch):
     """Numbers the words of a batch's captions as a captioner does."""
     prefixes = [k.removesuffix("text") for k in batch if k.endswith("text")]
-    told = {f"{p}caption": words(batch[f"{p}text"])[0] for p in prefixes}
-    return batch | told
+    made = dict(batch)
+    for prefix in prefixes:
+        texts = batch[f"{prefix}text"]
+        shape = (texts.shape[0], words.max_words)
+        made[f"{prefix}caption"] = tf.ensure_shape(words(texts)[0], shape)
+    return made
 
 
 def _ids(section, pictures, encoder) -> dict:

@@ -60,7 +60,8 @@ class Cost(keras.callbacks.Callback):
         usage = memory.usage()
         sentence = (
             f"\nAfter {self.after} moves: {1e3 * pace:,.0f} ms a move, "
-            f"{pictures:,.0f} pictures/s, {_span(left)} to the end; at most "
+            f"{pictures:,.{_digits(pictures)}f} pictures/s, {_span(left)} to "
+            "the end; at most "
             f"{', '.join(map(_gigabytes, usage, usage.values()))} of memory"
         )
         rooms = [memory.room(self._before[n], usage[n]) for n in _tight(usage)]
@@ -78,6 +79,11 @@ def _tight(usage):
 def _gigabytes(name, usage):
     limit = "" if usage.limit is None else f" of {usage.limit / 1e9:.1f}"
     return f"{usage.peak / 1e9:.2f}{limit} GB ({name})"
+
+
+def _digits(value):
+    """Of a figure that would be rounded to little or nothing."""
+    return 0 if value >= 10 else 2
 
 
 def _span(seconds) -> str:

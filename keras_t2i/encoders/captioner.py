@@ -154,6 +154,7 @@ class Captioner(tf.Module):
         self._decoder = _graph(model.get_layer("decoder"))
 
     def __call__(self, images, ids):
+        ids = tf.convert_to_tensor(ids)
         inputs = {"image": pictures.readable(images), "ids": ids}
         return self.model(inputs, training=False)["scores"]
 

@@ -14,11 +14,12 @@ def scores(
             form.
 
     Returns:
-        "bleu_1" and "bleu_4" in [0, 100], of the whole set.
+        "bleu_1" and "bleu_4" in [0, 100], of the whole set; the latter is 0
+        where nothing of four words is said.
 
     Raises:
         ValueError: if there is nothing, or the two are not equally many, or
-            a row has no true caption.
+            a row has no true caption or is none but a string.
         ImportError: if sacreBLEU is not installed.
 
     Source:
@@ -32,6 +33,11 @@ def scores(
             f"{len(told)} captions were said of {len(captions)} pictures; "
             "allowed: one each, and one at least."
         )
+    if any(isinstance(row, str) for row in captions):
+        raise ValueError(
+            "captions holds a string where a list of a picture's true captions "
+            "is wanted."
+        )
     if not all(map(len, captions)):
         raise ValueError("A picture has no true caption to compare with.")
     most = max(map(len, captions))
@@ -44,5 +50,6 @@ def scores(
         bleu = sacrebleu.metrics.BLEU(
             tokenize="none", max_ngram_order=order, force=True
         )
-        found[f"bleu_{order}"] = bleu.corpus_score(list(told), columns).score
+        score = bleu.corpus_score(list(told), columns).score
+        found[f"bleu_{order}"] = min(score, 100.0)  # Rounding gives more.
     return found

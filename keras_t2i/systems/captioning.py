@@ -21,7 +21,7 @@ class Captioning(System):
     word, and "image", or "pooled" and perhaps "regions".
 
     Raises:
-        ValueError: if players are others.
+        ValueError: if players are others, or captioning weighs 0.
 
     Source:
         Qiao et al. 2019, section 3.3, arXiv:1903.05854, whose STREAM is
@@ -37,6 +37,10 @@ class Captioning(System):
                 f"players are {sorted(players)}; allowed: captioner."
             )
         super().__init__(players, **kwargs)
+        if not self.is_used("captioning"):
+            raise ValueError(
+                "captioning weighs 0, and the captioner learns by nothing else."
+            )
 
     def train_step(self, batch):
         """Plays one move: the captioner takes a step."""

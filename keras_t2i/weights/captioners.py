@@ -5,6 +5,7 @@ captioner.describe(captioner.see(pictures))            # ["a red heart", ...]
 captioner(pictures, captioner.ids(captions))           # (N, T, V) scores
 """
 
+import json
 import os
 import pathlib
 from collections.abc import Mapping
@@ -55,6 +56,7 @@ def load(
     try:
         config, words = card["recipe"], card["vocabulary"]
         words = vocabulary.Vocabulary(words)
+        _ = config["data"]["max_words"]
         seen = readers.blank(config["image"])
         player = build({**config, "image": _whole(config)}, seen, words)
         digest = card["weights"]
@@ -144,7 +146,7 @@ def copy(
     place = kept.place(source, FOLDER, _CARD, _WHAT)
     folder = pathlib.Path(folder)
     known = kept.card(place / _CARD)
-    arrays = kept.read(place / _WEIGHTS, known["weights"])
+    arrays = kept.read(place / _WEIGHTS, known.get("weights"))
     card = {**known, **(card or {})}
     kept.write(folder / _WEIGHTS, folder / _CARD, arrays, card, half)
     return card
@@ -194,7 +196,12 @@ def join(
     digest = files.digest(
         "captioner 1",
         words.digest,
-        config["image"]["resize"],
+        json.dumps(
+            [
+                *(config["image"][key] for key in ("size", "resize")),
+                config["data"]["max_words"],
+            ]
+        ),
         *[v.numpy() for v in whole.weights],
     )
     frozen = build({**config, "image": _whole(config)}, seen, words)

@@ -77,6 +77,25 @@ def names(folder: str | os.PathLike | None = None) -> list[str]:
     return kept.names(folder or FOLDER, _CARD)
 
 
+def card(
+    source: str | os.PathLike, folder: str | os.PathLike | None = None
+) -> dict:
+    """Reads the card of a pair, without its networks.
+
+    Args:
+        source: as for `load`.
+        folder: as for `load`.
+
+    Returns:
+        As `Pair.card`.
+
+    Raises:
+        ValueError: if there is no such pair, or its card can't be read.
+    """
+    place = kept.place(source, folder or FOLDER, _CARD, _WHAT)
+    return {"vocabulary": None, **kept.card(place / _CARD)}
+
+
 def load(
     source: str | os.PathLike,
     folder: str | os.PathLike | None = None,
@@ -226,7 +245,7 @@ def copy(
     """
     place = kept.place(source, FOLDER, _CARD, _WHAT)
     known = kept.card(place / _CARD)
-    arrays = kept.read(place / _WEIGHTS, known["weights"])
+    arrays = kept.read(place / _WEIGHTS, known.get("weights"))
     _write(pathlib.Path(folder), arrays, {**known, **(card or {})}, half)
 
 

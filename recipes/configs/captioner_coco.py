@@ -31,6 +31,7 @@ def get_config(scale="paper"):
             flip=True,
             fit="keep",
             max_words=15,
+            word_rule="subset",  # As the generator's captions.
         ),
         train=dict(batch_size=32, moves=5 * _EPOCH, moves_per_epoch=_EPOCH),
     )

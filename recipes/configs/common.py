@@ -312,7 +312,8 @@ def captioner(**changes) -> config_dict.ConfigDict:
         KeyError: if a section or a key is unknown.
     """
     config = config_dict.create(
-        data=_real_data(),
+        # As long captions are numbered when it is asked, later.
+        data={**_real_data(), "word_rule": "truncate"},
         text=dict(source=_absent(str)),
         image=_eyes(),
         decoder=dict(embedding=256, width=512, attends=False),

@@ -34,6 +34,16 @@ class StartsTest(tf.test.TestCase, parameterized.TestCase):
         counts, _ = np.histogram(values, bins=4, range=(-bound, bound))
         self.assertAllClose(counts / values.size, [0.25] * 4, atol=0.01)
 
+    @parameterized.named_parameters(
+        ("even", lambda: starts.even(0.3), 0.3),
+        ("torch_bias", lambda: starts.torch_bias(16), 0.25),
+    )
+    def test_even_starts_are_even_between_their_bounds(self, start, bound):
+        values = drawn(start())
+        self.assertAllInRange(values, -bound, bound)
+        counts, _ = np.histogram(values, bins=4, range=(-bound, bound))
+        self.assertAllClose(counts / values.size, [0.25] * 4, atol=0.01)
+
     @parameterized.parameters((200, 30), (30, 200), (3, 3, 4, 30))
     def test_orthogonal_keeps_lengths(self, *shape):
         values = np.array(starts.orthogonal()(shape))
@@ -45,6 +55,7 @@ class StartsTest(tf.test.TestCase, parameterized.TestCase):
         ("dcgan_scale", starts.dcgan_scale),
         ("orthogonal", starts.orthogonal),
         ("torch_linear", starts.torch_linear),
+        ("even", lambda: starts.even(0.1)),
     )
     def test_two_layers_start_apart(self, start):
         self.assertNotAllClose(drawn(start()), drawn(start()))

@@ -41,6 +41,53 @@ class RangeTest(tf.test.TestCase):
         self.assertAllEqual(images.to_uint8(halves), [0, 191, 255])
 
 
+class ReadableTest(tf.test.TestCase, parameterized.TestCase):
+    """What networks that look at three colours are shown."""
+
+    def test_bytes_become_floats_and_floats_stay(self):
+        draw = np.random.default_rng(0)
+        given = draw.integers(0, 256, (2, 3, 4, 3)).astype(np.uint8)
+        floats = images.to_float(given)
+        for each in (given, tf.constant(given), floats, floats.numpy()):
+            found = images.readable(each)
+            self.assertEqual(found.dtype, tf.float32)
+            self.assertAllEqual(found, floats)
+
+    @parameterized.parameters("float16", "bfloat16", "float64")
+    def test_floats_of_any_width_are_no_bytes(self, dtype):
+        given = tf.cast(tf.fill([1, 2, 2, 3], -0.5), dtype)
+        found = images.readable(given)
+        self.assertEqual(found.dtype, tf.float32)
+        self.assertAllEqual(found, np.full((1, 2, 2, 3), -0.5))
+
+    def test_gradients_pass(self):
+        given = tf.fill([1, 2, 2, 3], 0.25)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            told = images.readable(given)
+        self.assertAllEqual(tape.gradient(told, given), tf.ones_like(given))
+
+    def test_sizes_may_be_unknown(self):
+        shapes = []
+
+        def read(given):
+            shapes.append(images.readable(given).shape.as_list())
+
+        for dtype in (tf.uint8, tf.float32):
+            spec = tf.TensorSpec((None, None, None, 3), dtype)
+            tf.function(read).get_concrete_function(spec)
+        self.assertEqual(shapes, [[None, None, None, 3]] * 2)
+
+    @parameterized.parameters((3, 4, 3), (1, 2, 3, 4), (2, 3, 3, 1), (3,))
+    def test_other_shapes_are_refused(self, *shape):
+        told = ", ".join(map(str, shape))
+        for dtype in (np.uint8, np.float32):
+            with self.assertRaisesRegex(
+                ValueError, rf"shape \({told},?\); \(B, H, W, 3\) is read"
+            ):
+                images.readable(np.zeros(shape, dtype))
+
+
 class GridTest(tf.test.TestCase, parameterized.TestCase):
     """Pictures in rows."""
 

@@ -51,6 +51,19 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
         for answer in on(count, replicas.mean):
             self.assertAllClose(answer, np.mean(parts, axis=0), rtol=1e-6)
 
+    @parameterized.product(count=(1, 2), dtype=("float32", "float64"))
+    def test_mean_of_ratios_is_the_whole_batchs(self, count, dtype):
+        # The first replica has more of what is counted than the second.
+        values, counts = ROWS[:, 0], np.float32([5, 7, 4, 0, 1, 2])
+        rows = np.stack([values, counts], axis=1).astype(dtype)
+        answers = on(count, lambda x: replicas.ratio(x[:, 0], x[:, 1]), rows)
+        expected = values.sum() / counts.sum()
+        self.assertEqual(answers[0].dtype, dtype)
+        self.assertAllClose(np.mean(answers), expected, rtol=1e-5)
+        for answer, part in zip(answers, np.split(values, count), strict=True):
+            share = count * part.sum() / counts.sum()
+            self.assertAllClose(answer, share, rtol=1e-5)
+
     @parameterized.parameters(1, 2)
     def test_totals_are_sums_over_replicas(self, count):
         parts = np.split(ROWS, count)
@@ -87,6 +100,22 @@ class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
             middle = np.mean(parts, axis=0)
             expected = [2 * middle * factor[:3] / len(parts)] * len(parts)
             expected = np.concatenate(expected)
+        self.assertAllClose(found, expected, rtol=1e-5)
+
+    @parameterized.parameters(1, 2)
+    def test_slopes_of_ratios_are_those_of_one_device(self, count):
+        def slope(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                values, counts = tf.square(x[:, 0]), tf.exp(x[:, 1])
+                share = replicas.ratio(values, counts) / replicas.count()
+            return tape.gradient(share, x)
+
+        found = np.concatenate(on(count, slope))
+        value, weight = np.square(ROWS[:, 0]).sum(), np.exp(ROWS[:, 1])
+        expected = np.zeros_like(ROWS)
+        expected[:, 0] = 2.0 * ROWS[:, 0] / weight.sum()
+        expected[:, 1] = -value * weight / weight.sum() ** 2
         self.assertAllClose(found, expected, rtol=1e-5)
 
     def test_loss_over_all_pairs_is_that_of_the_full_batch(self):

@@ -383,7 +383,7 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         )
         self.assertRegex(
             printed,
-            r"\nAfter 20 moves: \d+ ms a move, [\d,]+ pictures/s, .* to the "
+            r"\nAfter 20 moves: \d+ ms a move, [\d,.]+ pictures/s, .* to the "
             r"end; at most \d.* of \d.* GB \(processor\) of memory",
         )
 

@@ -8,14 +8,14 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i import systems
-from keras_t2i.losses import contrastive
+from keras_t2i.losses import captioning, contrastive
 from keras_t2i.systems import contrasts
 from tests import harness
 from tests.systems import slow, staged
 
 harness.two_processors()
 
-ROWS, WIDTH = 6, 4
+ROWS, WIDTH, WORDS, KNOWN = 6, 4, 5, 7
 LABELS = np.array([0, 1, 0, -1, 2, -1], dtype="int32")
 #: Term -> branches that it is given here.
 GIVEN = {
@@ -24,7 +24,17 @@ GIVEN = {
     "supervised": ("", "partner_"),
     "unicl": ("", "partner_"),
     "cross_entropy": ("", "partner_"),
+    "recaptioning": ("", "twin_"),
 }
+#: Words of each caption, of three branches.
+LENGTHS = {
+    "": (5, 1, 3, 2, 4, 5),
+    "twin_": (2, 5, 1, 4, 3, 1),
+    "partner_": (1, 1, 2, 5, 5, 4),
+}
+DRAW = np.random.default_rng(5)
+SEEN = DRAW.normal(size=(WIDTH, KNOWN)).astype("float32")
+SAID = DRAW.normal(size=(KNOWN, KNOWN)).astype("float32")
 
 
 def reader(pictures):
@@ -38,26 +48,36 @@ def head():
     return staged.class_head(WIDTH)
 
 
+def say(pictures, ids):
+    """Scores words: by the picture's first pixel and the word before."""
+    before = tf.pad(ids[:, :-1], [[0, 0], [1, 0]])
+    return (pictures[:, 0, 0] @ SEEN)[:, None] + tf.gather(SAID, before)
+
+
 def contrast(*terms, temperature=0.5, weight=1.0, **options):
     """Makes what compares branches by some terms."""
-    options = dict(image_reader=reader, class_head=head()) | options
+    own = dict(image_reader=reader, class_head=head(), captioner=say)
+    options = own | options
     weights = dict.fromkeys(terms, weight)
     return contrasts.Contrasts(weights, temperature=temperature, **options)
 
 
 def drawn(rows=ROWS, seed=0):
-    """Draws codes of fakes, pictures, sentences and labels: prefix -> dict."""
+    """Draws codes of fakes and what real ones have: prefix -> dict."""
     draw, found = np.random.default_rng(seed), {}
     for prefix in staged.PREFIXES:
+        is_word = np.arange(WORDS) < np.array(LENGTHS[prefix])[:rows, None]
+        words = draw.integers(1, KNOWN, (rows, WORDS), "int32")
         found[prefix] = {
             "code": draw.normal(size=(rows, WIDTH)),
             "sentence": draw.normal(size=(rows, WIDTH)),
             "image": draw.normal(size=(rows, 1, 1, WIDTH)),
             "label": LABELS[:rows],
+            "caption": words * is_word.astype("int32"),
         }
     found = {
         prefix: {
-            key: tf.constant(x.astype("float32") if key != "label" else x)
+            key: tf.constant(x.astype("float32") if x.dtype == float else x)
             for key, x in branch.items()
         }
         for prefix, branch in found.items()
@@ -67,11 +87,15 @@ def drawn(rows=ROWS, seed=0):
 
 
 def compared(thing, branches):
-    """Views branches one after the other, then compares them."""
+    """Views branches one after the other, then compares them.
+
+    The fakes are pictures of one pixel, the code.
+    """
     views = []
     for branch in branches:
         first = views[0] if views else None
-        views.append(thing.view({"code": branch["code"]}, branch, first))
+        fakes = branch["code"][:, None, None]
+        views.append(thing.view(fakes, branch, first))
     return thing.terms(views)
 
 
@@ -95,9 +119,24 @@ def expected(term, branches, temperature=0.5):
     if term == "unicl":
         joined = np.concatenate(codes), np.concatenate(sentences)
         return slow.unicl(*joined, np.tile(labels, 2), temperature)
+    if term == "recaptioning":
+        return sum(captioned(branch) for branch in branches)
     layer = head().get_layer("image_classes")
     kernel, bias = (np.float64(w) for w in layer.get_weights())
     return sum(slow.classified(code @ kernel + bias, labels) for code in codes)
+
+
+def captioned(branch):
+    """Averages what telling each word of a branch's captions costs."""
+    losses = []
+    pairs = zip(branch["code"], branch["caption"], strict=True)
+    for code, ids in pairs:
+        before = 0
+        for word in ids[ids > 0].numpy():
+            told = slow.shares(np.float64(code) @ SEEN + SAID[before])
+            losses.append(-np.log(told[word]))
+            before = word
+    return harness.mean(losses)
 
 
 def of(term, branches=None):
@@ -221,7 +260,10 @@ class TermsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(found["fake_to_real"], value, rtol=1e-5)
 
     def test_all_at_once_are_each_alone(self):
-        terms = ("supervised", "unicl", "cross_entropy", "fake_to_real")
+        terms = (
+            *("supervised", "unicl", "cross_entropy", "fake_to_real"),
+            "recaptioning",
+        )
         branches = of("supervised")
         found = compared(contrast(*terms), branches)
         self.assertEqual(set(found), set(terms))
@@ -285,6 +327,20 @@ class TermsTest(tf.test.TestCase, parameterized.TestCase):
             self.assertIsNone(slope["sentence"])
             self.assertIsNone(slope["image"])
 
+    def test_words_count_alike_however_captions_share_them(self):
+        (branch,) = of("fake_to_real")
+        found = compared(contrast("recaptioning"), [branch])["recaptioning"]
+        alone = [
+            compared(
+                contrast("recaptioning"),
+                [{key: x[row : row + 1] for key, x in branch.items()}],
+            )["recaptioning"]
+            for row in range(ROWS)
+        ]
+        value = np.average(alone, weights=LENGTHS[""])
+        self.assertAllClose(found, value, rtol=1e-5)
+        self.assertNotAllClose(found, harness.mean(alone), rtol=1e-3)
+
     @parameterized.parameters("supervised", "unicl", "cross_entropy")
     def test_rows_without_a_class_are_nobodys_rivals_in_vain(self, term):
         branches = of(term)
@@ -303,12 +359,35 @@ class CostTest(tf.test.TestCase, parameterized.TestCase):
             asked = mock.Mock(side_effect=reader)
             thing = contrast("fake_to_real", image_reader=asked)
             compared(thing, [branches[""], branches[prefix]])
-            self.assertEqual(asked.call_count, count, prefix)
+            pictures = [id(branches[p]["image"]) for p in ("", prefix)]
+            read = [id(call.args[0]) for call in asked.call_args_list]
+            real = [each for each in read if each in pictures]
+            self.assertLen(real, count, prefix)
+            self.assertLen(read, count + 2, prefix)
 
     @parameterized.parameters("fake_to_fake", "supervised")
     def test_pictures_nobody_compares_are_not_read(self, term):
-        asked = mock.Mock()
-        compared(contrast(term, image_reader=asked), of(term))
+        asked = mock.Mock(side_effect=reader)
+        branches = of(term)
+        compared(contrast(term, image_reader=asked), branches)
+        for call, branch in zip(asked.call_args_list, branches, strict=True):
+            self.assertAllEqual(call.args[0][:, 0, 0], branch["code"])
+
+    def test_what_is_only_captioned_is_not_read(self):
+        asked = mock.Mock(side_effect=reader)
+        thing = contrast("recaptioning", image_reader=asked)
+        found = compared(thing, of("recaptioning"))
+        self.assertEqual(set(found), {"recaptioning"})
+        asked.assert_not_called()
+        without = contrast("recaptioning", image_reader=None, class_head=None)
+        self.assertAllEqual(
+            compared(without, of("recaptioning"))["recaptioning"],
+            found["recaptioning"],
+        )
+
+    def test_what_is_only_read_is_not_captioned(self):
+        asked = mock.Mock(side_effect=say)
+        compared(contrast("fake_to_fake", captioner=asked), of("fake_to_fake"))
         asked.assert_not_called()
 
     @parameterized.parameters(
@@ -317,11 +396,13 @@ class CostTest(tf.test.TestCase, parameterized.TestCase):
         ("supervised", "supervised"),
         ("unicl", "unicl"),
         ("cross_entropy", "classified"),
+        ("recaptioning", "cross_entropy"),
     )
     def test_term_that_weighs_nothing_costs_nothing(self, term, name):
         thing = contrast(term, weight=0.0)
         self.assertEqual(thing.used, [])
-        with mock.patch.object(contrastive, name) as loss:
+        room = captioning if term == "recaptioning" else contrastive
+        with mock.patch.object(room, name) as loss:
             self.assertEqual(compared(thing, of(term)), {})
         loss.assert_not_called()
 
@@ -334,7 +415,43 @@ class RefusedTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(
             ValueError, f"{term} weighs 0.2, which .* and there is none"
         ):
-            contrast(term, weight=0.2, image_reader=None)
+            contrast(term, weight=0.2, image_reader=None, captioner=None)
+
+    def test_captions_without_a_captioner(self):
+        with self.assertRaisesRegex(
+            ValueError,
+            "recaptioning weighs 1, which asks a captioner for the captions",
+        ):
+            contrast("recaptioning", captioner=None)
+
+    def test_batch_without_words_that_a_captioner_knows(self):
+        branches = of("recaptioning")
+        del branches[0]["caption"]
+        with self.assertRaisesRegex(
+            ValueError,
+            "recaptioning goes by words as the captioner numbers them, and "
+            "the batch has no caption.",
+        ):
+            compared(contrast("recaptioning"), branches)
+
+    @parameterized.parameters(False, True)
+    def test_caption_without_words(self, is_graph):
+        (branch,) = of("fake_to_real")
+        ids = branch["caption"].numpy()
+        ids[2] = 0
+        thing = contrast("recaptioning")
+
+        def compare(ids):
+            found = compared(thing, [{**branch, "caption": ids}])
+            return found["recaptioning"]
+
+        compare = tf.function(compare) if is_graph else compare
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, "A caption of the batch has no word"
+        ):
+            compare(tf.constant(ids))
+        ids[2] = [3, 0, 0, 0, 0]
+        self.assertGreater(float(compare(tf.constant(ids))), 0.0)
 
     def test_classes_without_a_head(self):
         with self.assertRaisesRegex(
@@ -389,6 +506,55 @@ class RefusedTest(tf.test.TestCase, parameterized.TestCase):
         branches = of(term, drawn(rows=1))
         with self.assertRaisesRegex(ValueError, "no negatives in a batch of o"):
             compared(contrast(term), branches)
+
+
+class Known:
+    """Stands for a vocabulary, and for what has one."""
+
+    def __init__(self, digest, size):
+        self.digest, self.size = digest, size
+        self.vocabulary = self
+
+    def __len__(self):
+        return self.size
+
+    def __call__(self, *inputs):
+        return say(*inputs)
+
+
+class SameWordsTest(tf.test.TestCase, parameterized.TestCase):
+    """A captioner numbers words as what reads captions does."""
+
+    def system(self, text_encoder, captioner):
+        return systems.GAN(
+            harness.toy_players(),
+            loss_weights={"recaptioning": 1.0},
+            text_encoder=text_encoder,
+            captioner=captioner,
+        )
+
+    def test_other_words_are_refused(self):
+        with self.assertRaisesRegex(
+            ValueError,
+            "vocabulary has 1,200 words and is not that of the reader of "
+            "captions, of 7: the same id means another word. Train",
+        ):
+            self.system(Known("ours", 7), Known("theirs", 1200))
+
+    @parameterized.named_parameters(
+        ("of_one_vocabulary", Known("ours", 7), Known("ours", 7)),
+        ("of_a_reader_of_pieces", harness.toy_reader, Known("theirs", 9)),
+        ("of_a_reader_of_nothing", None, Known("theirs", 9)),
+        ("of_a_captioner_of_nothing", Known("ours", 7), say),
+    )
+    def test_others_are_allowed(self, text_encoder, captioner):
+        system = self.system(text_encoder, captioner)
+        self.assertIs(system.contrasts.captioner, captioner)
+
+    def test_reader_whose_vocabulary_is_none_is_allowed(self):
+        pieces = Known("ours", 7)
+        pieces.vocabulary = None
+        self.system(pieces, Known("theirs", 9))
 
 
 class ReplicasTest(tf.test.TestCase, parameterized.TestCase):
