@@ -56,7 +56,7 @@ class CostTest(parameterized.TestCase, tf.test.TestCase):
         )
 
     def test_slow_speed_is_not_nothing(self):
-        said = self.said([40.0] * 20, [{}])
+        said = self.said([40.0] * 20, [{}, {}])
         self.assertIn(": 40,000 ms a move, 3.20 pictures/s, ", said[0])
 
     def test_fewer_moves_say_nothing(self):
