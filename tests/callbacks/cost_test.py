@@ -56,7 +56,8 @@ class CostTest(parameterized.TestCase, tf.test.TestCase):
         )
 
     def test_slow_speed_is_not_nothing(self):
-        said = self.said([40.0] * 20, [{}, {}])
+        usage = {"processor": memory.Usage(1, 1, 2)}
+        said = self.said([40.0] * 20, [usage, usage])
         self.assertIn(": 40,000 ms a move, 3.20 pictures/s, ", said[0])
 
     def test_fewer_moves_say_nothing(self):
