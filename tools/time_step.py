@@ -8,7 +8,9 @@ Terms that ask a frozen reader of pictures (AttnGAN's words and sentence, and
 contrasts) are left out, but with --readers, which draws its weights; two
 branches are played either way.
 --parts tells how long each player's descents take, or, of readers
-(recipes/configs/damsm_cub.py), their parts. --ways plays the config in
+(recipes/configs/damsm_cub.py), their parts. --terms plays the config without
+what its own readers and captioner are asked for, then with each of these terms
+alone, then with all that it weighs. --ways plays the config in
 float32 and bfloat16, without and with XLA, on 1 and 2 replicas, each in a
 process of its own. The last line is JSON; the times are milliseconds, the
 memory gigabytes at its highest, of the graphics processor or, without one, of
@@ -58,6 +60,9 @@ _READERS = flags.DEFINE_bool(
     False,
     "With terms that ask a frozen reader of pictures, of drawn weights.",
 )
+_TERMS = flags.DEFINE_bool(
+    "terms", False, "Time each term that the config's own readers answer."
+)
 _TEXT_DIM = flags.DEFINE_integer(
     "text_dim", None, "Length of sentences; else the config's reader's."
 )
@@ -74,6 +79,11 @@ def main(_):
         print(json.dumps({"ways": rows}))
         return
     imports = _peak_gb()
+    if _TERMS.value:
+        rows = _by_terms(_config())
+        print("\n".join(f"{r['terms']:>40}  {r['ms a move']} ms" for r in rows))
+        print(json.dumps({"ways": rows}))
+        return
     config = _config()
     played = (
         cluster.strategy("mirrored", _REPLICAS.value)
@@ -110,6 +120,31 @@ def main(_):
     print(json.dumps(row))
 
 
+def _by_terms(config) -> list[dict]:
+    """Times moves with none, one and all of the terms that readers answer."""
+    weighed = {t: config.loss_weights.get(t) for t in contrasts.TERMS}
+    weighed = {term: weight for term, weight in weighed.items() if weight}
+    if not weighed:
+        raise ValueError(
+            "--terms times what readers and a captioner are asked for, and "
+            "the config weighs none of it: take another scale or set weights."
+        )
+    choices = {"none": {}, **{t: {t: w} for t, w in weighed.items()}}
+    choices[" + ".join(weighed)] = weighed
+    words = {prefix: word for word, prefix in _SECONDS}
+    config.system.branches = words.get(wiring.second_branch(config))
+    rows, base = [], None
+    for name, weights in choices.items():
+        nothing = dict.fromkeys(weighed, 0.0)
+        config.loss_weights.update({**nothing, **weights})
+        watch = _times(config, cluster.strategy("none"))
+        median = statistics.median(watch.seconds[_WARMUP.value :])
+        base = base or median
+        row = {"terms": name, "ms a move": _ms(median)}
+        rows.append({**row, "times none": round(median / base, 2)})
+    return rows
+
+
 def drawn(config, system) -> tf.data.Dataset:
     """Draws one batch like the config's and hands it out again and again.
 
@@ -142,7 +177,20 @@ def drawn(config, system) -> tf.data.Dataset:
         for name, place in spec.items()
         if place.dtype != tf.string
     }
+    if system.contrasts.captioner is not None:
+        batch |= _captions(batch, system.contrasts.captioner)
     return tf.data.Dataset.from_tensors(batch).repeat()
+
+
+def _captions(batch, captioner):
+    """Draws captions of any words of a captioner's, for each branch."""
+    many = len(captioner.vocabulary)
+    return {
+        f"{key.removesuffix('mask')}caption": 1
+        + tf.reshape(tf.range(tf.size(mask)), mask.shape) % many
+        for key, mask in batch.items()
+        if key.endswith("mask")
+    }
 
 
 def _drawn(name, place):
@@ -207,6 +255,8 @@ def _system(config):
     if _is_of_readers(config):
         return reader_steps.system(config, _TEXT_DIM.value or 384)
     readers = {}
+    if _TERMS.value:
+        return wiring.system(config, _Reader(config))
     if _READERS.value:
         dim = _Reader(config).dim
         readers["image_reader"] = _looking(dim)
@@ -257,7 +307,8 @@ class _Reader:
 def _config():
     config = _CONFIG.value
     with config.unlocked():
-        if not _READERS.value and not _is_of_readers(config):
+        has_readers = _READERS.value or _TERMS.value
+        if not has_readers and not _is_of_readers(config):
             # What is compared needs readers; branches are played without.
             words = {prefix: word for word, prefix in _SECONDS}
             config.system.branches = words.get(wiring.second_branch(config))

@@ -55,6 +55,31 @@ class TimeStepTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(row["precision"], "mixed_bfloat16")
         self.assertEqual((row["xla"], row["replicas"]), (False, 1))
 
+    def test_terms_of_readers_are_told_apart(self):
+        path = CONFIGS / "ssa_gan_openmoji.py"
+        words = f"--config={path}:smoke_recap", "--moves=2", "--warmup=1"
+        code, printed, complained = command.run(
+            "time_step", "--terms", *words, room="tools"
+        )
+        self.assertEqual((code, complained), (0, ""))
+        rows = json.loads(printed.splitlines()[-1])["ways"]
+        names = ["words", "sentence", "recaptioning"]
+        self.assertEqual(
+            [row["terms"] for row in rows],
+            ["none", *names, " + ".join(names)],
+        )
+        self.assertEqual(rows[0]["times none"], 1.0)
+        for row in rows:
+            self.assertGreater(row["ms a move"], 0.0)
+
+    def test_config_without_such_terms_is_refused(self):
+        path = CONFIGS / "gan_cls_openmoji.py"
+        code, _, complained = command.run(
+            "time_step", "--terms", f"--config={path}:smoke", room="tools"
+        )
+        self.assertEqual(code, 2)
+        self.assertIn("the config weighs none of it", complained)
+
     def test_descents_are_told_apart(self):
         row = self.timed("wgan_gp_fashion_mnist", "--parts")
         names = [name.split()[-1] for name in row["parts_ms"]]
