@@ -31,6 +31,12 @@ class Trained(NamedTuple):
     def reader(self):
         """What reads captions: the painter's own, or the config's."""
         own = getattr(self.painter, "text_encoder", None)
+        if own is None and wiring.is_tuned(self.config):
+            raise ValueError(
+                "The reader of captions learned beside this generator, and "
+                "the SavedModel doesn't tell its vectors: judge the run "
+                "itself (--workdir)."
+            )
         return own or wiring.text_encoder(self.config)
 
     @property

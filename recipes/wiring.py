@@ -186,7 +186,8 @@ def letters_learners(dim: int = 16) -> weights.readers.Learners:
     players = {"text": heads.text(dim, dim), "image": image}
     card = {"recipe": {"text": {"encoder": "letters"}}}
     told = weights.readers.reading(players["text"], base, card)
-    return weights.readers.Learners(players, told, card)
+    classes = letters_pair(dim).classes
+    return weights.readers.Learners(players, told, card, classes)
 
 
 def letters_words() -> tokenizer.Words:
@@ -395,6 +396,7 @@ def _check_words(config, encoder):
     """Refuses batches without the words that somebody reads."""
     if is_tuned(config):
         why = f"config.system.name is {config.system.name!r}"
+        _check_learned_words(config, encoder)
     elif _earlier_stages(config):
         name = config.networks.generator.name
         why = f"config.networks.generator.name is {name!r}"
@@ -409,6 +411,17 @@ def _check_words(config, encoder):
             f"is {kind!r}: set 'float16' or 'int8', or 'ids' where the reader "
             f"has a vocabulary (config.text.encoder is "
             f"{config.text.encoder!r})."
+        )
+
+
+def _check_learned_words(config, encoder):
+    """Refuses words that a reader has read, where it is to learn to."""
+    has_ids = getattr(encoder, "vocabulary", None) is not None
+    if has_ids and config.data.words != "ids":
+        raise ValueError(
+            f"config.data.words is {config.data.words!r}, but the reader "
+            f"{config.text.source!r}, which goes on learning, takes ids: set "
+            "'ids'."
         )
 
 
@@ -562,6 +575,7 @@ def system(config, encoder, rate: float = 1.0, readers: dict | None = None):
             learning = learners(config)
             players |= learning.players
             encoder = learning.text
+            readers = {**readers, "class_head": learning.classes}
         built = _system(config, players, encoder, readers)
     moves = config.train.moves
     built.compile(

@@ -47,16 +47,17 @@ _MOVE = flags.DEFINE_integer(
 )
 _MAX_WORDS = flags.DEFINE_integer(
     "max_words",
-    25,
-    "Words of a caption that are read; the authors judge birds with 25, "
-    "COCO with 20.",
+    None,
+    "Words of a caption that are read; else 18 with SSA-GAN and DF-GAN, and 25 "
+    "with others (their authors judge birds with 25, COCO with 20).",
     lower_bound=1,
 )
 _RESIZE = flags.DEFINE_string(
     "resize",
-    "bilinear_corners",
-    "How pictures reach Inception: bilinear_corners as under the Torch of "
-    "AttnGAN and in DM-GAN, bilinear as in T2I_CL's AttnGAN.",
+    None,
+    "How pictures reach Inception; else bilinear with SSA-GAN and DF-GAN, and "
+    "bilinear_corners with others, as under the Torch of AttnGAN and in DM-GAN "
+    "(T2I_CL's AttnGAN has bilinear).",
 )
 
 
@@ -65,14 +66,15 @@ def main(_):
     paths = {name: flag.value for name, flag in _FILES.items() if flag.value}
     config, workdir = _CONFIG.value, _WORKDIR.value
     move = _MOVE.value or config.train.moves
+    usual = directory.usual(config)
     try:
         reports = directory.make(
             config,
             workdir,
             paths,
             move=move,
-            max_words=_MAX_WORDS.value,
-            resize=_RESIZE.value,
+            max_words=_MAX_WORDS.value or usual["max_words"],
+            resize=_RESIZE.value or usual["resize"],
         )
     except ValueError as error:
         if getattr(error, "report", None):

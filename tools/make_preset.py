@@ -50,6 +50,13 @@ def make(workdir, name, folder=None, **judged):
     """
     found = trained.run(workdir)
     config, painter = found.config, found.painter
+    if wiring.is_tuned(config):
+        raise ValueError(
+            f"--workdir={workdir} holds a run whose reader of captions learned "
+            "beside the generator (config.system.name is "
+            f"{config.system.name!r}); a preset holds the generator alone. "
+            "Hand it on by recipes.export, which keeps both."
+        )
     section = wiring.given(config.networks.generator)
     network = section.pop("name")
     build = getattr(networks, network).generator

@@ -306,6 +306,11 @@ class _Reader:
 
 def _config():
     config = _CONFIG.value
+    if wiring.is_tuned(config):
+        raise ValueError(
+            "Readers that go on learning read drawn numbers of nobody: time "
+            "the config without `tuned`, and readers by their own config."
+        )
     with config.unlocked():
         has_readers = _READERS.value or _TERMS.value
         if not has_readers and not _is_of_readers(config):

@@ -149,6 +149,83 @@ def same_words(text_encoder, captioner):
         )
 
 
+def same_width(players, text_encoder):
+    """Refuses networks that hear other sentences than are said.
+
+    Args:
+        players: dict, name -> `keras.Model`.
+        text_encoder: has perhaps a `dim`, or is None.
+
+    Raises:
+        ValueError: naming the first such network.
+    """
+    said = getattr(text_encoder, "dim", None)
+    for name, player in players.items():
+        is_heard = name.startswith(("generator", "discriminator"))
+        if said is None or not is_heard or "sentence" not in player.input:
+            continue
+        heard = player.input["sentence"].shape[-1]
+        if heard != said:
+            raise ValueError(
+                f"The {name} hears sentences of {heard} numbers, and the "
+                f"text_encoder says them in {said}: build it with "
+                f"text_dim={said}, or take another reader."
+            )
+
+
+def some(player, named):
+    """Refuses a step by nothing.
+
+    Args:
+        player: str. Who is to move.
+        named: dict of its terms.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    if not named:
+        raise ValueError(
+            f"All terms of the {player} weigh 0, so that nothing tells where "
+            "to move: weigh one, or leave the player out."
+        )
+
+
+def compiled(players):
+    """Refuses what XLA can't compile, before it says so at length.
+
+    Args:
+        players: dict, name -> `keras.Model`.
+
+    Raises:
+        ValueError: naming the first such layer.
+    """
+    for name, player in players.items():
+        for layer in player._flatten_layers():
+            if getattr(layer, "way", None) == "bilinear_antialiased":
+                raise ValueError(
+                    f"{layer.name} of the {name} resizes by "
+                    "'bilinear_antialiased', which XLA can't compile: compile "
+                    "with xla=False, or take another way to resize."
+                )
+
+
+def several(terms, rows):
+    """Refuses to compare one row with others.
+
+    Args:
+        terms: list of str, those that need others.
+        rows: int, of all replicas; None if it isn't known.
+
+    Raises:
+        ValueError: if there is one row, and a term.
+    """
+    if terms and rows == 1:
+        raise ValueError(
+            f"{terms[0]} tells rows of a batch apart, and it has one: take "
+            f"batches of 2 and more, or weigh {terms[0]} 0."
+        )
+
+
 def held(truth, told):
     """Refuses what isn't so when it runs, in graphs too.
 
@@ -179,5 +256,5 @@ def worded(mask):
         tf.errors.InvalidArgumentError: if a row has none.
     """
     is_worded = tf.reduce_all(tf.reduce_any(tf.cast(mask, tf.bool), axis=1))
-    told = "A caption of the batch has no word: its mask is all False."
+    told = "A caption of the batch has no word: nothing of it is read."
     return held(is_worded, told)

@@ -30,6 +30,8 @@ TERMS = tuple(BRANCHES)
 READ = tuple(term for term in TERMS if term != "recaptioning")
 #: What a config may ask for as second branch -> how its keys begin.
 SECONDS = {"twins": "twin_", "partners": "partner_"}
+#: Terms that tell rows of a batch apart.
+_COMPARED = tuple(term for term in READ if term not in ("cross_entropy",))
 #: Key of a batch -> the terms that go by it.
 _NEEDS = {
     "label": ("supervised", "unicl", "cross_entropy"),
@@ -216,11 +218,14 @@ class Contrasts:
             dict of tensors; of the first branch's rows and the own.
 
         Raises:
-            ValueError: if the batch lacks what a term needs.
+            ValueError: if the batch lacks what a term needs, or has one row
+                where rows are told apart.
             tf.errors.InvalidArgumentError: for words and recaptioning, if a
                 caption has none.
         """
-        own = batch
+        own, rows = batch, fakes.shape[0]
+        compared = [term for term in self.used if term in _COMPARED]
+        checks.several(compared, rows and rows * replicas.count())
         if "shared_label" in batch:  # By which partners were chosen.
             batch = {**batch, "label": batch["shared_label"]}
         found, read = {}, {}
@@ -249,9 +254,11 @@ class Contrasts:
                 read = {key: tf.identity(x) for key, x in read.items()}
             losses = self.matcher.losses(own | read, kinds)
             for kind in kinds:
-                found[f"{kind}_lost"] = sum(losses[x] for x in KINDS[kind])
+                found[f"lost by {kind}"] = sum(losses[x] for x in KINDS[kind])
         if "recaptioning" in self.used:
-            found["captioning"] = self._captioned(fakes, found["caption"])
+            found["lost by recaptioning"] = self._captioned(
+                fakes, found["caption"]
+            )
         return found
 
     def _captioned(self, fakes, ids):
@@ -282,16 +289,12 @@ class Contrasts:
         Returns:
             dict of () float32, by those of `TERMS` that are used.
         """
-        return {term: getattr(self, f"_{term}")(views) for term in self.used}
+        return {term: self._compared(term, views) for term in self.used}
 
-    def _words(self, views):
-        return sum(view["words_lost"] for view in views)
-
-    def _sentence(self, views):
-        return sum(view["sentence_lost"] for view in views)
-
-    def _recaptioning(self, views):
-        return sum(view["captioning"] for view in views)
+    def _compared(self, term, views):
+        if f"lost by {term}" in views[0]:
+            return sum(view[f"lost by {term}"] for view in views)
+        return getattr(self, f"_{term}")(views)
 
     def _fake_to_fake(self, views):
         codes = [replicas.gather(view["code"]) for view in views]

@@ -104,20 +104,20 @@ class DFGAN(System):
                 "wrong_sentence" (B, C).
 
         Returns:
-            dict of () float32: real, wrong, fake, penalty.
+            dict of () float32: real and, if weighed, wrong, fake and penalty.
         """
         pair = [batch["image"], batch["sentence"]]
         with tf.GradientTape() as tape:
             tape.watch(pair)
             features = self.features(pair[0])
             real = self.score(features, pair[1])
-        wrong = self.score(features, batch["wrong_sentence"])
-        fake = self.score(self.features(batch["fakes"]), batch["sentence"])
-        terms = {
-            "real": self.game.real(real),
-            "wrong": self.game.fake(wrong),
-            "fake": self.game.fake(fake),
-        }
+        terms = {"real": self.game.real(real)}
+        if self.is_used("wrong"):
+            wrong = self.score(features, batch["wrong_sentence"])
+            terms["wrong"] = self.game.fake(wrong)
+        if self.is_used("fake"):
+            fake = self.score(self.features(batch["fakes"]), batch["sentence"])
+            terms["fake"] = self.game.fake(fake)
         if self.is_used("penalty"):
             slopes = self.steepness(real, pair, tape)
             terms["penalty"] = penalties.matching_aware(slopes)
@@ -175,7 +175,10 @@ class DFGAN2020(SSAGAN):
 
     Source:
         Tao et al. 2020, eq. 1 and 2, arXiv:2008.05865v1, and the released
-        code before June 2022. Ours differs: as `SSAGAN`'s.
+        code before June 2022. Ours differs: batches are not sorted by
+        length, so other pairs are mismatched; on several replicas (the code
+        knows one) pairs are mismatched over the whole batch; the average of
+        the generator, if asked for, is ours.
     """
 
     MATCHES = False

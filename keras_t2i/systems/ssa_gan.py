@@ -41,7 +41,8 @@ class SSAGAN(System):
         of frozen readers (main.py) under PyTorch 1, whose Adam moves biases
         that the penalty doesn't reach by gradients of 0. Ours differs:
         batches are not sorted by length, so other pairs are mismatched; on
-        several replicas pairs are mismatched over the whole batch; the average
+        several replicas the generator's norms take each one's own numbers,
+        unless it was built with `synchronized`, as the code's are; the average
         of the generator, if asked for, is ours.
     """
 
@@ -183,7 +184,7 @@ class SSAGANFineTuned(SSAGAN):
     moves twice and the generator once, as in `SSAGAN`, matched by the picture
     side that has moved. Both sides are in training all the time: words are
     dropped, and norms of the picture side that move take each batch's numbers,
-    of real pictures and of fakes.
+    of real pictures and of fakes (with fake_to_real once more of real ones).
 
     Terms are those of `SSAGAN`, of which words and sentence weigh 0.1, and the
     readers' words_of_image, image_of_words, sentence_of_image and
@@ -238,6 +239,8 @@ class SSAGANFineTuned(SSAGAN):
             for name in ("text", "image")
             if self.players[name].trainable_variables
         ]
+        if not any(map(self.is_used, (*KINDS["words"], *KINDS["sentence"]))):
+            learners = []  # They stand still, in training all the same.
         if learners and self.micro_batches == 1:
             self.descend(tuple(learners), self.match, told, tape)
         elif learners:

@@ -9,8 +9,9 @@ says, in the paper's order, who descends on which terms:
     return self.finish()
 
 XLA compiles the players' forward passes (and so their gradients), one
-function a network; tapes, collectives, optimizers and draws stay outside,
-because none of them may run inside XLA under replicas. The other way, one
+function a network, but for those that read word by word; tapes, collectives,
+optimizers and draws stay outside, because none of them may run inside XLA
+under replicas. The other way, one
 compiled function for a whole slope, was measured too: see the README. It
 can't share fakes between players without drawing them twice.
 """
@@ -43,7 +44,8 @@ class System(keras.Model):
     Args:
         players: dict, name -> built `keras.Model`. Each owns its variables.
         loss_weights: dict, term -> float. Others keep the paper's weight; a
-            term of weight 0 is not computed.
+            term of weight 0 is not computed, but those that the game stands
+            upon: real, fool and, of GAN and WGAN, fake.
         seed: int. Together with the count of moves it decides every draw.
         average_decay: float in [0, 1) or None. How much of the averaged
             generator is kept at each move; None keeps no average.
@@ -74,7 +76,8 @@ class System(keras.Model):
     Raises:
         ValueError: for a loss weight of an unknown term, players that share
             a variable, terms that lack a reader or need two different second
-            branches, or a captioner of other words than the text encoder's.
+            branches, or a captioner of other words, or players of other
+            sentences, than the text encoder's.
     """
 
     #: Names of all terms a system may log, player by player.
@@ -116,6 +119,7 @@ class System(keras.Model):
             captioner,
         )
         checks.same_words(text_encoder, captioner)
+        checks.same_width(players, text_encoder)
         self.seed = seed
         self.text_encoder = text_encoder
         self.image_reader = image_reader
@@ -214,7 +218,8 @@ class System(keras.Model):
         Raises:
             ValueError: if players and optimizers don't match, a player
                 keeps its weights in less than float32, or XLA is asked of
-                synchronised batch normalisation on several replicas.
+                synchronised batch normalisation on several replicas or of a
+                way to resize that it doesn't know.
         """
         if set(optimizers) != set(self.players):
             raise ValueError(
@@ -227,6 +232,8 @@ class System(keras.Model):
             )
         if xla and self.distribute_strategy.num_replicas_in_sync > 1:
             checks.not_synchronized(self.players)
+        if xla:
+            checks.compiled(self.players)
         checks.precise(self.players)
         super().compile(optimizer=None, jit_compile=False, **kwargs)
         self.optimizers = {
@@ -638,6 +645,7 @@ class System(keras.Model):
                     here = {key: tf.identity(x) for key, x in batch.items()}
                 named = self._of_branches(own, here)
                 self._check_known(named)
+                checks.some(_together(name), named)
                 loss = sum(self.loss_weights[t] * x for t, x in named.items())
                 loss = loss / (replicas.count() * self.micro_batches)
                 loss = self._scaled_for(first, loss)

@@ -58,11 +58,13 @@ class Learners(NamedTuple):
         players: {"text", "image"}: `keras.Model`, as `build` makes them.
         text: as `Pair.text`; it reads with the player's weights.
         card: dict, as `Pair.card`.
+        classes: as `Pair.classes`, frozen.
     """
 
     players: dict
     text: text.TextEncoder | pairs.TextReader
     card: dict
+    classes: keras.Model | None = None
 
 
 def names(folder: str | os.PathLike | None = None) -> list[str]:
@@ -146,8 +148,11 @@ def learners(
         ValueError: as `load`.
     """
     players, base, _, card = _opened(source, folder, base, _unkept)
-    players = {side: players[side] for side in ("text", "image")}
-    return Learners(players, reading(players["text"], base, card, length), card)
+    classes = players.pop("classes", None)
+    if classes is not None:
+        classes.trainable = False
+    told = reading(players["text"], base, card, length)
+    return Learners(players, told, card, classes)
 
 
 def reading(player, base, card: Mapping, length: float = 1.0):

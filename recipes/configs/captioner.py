@@ -17,7 +17,7 @@ def at(config, scale: str):
     Raises:
         ValueError: if there is no such scale.
     """
-    name = scale.removeprefix("smoke").removeprefix("_") or "paper"
+    name = "paper" if scale == "smoke" else scale.removeprefix("smoke_")
     if name not in ATTENDS:
         raise ValueError(
             f"The scale is {scale!r}; allowed: {', '.join(ATTENDS)}, smoke "

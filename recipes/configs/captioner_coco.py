@@ -30,7 +30,7 @@ def get_config(scale="paper"):
             crop=355,
             flip=True,
             fit="keep",
-            max_words=15,
+            max_words=18,
             word_rule="subset",  # As the generator's captions.
         ),
         train=dict(batch_size=32, moves=5 * _EPOCH, moves_per_epoch=_EPOCH),

@@ -15,6 +15,9 @@ the widths for a tenth of the moves; `smoke` runs in seconds on drawn shapes.
         --config=recipes/configs/df_gan_coco.py:paper \
         --config.data.path=data/coco --config.text.source=runs/damsm_coco/reader
 
+Ours differs: batches are not sorted by length, so other pairs are mismatched;
+on several replicas pairs are mismatched over the whole batch.
+
 Readers come from recipes/configs/damsm_coco.py, or from released files by
 tools.convert_run; they say sentences, and look at fakes where a contrast is
 weighed. The paper gives FID 19.32, the released model has 15.41, and the

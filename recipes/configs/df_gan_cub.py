@@ -15,6 +15,9 @@ the widths for a tenth of the moves; `smoke` runs in seconds on drawn shapes.
         --config=recipes/configs/df_gan_cub.py:paper \
         --config.data.path=data/cub --config.text.source=runs/damsm_cub/reader
 
+Ours differs: batches are not sorted by length, so other pairs are mismatched;
+on several replicas pairs are mismatched over the whole batch.
+
 Readers come from recipes/configs/damsm_cub.py, or from released files by
 tools.convert_run; they say sentences, and look at fakes where a contrast is
 weighed. The paper gives FID 14.81, the released model has 12.10, and the

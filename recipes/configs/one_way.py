@@ -112,7 +112,7 @@ def emoji(system: str, scale: str):
     # Its sentences are short, 0.8; so they are heard beside the noise.
     config.text.update(source="openmoji_damsm", length=20.0)
     config.captioner.source = "openmoji_captioner"
-    if scale != "paper":
+    if scale.removesuffix("_tuned") != "paper":
         for network in config.networks.values():
             network.width = 32
     config.system.update(average_decay=0.998, average_ramp=True)
@@ -137,10 +137,10 @@ def at(config, scale: str):
     Raises:
         ValueError: if there is no such scale.
     """
-    is_tuned = scale == "tuned" or scale.endswith("_tuned")
-    if is_tuned and config.system.name == "SSAGAN":
+    plain = "paper" if scale == "tuned" else scale.removesuffix("_tuned")
+    if plain and plain != scale and config.system.name == "SSAGAN":
         tuned(config)
-        scale = scale.removesuffix("tuned").removesuffix("_") or "paper"
+        scale = plain
     return common.at(config, scale, VARIANTS, small, common.smoke_read)
 
 

@@ -17,6 +17,10 @@ seconds on drawn shapes.
         --config=recipes/configs/ssa_gan_coco.py:paper \
         --config.data.path=data/coco --config.text.source=runs/damsm_coco/reader
 
+Ours differs: batches are not sorted by length, so other pairs are mismatched;
+on several replicas the generator's norms take each one's own numbers unless
+--config.networks.generator.synchronized is set.
+
 Readers come from recipes/configs/damsm_coco.py, or from released files by
 tools.convert_run; they look at fakes in training. The paper gives FID 19.37;
 Ahmed et al. say that `f2f_f2r` has 44 % less. Ours: not yet run at this scale.

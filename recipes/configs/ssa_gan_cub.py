@@ -17,6 +17,10 @@ seconds on drawn shapes.
         --config=recipes/configs/ssa_gan_cub.py:paper \
         --config.data.path=data/cub --config.text.source=runs/damsm_cub/reader
 
+Ours differs: batches are not sorted by length, so other pairs are mismatched;
+on several replicas the generator's norms take each one's own numbers unless
+--config.networks.generator.synchronized is set.
+
 Readers come from recipes/configs/damsm_cub.py, or from released files by
 tools.convert_run; they look at fakes in training. The paper gives IS 5.17 and
 FID 15.61. Ours: not yet run at this scale.

@@ -427,7 +427,9 @@ SYSTEMS = (
         batches=read_batches,
     ),
     _in_stages("AttnGAN", systems.AttnGAN),
-    _in_stages("AttnGAN_twins", systems.AttnGAN, "fake_to_fake"),
+    _in_stages(
+        "AttnGAN_twins", systems.AttnGAN, "fake_to_fake", "recaptioning"
+    ),
     _in_stages("AttnGAN_partners", systems.AttnGAN, "fake_to_real", "unicl"),
     _with_memory("DMGAN"),
     _with_memory("DMGAN_partners", "supervised", "cross_entropy"),
@@ -436,10 +438,12 @@ SYSTEMS = (
         _with_readers(
             functools.partial(systems.GANINTCLS, gammas=(2.0, 2.0, 1.0)),
             *("words", "sentence", "fake_to_fake", "fake_to_real"),
+            "recaptioning",
         ),
         (
             *("real", "wrong", "fake", "fool", "between"),
             *("words", "sentence", "fake_to_fake", "fake_to_real"),
+            "recaptioning",
         ),
         is_sum_of_rows=False,
         batches=staged.batches,

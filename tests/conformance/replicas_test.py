@@ -232,6 +232,64 @@ class StatisticsTest(tf.test.TestCase, parameterized.TestCase):
         two, _ = cases.play(FULL, players=players, replicas=2)
         self.assertGreater(harness.distance(learned(one), learned(two)), 1e-4)
 
+    @parameterized.parameters(1.0, 1e-3)
+    def test_masked_norms_of_ssa_gan_share_the_full_batch(self, scale):
+        # Of small maps epsilon decides: it is added, not the least allowed.
+        draw = np.random.default_rng(0)
+        told = {
+            "noise": draw.normal(size=(8, 3)).astype("float32"),
+            "sentence": draw.normal(size=(8, 6)).astype("float32"),
+        }
+
+        def drawn(replicas, synchronized):
+            strategy = harness.strategy(replicas)
+            with strategy.scope():
+                keras.utils.set_random_seed(0)
+                model = networks.ssa_gan.generator(
+                    image_size=8,
+                    width=2,
+                    noise_dim=3,
+                    text_dim=6,
+                    synchronized=synchronized,
+                )
+            for variable in model.trainable_variables:
+                if variable.path.startswith("start"):
+                    variable.assign(scale * variable)
+                if "gain" in variable.path:
+                    variable.assign(tf.ones_like(variable))
+            seen = keras.Model(
+                model.input,
+                {
+                    "image": model.output["image"],
+                    "norm": model.get_layer("draw_4_norm_1").output,
+                },
+            )
+            if replicas == 1:
+                found = seen(told, training=True)
+                return {key: x.numpy() for key, x in found.items()}
+
+            def mine(context):
+                part = slice(
+                    4 * context.replica_id_in_sync_group,
+                    4 * context.replica_id_in_sync_group + 4,
+                )
+                return {key: tf.constant(x[part]) for key, x in told.items()}
+
+            given = strategy.experimental_distribute_values_from_function(mine)
+            found = strategy.run(
+                tf.function(lambda x: seen(x, training=True)), [given]
+            )
+            return {
+                key: np.concatenate(strategy.experimental_local_results(x))
+                for key, x in found.items()
+            }
+
+        whole, shared = drawn(1, False), drawn(2, True)
+        apart = drawn(2, False)
+        for key, value in whole.items():
+            self.assertAllClose(shared[key], value, rtol=1e-4, atol=1e-5)
+        self.assertNotAllClose(apart["norm"], whole["norm"], rtol=1e-3)
+
     def test_xla_on_replicas_refuses_synchronised_statistics(self):
         with self.assertRaisesRegex(ValueError, "synchronises.*xla=False"):
             cases.assemble(

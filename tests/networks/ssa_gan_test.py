@@ -74,6 +74,16 @@ class SizesTest(tf.test.TestCase, parameterized.TestCase):
         fed = [512, 512, 512, 512, 512, 256, 128]
         self.assertEqual([tuple(s) for s in looks], [(n, 100) for n in fed])
 
+    @parameterized.parameters(8, 16, 32, 64, 512)
+    def test_channels_double_to_eight_times_the_width(self, image_size):
+        model = ssa_gan.generator(image_size=image_size, width=2)
+        size = 4
+        while size <= image_size:
+            expected = 2 * min(image_size // size, 8)
+            kernel = model.get_layer(f"draw_{size}_2").kernel
+            self.assertEqual(kernel.shape[-1], expected)
+            size *= 2
+
     @parameterized.parameters(8, 16, 32, 64)
     def test_draws_any_power_of_two_with_a_mask_a_size(self, image_size):
         drawn = generator(image_size)(latent())

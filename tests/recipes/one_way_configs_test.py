@@ -201,7 +201,10 @@ class TunedTest(parameterized.TestCase, tf.test.TestCase):
 
     @parameterized.product(
         name=[name for name in stages.ONE_WAY if "ssa" in name],
-        scale=["tuned", "small_tuned", "smoke_tuned", "f2r_tuned", "all_tuned"],
+        scale=[
+            *("tuned", "small_tuned", "smoke_tuned", "f2r_tuned", "all_tuned"),
+            "ce_tuned",
+        ],
     )
     def test_numbers_are_the_papers(self, name, scale):
         config = narrow(name, scale)
@@ -227,6 +230,26 @@ class TunedTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(system.contrasts.used, ["words", "sentence", *added])
         for side, player in made.players.items():
             self.assertIs(system.players[side], player)
+
+    def test_width_is_that_of_the_scale(self):
+        for scale, width in (("paper_tuned", 64), ("tuned", 32), ("f2r", 32)):
+            config = stages.config("ssa_gan_openmoji", scale)
+            self.assertEqual(config.networks.generator.width, width, scale)
+
+    def test_misspelt_scales_are_refused(self):
+        for scale in ("_tuned", "tuned_tuned", "smoketuned", "tuned_f2r"):
+            with self.assertRaisesRegex(ValueError, "The scale is '"):
+                stages.config("ssa_gan_cub", scale)
+
+    def test_words_that_were_read_are_refused(self):
+        config = stages.config("ssa_gan_openmoji", "smoke_tuned")
+        pictures = wiring.source(config, "train")
+        encoder = wiring.Letters()
+        encoder.vocabulary = wiring.letters_words().vocabulary
+        with self.assertRaisesRegex(
+            ValueError, "is 'float16', but the reader .* takes ids: set 'ids'"
+        ):
+            wiring.dataset(config, pictures, encoder)
 
     @parameterized.parameters("tuned", "smoke_tuned", "f2f_tuned")
     def test_df_gan_has_none(self, scale):

@@ -649,7 +649,7 @@ class RefusedTest(tf.test.TestCase, parameterized.TestCase):
         system.compile(harness.sgd(system.players), run_eagerly=eagerly)
         with self.assertRaisesRegex(
             tf.errors.InvalidArgumentError,
-            "A caption of the batch has no word: its mask is all False.",
+            "A caption of the batch has no word: nothing of it is read.",
         ):
             system.fit(tf.data.Dataset.from_tensors(batch), verbose=0)
 

@@ -501,10 +501,14 @@ class RefusedTest(tf.test.TestCase, parameterized.TestCase):
         found = compared(contrast("cross_entropy"), branches)
         self.assertAllClose(found["cross_entropy"], value, rtol=1e-5)
 
-    @parameterized.parameters("fake_to_fake", "fake_to_real")
+    @parameterized.parameters(
+        "fake_to_fake", "fake_to_real", "supervised", "unicl"
+    )
     def test_one_row_has_no_negatives(self, term):
         branches = of(term, drawn(rows=1))
-        with self.assertRaisesRegex(ValueError, "no negatives in a batch of o"):
+        with self.assertRaisesRegex(
+            ValueError, f"{term} tells rows of a batch apart, and it has one"
+        ):
             compared(contrast(term), branches)
 
 

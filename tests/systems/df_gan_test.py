@@ -162,6 +162,25 @@ class PenaltyTest(tf.test.TestCase):
         history = system.fit(harness.toy_batches(1), verbose=0).history
         self.assertEqual(set(history), {"real", "wrong", "fake", "fool"})
 
+    @parameterized.parameters(("wrong",), ("fake",), ("wrong", "fake"))
+    def test_pairs_without_weight_are_not_scored(self, *left):
+        weights = dict.fromkeys(left, 0.0)
+        system = systems.DFGAN(harness.toy_players(), loss_weights=weights)
+        calls, run = [], system.run
+
+        def counted(part, inputs):
+            calls.append(part.name)
+            return run(part, inputs)
+
+        system.run = counted
+        terms = system.judge(shown(system, batch_of(), batch_of()["image"]))
+        self.assertEqual(
+            set(terms), {"real", "wrong", "fake", "penalty"} - set(left)
+        )
+        heads = 1 + ("wrong" not in left) + ("fake" not in left)
+        self.assertEqual(calls.count("head"), heads)
+        self.assertEqual(calls.count("trunk"), 1 + ("fake" not in left))
+
     def test_shares_the_forward_pass_of_the_real_pairs(self):
         system, calls = systems.DFGAN(harness.toy_players()), []
         run = system.run

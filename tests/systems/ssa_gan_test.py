@@ -335,6 +335,19 @@ class FineTunedTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(20.0 * one["sentence"], long["sentence"])
         self.assertAllEqual(one["words"], long["words"])
 
+    def test_readers_whose_terms_weigh_nothing_stand_still(self):
+        weights = dict.fromkeys((*KINDS["words"], *KINDS["sentence"]), 0.0)
+        system, batch = self.made(loss_weights=weights), batch_of()
+        system.compile(harness.sgd(system.players))
+        before, after = [], []
+        for held in (before, after):
+            for name in ("text", "image"):
+                player = system.players[name]
+                held += harness.snapshot(player.trainable_variables)
+            if held is before:
+                system.train_step(batch)
+        self.assertEqual(harness.distance(before, after), 0.0)
+
     def test_nothing_moves_when_tested(self):
         system, batch = self.made(), batch_of()
         system.compile(harness.sgd(system.players))
@@ -393,7 +406,7 @@ class RefusedTest(tf.test.TestCase, parameterized.TestCase):
         system.compile(harness.sgd(system.players), run_eagerly=eagerly)
         with self.assertRaisesRegex(
             tf.errors.InvalidArgumentError,
-            "A caption of the batch has no word: its mask is all False.",
+            "A caption of the batch has no word: nothing of it is read.",
         ):
             system.fit(tf.data.Dataset.from_tensors(batch), verbose=0)
 

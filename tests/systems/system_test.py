@@ -8,6 +8,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i import systems
+from keras_t2i.encoders import heads
 from keras_t2i.systems import contrasts
 from tests import harness
 
@@ -326,6 +327,12 @@ def _corner(pictures):
     return {"code": tf.reshape(pictures[:, 0, : harness.TEXT // 3], shape)}
 
 
+def _told(pictures, ids):
+    """Scores two words of three by the colours of a pixel."""
+    del ids
+    return tf.reshape(pictures[:, 0, :2], (-1, 2, 3))
+
+
 def _salted(draw, before, salt, *shape):
     return draw(f"{before}{salt}", *shape)
 
@@ -385,6 +392,7 @@ class BranchesTest(tf.test.TestCase, parameterized.TestCase):
             (None, "fake_to_real"),
             ("twin_", "fake_to_fake"),
             ("partner_", "supervised"),
+            (None, "recaptioning"),
         ],
     )
     def test_what_is_compared_moves_every_generator(self, name, compared):
@@ -396,15 +404,59 @@ class BranchesTest(tf.test.TestCase, parameterized.TestCase):
             harness.toy_players(),
             loss_weights=weights | {term: 1.0},
             image_reader=_corner,
+            captioner=_told,
             **options,
         )
         system.compile(harness.sgd(system.players), run_eagerly=True)
         generator = system.players["generator"]
         before = harness.snapshot(generator.trainable_variables)
-        logs = system.train_step(batch_of_two(prefix or "twin_", parts))
+        batch = batch_of_two(prefix or "twin_", parts)
+        batch["caption"] = tf.ones((len(batch["image"]), 2), tf.int32)
+        logs = system.train_step(batch)
         self.assertGreater(float(logs[term]), 0.0)
         now = harness.snapshot(generator.trainable_variables)
         self.assertGreater(harness.distance(before, now), 1e-6)
+
+    def test_reader_of_other_sentences_is_refused(self):
+        def reader(captions):
+            """Reads nothing."""
+
+        reader.dim = harness.TEXT + 3
+        for name in ("generator", "discriminator"):
+            players = harness.toy_players()
+            with self.assertRaisesRegex(
+                ValueError,
+                f"The {name} hears sentences of 6 numbers, and the "
+                "text_encoder says them in 9: build it with text_dim=9",
+            ):
+                kept = {name: players[name]}
+                systems.GAN(kept, text_encoder=reader)
+
+    def test_step_by_nothing_is_refused(self):
+        system = systems.DFGAN(harness.toy_players())
+        system.compile(harness.sgd(system.players))
+        with self.assertRaisesRegex(
+            ValueError, "All terms of the generator weigh 0, so that nothing"
+        ):
+            system.slope("generator", lambda batch: {}, batch_of_two("twin_"))
+
+    def test_way_that_xla_does_not_know_is_refused(self):
+        for way, is_known in (
+            ("bilinear", True),
+            ("bilinear_antialiased", False),
+        ):
+            image = keras.Input((8, 8, 3), name="x")
+            x = heads.Resize(4, way, name="resize")(image)
+            x = keras.layers.Dense(1)(keras.layers.Flatten()(x))
+            system = Quadratic({"learner": keras.Model({"x": image}, x)})
+            system.compile(harness.sgd(system.players), xla=False)
+            if is_known:
+                system.compile(harness.sgd(system.players), xla=True)
+                continue
+            with self.assertRaisesRegex(
+                ValueError, "resize of the learner resizes by 'bilinear_anti"
+            ):
+                system.compile(harness.sgd(system.players), xla=True)
 
     def test_system_that_shows_no_fakes_is_refused(self):
         class Silent(Quadratic):

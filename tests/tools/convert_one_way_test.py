@@ -116,6 +116,28 @@ class RefusedTest(tf.test.TestCase, parameterized.TestCase):
             f"--generator=.* is refused.* is a name of {theirs}/generator",
         )
 
+    def test_discriminator_of_the_version_before(self):
+        self.refused(
+            "df_gan",
+            "df_gan_2020",
+            "--discriminator=.* is a name of df_gan_2020/discriminator",
+            part="discriminator",
+        )
+
+    def test_usual_way_to_read_is_the_authors(self):
+        for name, scale in CONFIGS.values():
+            usual = directory.usual(stages.config(name, scale))
+            self.assertEqual(usual, dict(max_words=18, resize="bilinear"))
+        usual = directory.usual(stages.config("attngan_cub", "smoke"))
+        self.assertEqual(usual, dict(max_words=25, resize="bilinear_corners"))
+
+    def test_readers_that_learn_have_no_files(self):
+        config = stages.config("ssa_gan_cub", "smoke_tuned")
+        with self.assertRaisesRegex(
+            ValueError, "convert with the config without `tuned`"
+        ):
+            directory.make(config, runs.folder(self) / "bird", {})
+
     @parameterized.parameters("ssa_gan", "df_gan_2020")
     def test_discriminator_of_the_later_version(self, family):
         self.refused(

@@ -1,11 +1,13 @@
 """Examines how a run's networks get their authors' names."""
 
+import json
+
 import numpy as np
 import tensorflow as tf
 
 from keras_t2i import weights
 from keras_t2i.weights.families import dcgan_cls
-from recipes.configs import gan_cls_openmoji
+from recipes.configs import gan_cls_openmoji, ssa_gan_openmoji
 from tests.recipes import command, runs
 from tests.tools import released
 from tools.converting import back, directory
@@ -96,6 +98,18 @@ class ExportWeightsTest(tf.test.TestCase):
         ours = system.players["discriminator"].get_weights()
         for one, other in zip(ours, again.get_weights(), strict=True):
             self.assertAllEqual(one, other)
+
+    def test_readers_that_learned_have_no_files(self):
+        folder = runs.folder(self)
+        config = ssa_gan_openmoji.get_config("smoke_tuned")
+        (folder / "run").mkdir()
+        path = folder / "run" / "config.json"
+        path.write_text(json.dumps(config.to_dict()))
+        with self.assertRaisesRegex(
+            ValueError, "'SSAGANFineTuned', whose readers go on learning"
+        ):
+            back.export(folder / "run", folder / "out")
+        self.assertFalse((folder / "out").exists())
 
     def test_networks_without_names_elsewhere_are_refused(self):
         folder = runs.folder(self)

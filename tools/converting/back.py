@@ -33,6 +33,7 @@ def export(
             elsewhere; nothing is written then.
     """
     config = trained.read_config(workdir)
+    naming.untuned(config)
     for role in ("generator", "discriminator"):
         naming.family(config, role)
     reader = wiring.text_encoder(config)

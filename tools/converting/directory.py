@@ -20,6 +20,8 @@ NETWORKS = (
     "discriminator",
     *(f"discriminator_{size}" for size in (8, 16, 32, 64, 128)),
 )
+#: Networks whose authors' code reads 18 words and resizes as Torch does now.
+_ONE_WAY = ("df_gan", "df_gan_2020", "ssa_gan")
 _WIDTH = "ca_net.fc.weight"
 
 
@@ -85,8 +87,23 @@ def make(
     return reports
 
 
+def usual(config) -> dict:
+    """Tells how the authors' code reads where a system is at home.
+
+    Args:
+        config: made by `common.base`.
+
+    Returns:
+        "max_words" and "resize", as `make` takes them.
+    """
+    if config.networks.generator.name in _ONE_WAY:
+        return dict(max_words=18, resize="bilinear")
+    return dict(max_words=25, resize="bilinear_corners")
+
+
 def _check(config, workdir, paths, move):
     """Refuses what can't work before any file is read."""
+    naming.untuned(config)
     training.check(config, workdir)
     if workdir.exists() and any(workdir.iterdir()):
         raise ValueError(

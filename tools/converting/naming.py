@@ -9,6 +9,7 @@ from keras_t2i.weights.families import (
     dm_gan,
     ssa_gan,
 )
+from recipes import wiring
 
 #: Family -> who builds networks of arrays' sizes, and who reads these off.
 _ROOMS = {
@@ -97,3 +98,20 @@ def _place(part, key):
     if key in ("image_size", "base_size"):
         return f"data.{key}"
     return f"networks.{part}.{key}"
+
+
+def untuned(config):
+    """Refuses systems whose readers learn: of them no files are known.
+
+    Args:
+        config: a run's config.
+
+    Raises:
+        ValueError: if its readers go on learning.
+    """
+    if wiring.is_tuned(config):
+        raise ValueError(
+            f"config.system.name is {config.system.name!r}, whose readers go "
+            "on learning; files are those of SSAGAN, with frozen readers: "
+            "convert with the config without `tuned`."
+        )
