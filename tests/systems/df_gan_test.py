@@ -162,8 +162,12 @@ class PenaltyTest(tf.test.TestCase):
         history = system.fit(harness.toy_batches(1), verbose=0).history
         self.assertEqual(set(history), {"real", "wrong", "fake", "fool"})
 
-    @parameterized.parameters(("wrong",), ("fake",), ("wrong", "fake"))
-    def test_pairs_without_weight_are_not_scored(self, *left):
+    def test_pairs_without_weight_are_not_scored(self):
+        for left in (["wrong"], ["fake"], ["wrong", "fake"]):
+            self.examine_without(left)
+
+    def examine_without(self, left):
+        """Scores without some terms."""
         weights = dict.fromkeys(left, 0.0)
         system = systems.DFGAN(harness.toy_players(), loss_weights=weights)
         calls, run = [], system.run
