@@ -282,7 +282,7 @@ class JudgedTest(tf.test.TestCase):
             ):
                 eye.name = name
                 how = judging.How(network=eye)
-                taught = judging._taught(self.coached().config, how)
+                taught = judging._taught(self.coached(), how)
                 self.assertEqual(eye.digest in taught.values(), is_told, name)
 
     def test_coach_that_is_gone_spoils_no_judgement(self):

@@ -3,6 +3,7 @@
 One run of each variant, by command, and what it exports.
 """
 
+import contextlib
 import functools
 import importlib
 import os
@@ -18,6 +19,7 @@ from keras_t2i import serving, systems, weights
 from keras_t2i.callbacks import journal
 from keras_t2i.data import catalog, pipeline
 from keras_t2i.ops import images
+from keras_t2i.systems import checks
 from recipes import configs, trained, training, wiring
 from recipes.configs import staged as shared
 from tests.conformance import staged
@@ -52,6 +54,16 @@ def opened(source, length=1.0):
 def toys():
     """Players in the place of the papers' networks."""
     return staged.players()
+
+
+@contextlib.contextmanager
+def toys_played():
+    """Lets toys play, which hear other sentences than are said."""
+    with (
+        mock.patch.object(wiring, "_players", lambda *_: toys()),
+        mock.patch.object(checks, "same_width"),
+    ):
+        yield
 
 
 def narrow(name, scale):
@@ -112,7 +124,7 @@ class ConfigsTest(parameterized.TestCase, tf.test.TestCase):
         self.assertIn(config.data.name, catalog.NAMES)
         size = config.data.image_size
         self.assertLessEqual(size, config.data.crop or size)
-        with mock.patch.object(wiring, "_players", lambda *_: toys()):
+        with toys_played():
             system = self.system(config)
         kind = systems.AttnGAN if "attngan" in name else systems.DMGAN
         self.assertIs(type(system), kind)
@@ -225,7 +237,7 @@ class PaperTest(parameterized.TestCase, tf.test.TestCase):
         third = 1.0 / 3.0
         with mock.patch.object(weights.readers, "load", opened):
             config.text.source = "a pair"
-            with mock.patch.object(wiring, "_players", lambda *_: toys()):
+            with toys_played():
                 built = wiring.system(config, wiring.text_encoder(config))
         self.assertEqual(built.contrasts.temperature, 0.5)
         self.assertEqual(

@@ -671,7 +671,7 @@ class ConfigsTest(parameterized.TestCase, tf.test.TestCase):
             )
 
     @parameterized.parameters(
-        ("captioner_cub", 18, 8855), ("captioner_coco", 15, 82783)
+        ("captioner_cub", 18, 8855), ("captioner_coco", 18, 82783)
     )
     def test_sizes_are_those_of_mirror_gan(self, name, words, pictures):
         chosen = config("paper", name)
