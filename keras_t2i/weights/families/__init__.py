@@ -3,8 +3,8 @@
 `FAMILIES` maps "family/part" to a function: our model -> list of rules.
 `PREFIXES` maps a part to what some files put before its names; the prefixes
 of a family's other parts mark arrays that are not meant for this one. `SIGNS`
-maps names that one family alone has, of those easily taken for each other, to
-the family.
+maps names that one family alone has (or two that are alike there), of those
+easily taken for each other, to the family.
 """
 
 from keras_t2i.weights.families import (
@@ -64,6 +64,9 @@ PREFIXES = {
 }
 
 SIGNS = {
+    "COND_DNET.joint_conv.0.weight": (
+        "df_gan_2020/discriminator and ssa_gan/discriminator"
+    ),
     "DBlocks.0.conv_r.0.weight": "df_gan/discriminator",
     "GBlocks.0.c1.weight": "df_gan/generator",
     "block0.affine1.fc_gamma.linear1.weight": "df_gan_2020/generator",
