@@ -31,7 +31,7 @@ READ = tuple(term for term in TERMS if term != "recaptioning")
 #: What a config may ask for as second branch -> how its keys begin.
 SECONDS = {"twins": "twin_", "partners": "partner_"}
 #: Terms that tell rows of a batch apart.
-_COMPARED = tuple(term for term in READ if term not in ("cross_entropy",))
+_COMPARED = tuple(term for term in READ if term != "cross_entropy")
 #: Key of a batch -> the terms that go by it.
 _NEEDS = {
     "label": ("supervised", "unicl", "cross_entropy"),

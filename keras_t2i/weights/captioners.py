@@ -51,24 +51,19 @@ def load(
         ValueError: if there is none, its files can't be read or don't fit
             each other, or the weights of a network below are missing.
     """
-    place = kept.place(source, folder or FOLDER, _CARD, _WHAT)
-    card = kept.card(place / _CARD)
+    place, card, told = _described(source, folder)
+    config = card["recipe"]
     try:
-        config, words = card["recipe"], card["vocabulary"]
-        words = vocabulary.Vocabulary(words)
-        _ = config["data"]["max_words"]
         seen = readers.blank(config["image"])
-        player = build({**config, "image": _whole(config)}, seen, words)
+        whole = {**config, "image": _whole(config)}
+        player = build(whole, seen, told.vocabulary)
         digest = card["weights"]
     except (OSError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(
-            f"{place / _CARD} describes no captioner of this version: "
-            f"{error!r}."
-        ) from error
+        raise _foreign(place, error) from error
     path = place / _WEIGHTS
     arrays = kept.read(path, digest)
     kept.fill(_named(player, config), arrays, path, "captioner")
-    return join(player, seen, words, config)
+    return join(player, seen, told.vocabulary, config)
 
 
 def words(
@@ -86,17 +81,25 @@ def words(
     Raises:
         ValueError: if there is no such captioner, or its card can't be read.
     """
+    return _described(source, folder)[2]
+
+
+def _described(source, folder):
+    """The place of a captioner, its card and what numbers its words."""
     place = kept.place(source, folder or FOLDER, _CARD, _WHAT)
     card = kept.card(place / _CARD)
     try:
-        most, known = card["recipe"]["data"]["max_words"], card["vocabulary"]
-        known = vocabulary.Vocabulary(known)
-        return tokenizer.Words(known, max_words=most, truncate=True)
+        most = card["recipe"]["data"]["max_words"]
+        known = vocabulary.Vocabulary(card["vocabulary"])
     except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(
-            f"{place / _CARD} describes no captioner of this version: "
-            f"{error!r}."
-        ) from error
+        raise _foreign(place, error) from error
+    return place, card, tokenizer.Words(known, max_words=most, truncate=True)
+
+
+def _foreign(place, error):
+    return ValueError(
+        f"{place / _CARD} describes no captioner of this version: {error!r}."
+    )
 
 
 def save(
