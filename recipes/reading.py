@@ -199,16 +199,12 @@ def stream(
     Raises:
         ValueError: if the batch does not fit the data.
     """
-    section, prefix = config.data, damsm.CONTRASTS.get(config.system.contrast)
-    batches = pipeline.batches(
+    prefix = damsm.CONTRASTS.get(config.system.contrast)
+    batches = real(
+        config,
         pictures,
-        batch_size=config.train.batch_size * batches_per_move,
-        image_size=section.image_size,
-        seed=config.train.seed,
+        batches_per_move,
         start_move=start_move,
-        crop=section.crop,
-        flip=section.flip,
-        fit=section.fit,
         twins=prefix == "twin_",
         partners="label" if prefix == "partner_" else None,
         shard=shard,
@@ -220,6 +216,34 @@ def stream(
     return batches.map(
         functools.partial(_read, seen), tf.data.AUTOTUNE
     ).prefetch(2)
+
+
+def real(config, pictures, batches_per_move: int = 1, **more):
+    """Streams real pictures and captions for what learns from these alone.
+
+    Args:
+        config: with data and train as `common.readers` lays them out.
+        pictures: the training pictures.
+        batches_per_move: int. Of `train.batch_size` rows each.
+        **more: of `data.pipeline.batches`.
+
+    Returns:
+        `tf.data.Dataset`, as there.
+
+    Raises:
+        ValueError: as there.
+    """
+    section = config.data
+    return pipeline.batches(
+        pictures,
+        batch_size=config.train.batch_size * batches_per_move,
+        image_size=section.image_size,
+        seed=config.train.seed,
+        crop=section.crop,
+        flip=section.flip,
+        fit=section.fit,
+        **more,
+    )
 
 
 def _words(config, pictures, readers) -> dict:

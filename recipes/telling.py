@@ -190,15 +190,11 @@ def stream(
         ValueError: if the batch does not fit the data.
     """
     section = config.data
-    batches = pipeline.batches(
+    batches = reading.real(
+        config,
         pictures,
-        batch_size=config.train.batch_size * batches_per_move,
-        image_size=section.image_size,
-        seed=config.train.seed,
+        batches_per_move,
         start_move=start_move,
-        crop=section.crop,
-        flip=section.flip,
-        fit=section.fit,
         vocabulary=base.words,
         max_words=section.max_words,
         word_rule=section.word_rule,

@@ -1,7 +1,41 @@
 """What the configs of captioners share: variants, and a small scale."""
 
+from recipes.configs import common
+
 #: scale -> whether each word looks at regions.
 ATTENDS = {"paper": False, "attention": True}
+
+
+#: Data -> training pictures and epochs.
+_SETS = {"cub": (8855, 50), "coco": (82783, 5)}
+
+
+def paper(data: str):
+    """Describes MirrorGAN's STREAM upon Inception, 299 px.
+
+    Args:
+        data: "cub" or "coco".
+
+    Returns:
+        ConfigDict: batches of 32, captions of 18 words, thinned out at random
+        where they are longer, as the generators' are.
+    """
+    pictures, epochs = _SETS[data]
+    length = pictures // 32
+    return common.captioner(
+        data=dict(
+            name="records",
+            image_size=299,
+            crop=355,
+            flip=True,
+            fit="keep",
+            max_words=18,
+            word_rule="subset",
+        ),
+        train=dict(
+            batch_size=32, moves=epochs * length, moves_per_epoch=length
+        ),
+    )
 
 
 def at(config, scale: str):
@@ -36,11 +70,7 @@ def smoke(config):
     Returns:
         The same config: drawn shapes, 16 px, a narrow decoder, 4 moves.
     """
-    config.data.update(name="shapes", image_size=16, path=None, max_words=8)
-    if config.data.crop is not None:
-        config.data.crop = 18
+    config.data.max_words = 8
     config.text.source = None
     config.decoder.update(width=8, embedding=8)
-    config.image.update(encoder="lite0", size=32, source=None)
-    config.train.update(batch_size=8, moves=4, moves_per_epoch=2)
-    return config
+    return common.smoke_real(config)

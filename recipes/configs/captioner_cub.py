@@ -16,23 +16,9 @@ have to be; without it, those of the set. `attention` lets each word look at
 regions; `smoke` runs in seconds. Ours: not yet run at this scale.
 """
 
-from recipes.configs import captioner, common
-
-_EPOCH = 276  # moves: 8,855 training pictures in batches of 32
+from recipes.configs import captioner
 
 
 def get_config(scale="paper"):
     """Describes the run at a scale: paper, attention, smoke ..."""
-    config = common.captioner(
-        data=dict(
-            name="records",
-            image_size=299,
-            crop=355,
-            flip=True,
-            fit="keep",
-            max_words=18,
-            word_rule="subset",  # As the generator's captions.
-        ),
-        train=dict(batch_size=32, moves=50 * _EPOCH, moves_per_epoch=_EPOCH),
-    )
-    return captioner.at(config, scale)
+    return captioner.at(captioner.paper("cub"), scale)

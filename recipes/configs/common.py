@@ -470,6 +470,23 @@ def smoke(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
     return config
 
 
+def smoke_real(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
+    """Shrinks what learns from real pictures until it runs in seconds.
+
+    Args:
+        config: any config made by `readers` or `captioner`.
+
+    Returns:
+        The same config: drawn shapes, 16 px, 4 moves.
+    """
+    config.data.update(name="shapes", image_size=16, path=None, labels=None)
+    if config.data.crop is not None:
+        config.data.crop = 18
+    config.image.update(encoder="lite0", size=32, source=None)
+    config.train.update(batch_size=8, moves=4, moves_per_epoch=2)
+    return config
+
+
 def smoke_read(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
     """Shrinks a config whose fakes are looked at until it runs in seconds.
 

@@ -1,5 +1,7 @@
 """What the configs of DAMSM share: its variants, and how small they get."""
 
+from recipes.configs import common
+
 #: scale -> the contrast that is added.
 CONTRASTS = {
     "paper": None,
@@ -43,12 +45,7 @@ def smoke(config):
     Returns:
         The same config: drawn shapes, 16 px, narrow readers, 4 moves.
     """
-    config.data.update(name="shapes", image_size=16, path=None, labels=None)
-    if config.data.crop is not None:
-        config.data.crop = 18
     config.text.update(width=8, embedding=8)
     if config.text.encoder == "minilm":
         config.text.encoder = "letters"
-    config.image.update(encoder="lite0", size=32, source=None)
-    config.train.update(batch_size=8, moves=4, moves_per_epoch=2)
-    return config
+    return common.smoke_real(config)
