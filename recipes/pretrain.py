@@ -44,8 +44,7 @@ _REPLICAS = flags.DEFINE_integer(
 def main(_):
     """Trains from the flags, keeps the pair and shows its attention."""
     config, workdir = _CONFIG.value, _WORKDIR.value
-    is_captioner = "decoder" in config
-    room = telling if is_captioner else pretraining
+    room = telling if "decoder" in config else pretraining
     system = room.train(
         config,
         workdir,
@@ -55,19 +54,24 @@ def main(_):
     )
     if not cluster.is_chief(system.distribute_strategy):
         return
-    if is_captioner:
-        card = telling.finish(config, workdir, system)
-        sheet = f"{workdir}/{telling.FILE}"
-    else:
-        pair = pretraining.finish(config, workdir, system)
-        card = pair.card
-        sheet = attending.write(pair, config, workdir)
-    for name, value in card["scores"].items():
+    keep = _captioner if room is telling else _pair
+    scores, told = keep(config, workdir, system)
+    for name, value in scores.items():
         print(f"  {name}: {value:.4f}")
-    what, place = "pair", pretraining.READER
-    if is_captioner:
-        what = place = telling.CAPTIONER
-    print(f"The {what} lies in {workdir}/{place}; {sheet} shows it.")
+    print(told)
+
+
+def _captioner(config, workdir, system):
+    card = telling.finish(config, workdir, system)
+    place, sheet = (f"{workdir}/{x}" for x in (telling.CAPTIONER, telling.FILE))
+    return card["scores"], f"The captioner lies in {place}; {sheet} shows it."
+
+
+def _pair(config, workdir, system):
+    pair = pretraining.finish(config, workdir, system)
+    sheet = attending.write(pair, config, workdir)
+    place = f"{workdir}/{pretraining.READER}"
+    return pair.card["scores"], f"The pair lies in {place}; {sheet} shows it."
 
 
 if __name__ == "__main__":
