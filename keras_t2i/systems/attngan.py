@@ -104,10 +104,7 @@ class AttnGAN(System):
             for player, size in self.judges.items()
         }
         self.descend(tuple(judges), judges, self.still(shown))
-        if self.micro_batches == 1:
-            self.descend("generator", self.persuade, shown, tape)
-        else:  # A whole batch on tape is what parts are to spare.
-            self.descend("generator", self.persuade, batch)
+        self.descend("generator", self.persuade, shown, tape, anew=batch)
         return self.finish()
 
     def prepare(self, batch):

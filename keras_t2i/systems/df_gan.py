@@ -65,10 +65,7 @@ class DFGAN(System):
         with tf.GradientTape() as tape:
             shown = self.each(self.imagine, batch)
         self.descend("discriminator", self.judge, self.still(shown))
-        if self.micro_batches == 1:
-            self.descend("generator", self.persuade, shown, tape)
-        else:  # A whole batch on tape is what parts are to spare.
-            self.descend("generator", self.persuade, batch)
+        self.descend("generator", self.persuade, shown, tape, anew=batch)
         return self.finish()
 
     def prepare(self, batch):

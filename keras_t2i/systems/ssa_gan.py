@@ -92,10 +92,7 @@ class SSAGAN(System):
         if self.is_used("penalty"):
             # Biases don't change the slope of a bent line: Adam gets zeros.
             self.descend("discriminator", self.smooth, batch, is_partial=True)
-        if self.micro_batches == 1:
-            self.descend("generator", self.persuade, shown, tape)
-        else:  # A whole batch on tape is what parts are to spare.
-            self.descend("generator", self.persuade, batch)
+        self.descend("generator", self.persuade, shown, tape, anew=batch)
         return self.finish()
 
     def prepare(self, batch):

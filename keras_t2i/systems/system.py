@@ -802,7 +802,9 @@ class System(keras.Model):
             self.norms[name].assign(tf.stack([lengths, own]))
         self.optimizers[name].apply(gradients, variables)
 
-    def descend(self, player, terms, batch, tape=None, is_partial=False):
+    def descend(
+        self, player, terms, batch, tape=None, is_partial=False, anew=None
+    ):
         """Finds the slope of a player's terms and takes the step.
 
         Args:
@@ -812,7 +814,12 @@ class System(keras.Model):
             batch: dict of tensors, as for `slope`.
             tape: `tf.GradientTape` to resume, as for `slope`.
             is_partial: bool. As for `slope`.
+            anew: dict of tensors, given in place of `batch` and `tape` where
+                `compile` was told of micro-batches: a whole batch on a tape
+                is what they are to spare.
         """
+        if anew is not None and self.micro_batches > 1:
+            batch, tape = anew, None
         self.step(player, self.slope(player, terms, batch, tape, is_partial))
 
     def split(self, batch, parts):
