@@ -9,7 +9,7 @@ from keras_t2i.data import source, texts
 from keras_t2i.encoders import text
 from keras_t2i.metrics import protocols
 from keras_t2i.ops import noise
-from recipes import wiring
+from recipes import streams, wiring
 
 _ROWS = 1024  # of stored vectors held beside their means
 
@@ -170,7 +170,7 @@ def first_sentences(pictures: source.Pictures, reader) -> np.ndarray | None:
     if reader.dim is None:
         return None
     if not _in_files(pictures):
-        return wiring.sentences(pictures, reader)[:, 0]
+        return streams.sentences(pictures, reader)[:, 0]
     firsts = [[caption] for caption in first_captions(pictures)]
     return _means(texts.Texts.of(firsts), reader)
 
@@ -188,7 +188,7 @@ def mean_sentences(pictures: source.Pictures, reader) -> np.ndarray | None:
     if reader.dim is None:
         return None
     if not _in_files(pictures):
-        return wiring.sentences(pictures, reader).mean(axis=1)
+        return streams.sentences(pictures, reader).mean(axis=1)
     return _means(pictures.captions, reader)
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_t2i.data import pipeline
 from keras_t2i.losses import matching
 from keras_t2i.ops import files, images, sheets
-from recipes import agreeing, asking, wiring
+from recipes import agreeing, asking, streams
 
 FILE, MASKS_FILE = "attention.png", "masks.png"
 _ATTENTION, _MASK = "attention_", "mask_"
@@ -38,7 +38,7 @@ def write(pair, config, workdir: str | os.PathLike) -> pathlib.Path:
         ValueError: if no caption can be read.
         OSError: if it can't be written.
     """
-    pictures = _chosen(pair, wiring.source(config, "test"))
+    pictures = _chosen(pair, streams.source(config, "test"))
     captions = asking.first_captions(pictures)
     shown = np.concatenate(
         [*pipeline.in_order(pictures, config.data.image_size, config.data.fit)]

@@ -222,7 +222,7 @@ def variant(shared, name):
     Raises:
         ValueError: if the system is unknown.
     """
-    wiring.choose("--systems", name, wiring.systems_by_name())
+    messages.choose("--systems", name, wiring.systems_by_name())
     config = shared.copy_and_resolve_references()
     config.system.name = name
     config.system.update(VARIANTS.get(name, {}))

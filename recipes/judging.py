@@ -17,7 +17,7 @@ from keras_t2i.metrics import (
     statistics,
 )
 from keras_t2i.ops import files, resizing
-from recipes import agreeing, asking, trained, wiring
+from recipes import agreeing, asking, streams, trained, wiring
 
 TRAINED = "trained generator"
 REAL = {"train": "real test pictures", "test": "real training pictures"}
@@ -361,7 +361,9 @@ def parts(config, most: int | None) -> list[source.Pictures]:
     Returns:
         Both.
     """
-    return [asking.first(wiring.source(config, name), most) for name in _SPLITS]
+    return [
+        asking.first(streams.source(config, name), most) for name in _SPLITS
+    ]
 
 
 def _digests(both):

@@ -103,6 +103,28 @@ def _damaged(what) -> str:
     )
 
 
+def choose(what: str, name: str, table):
+    """Looks a name up and, if it is not there, names the nearest.
+
+    Args:
+        what: what is looked up, for the message.
+        name: the name.
+        table: mapping of the known names.
+
+    Returns:
+        `table[name]`.
+
+    Raises:
+        ValueError: if the name is unknown.
+    """
+    if name in table:
+        return table[name]
+    raise ValueError(
+        f"{what} is {name!r}; known: {', '.join(sorted(table)) or 'none'}."
+        f"{near(str(name), table)}"
+    )
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """Finds what a user may have meant.
 

@@ -8,7 +8,15 @@ import tensorflow as tf
 
 from keras_t2i import callbacks, weights
 from keras_t2i.metrics import retrieval
-from recipes import agreeing, reading, trained, training, wiring
+from recipes import (
+    agreeing,
+    letters,
+    messages,
+    reading,
+    streams,
+    trained,
+    training,
+)
 from recipes.configs import common
 
 #: The folder of the finished pair in a run directory.
@@ -49,7 +57,7 @@ def finish(config, workdir: str | os.PathLike, system) -> weights.readers.Pair:
     workdir = pathlib.Path(workdir)
     pictures, readers = reading.opened(config)
     found = pair(config, system, pictures, readers)
-    test = wiring.source(config, "test")
+    test = streams.source(config, "test")
     card = found.card | {
         "data": {"train": pictures.digest, "test": test.digest},
         "minutes": minutes(workdir),
@@ -72,7 +80,7 @@ def opened(workdir: str | os.PathLike) -> weights.readers.Pair:
         ValueError: if there is none.
     """
     config = trained.read_config(workdir, common.readers)
-    base = wiring.Letters() if config.text.encoder == "letters" else None
+    base = letters.Letters() if config.text.encoder == "letters" else None
     return weights.readers.load(pathlib.Path(workdir) / READER, base=base)
 
 
@@ -122,7 +130,7 @@ def minutes(workdir: pathlib.Path) -> float:
 
 
 def _check(config):
-    wiring.choose("config.system.name", config.system.name, {"DAMSM": 0})
+    messages.choose("config.system.name", config.system.name, {"DAMSM": 0})
     count = config.data.held_out or 10  # Few pictures have no ten nearest.
     toys = np.eye(max(1, min(count, 10)))
     check_best(config, retrieval.recall(toys, toys))
@@ -154,14 +162,14 @@ def check_best(config, known):
             "config.data.held_out is 0: say how many training pictures are "
             "set apart to choose by."
         )
-    wiring.choose("config.best.by", best.by, known)
+    messages.choose("config.best.by", best.by, known)
 
 
 def _around(config, workdir, system, pictures, readers):
     """Lists what goes on around the moves of readers."""
 
     def glance():
-        whole = wiring.source(config, "train")
+        whole = streams.source(config, "train")
         held = whole.subset(reading.parted(len(whole), config)[1])
 
         def measure():

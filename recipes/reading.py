@@ -16,7 +16,7 @@ from keras_t2i.encoders import heads, tokenizer
 from keras_t2i.encoders import text as text_room
 from keras_t2i.ops import files, noise
 from keras_t2i.systems import damsm
-from recipes import looking, wiring
+from recipes import letters, looking, messages, optimizing, streams, wiring
 
 _HEADS = ("linear", "none")
 _PREFIXES = ("", *sorted(set(damsm.CONTRASTS.values())))
@@ -54,13 +54,13 @@ def opened(config) -> tuple[source.Pictures, Readers]:
         ValueError: if something is unknown or missing, or data and variant
             don't fit.
     """
-    whole = wiring.source(config, "train")
+    whole = streams.source(config, "train")
     pictures = whole.subset(parted(len(whole), config)[0])
     told = fault(config, pictures)
     if told:
         raise ValueError(told)
     for key, known in (("resize", heads.RESIZES), ("norms", heads.NORMS)):
-        wiring.choose(
+        messages.choose(
             f"config.image.{key}", config.image[key], dict.fromkeys(known)
         )
     text = base(config, pictures)
@@ -86,10 +86,10 @@ def base(config, pictures):
     """
     name = config.text.encoder
     known = dict.fromkeys((*weights.readers.TEXTS, "letters"))
-    wiring.choose("config.text.encoder", name, known)
-    wiring.choose("config.text.head", config.text.head, dict.fromkeys(_HEADS))
+    messages.choose("config.text.encoder", name, known)
+    messages.choose("config.text.head", config.text.head, dict.fromkeys(_HEADS))
     if name == "letters":
-        return wiring.Letters()
+        return letters.Letters()
     if name == "hub" and not config.text.source:
         raise ValueError(
             "config.text.encoder is 'hub', which needs config.text.source: a "
@@ -97,7 +97,7 @@ def base(config, pictures):
         )
     words = None
     if name == "bi_lstm":
-        words = wiring.vocabulary(config.data, pictures)
+        words = streams.vocabulary(config.data, pictures)
     return weights.readers.base_of(config, words)
 
 
@@ -152,26 +152,14 @@ def system(config, pictures, readers: Readers, rate: float = 1.0):
             readers.classes if is_asked else 0,
         )
     section = wiring.given(config.system)
-    wiring.choose("config.system.name", section.pop("name"), {"DAMSM": 0})
+    messages.choose("config.system.name", section.pop("name"), {"DAMSM": 0})
     built = systems.DAMSM(
         players,
         loss_weights=wiring.given(config.loss_weights),
         seed=config.train.seed,
         **section,
     )
-    built.compile(
-        {
-            name: wiring.optimizer(
-                config.optimizers[name],
-                name,
-                moves=config.train.moves,
-                factor=rate,
-            )
-            for name in players
-        },
-        xla=config.train.xla,
-        is_watched=True,
-    )
+    optimizing.compile_players(built, config, rate)
     return built
 
 
@@ -322,7 +310,7 @@ def fault(config, pictures: source.Pictures) -> str:
             f"{what}, which compares two captions of a picture; those of "
             f"{pictures.name} have one."
         )
-    if prefix == "partner_" and not wiring.has_pairs(pictures.labels):
+    if prefix == "partner_" and not streams.has_pairs(pictures.labels):
         return (
             f"{what}, which compares pictures of one class; no two pictures "
             f"of {pictures.name} share one."

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_t2i.metrics import evaluator, r_precision
 from keras_t2i.ops import files
-from recipes import agreeing, pretraining, reading, wiring
+from recipes import agreeing, pretraining, reading, streams
 
 FILE = "rows.jsonl"
 RIDGE = "ridge map"
@@ -101,7 +101,7 @@ def compare(
     if quick:
         seeds, length = 1, config.train.moves_per_epoch
         config.train.moves = min(config.train.moves, _QUICK * length)
-    train, test = (wiring.source(config, part) for part in ("train", "test"))
+    train, test = (streams.source(config, part) for part in ("train", "test"))
     _add(workdir, RIDGE, TEXTS_OF_RIDGE, 0, config, train, test, _of_ridge)
     for run in plan(seeds):
         own = changed(config, run)

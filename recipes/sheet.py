@@ -19,6 +19,7 @@ from recipes import (
     halves,
     judging,
     pace,
+    streams,
     trained,
     training,
     wiring,
@@ -187,7 +188,7 @@ def _digests(sheet):
     """Names the data, which all cells share."""
     config = next(iter(sheet.cells.values()))
     parts = ("train", "test")
-    return [wiring.source(config, part).digest for part in parts]
+    return [streams.source(config, part).digest for part in parts]
 
 
 def _find(workdir, key):

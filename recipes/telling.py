@@ -15,7 +15,16 @@ from keras_t2i.encoders import captioner, heads
 from keras_t2i.losses import captioning
 from keras_t2i.metrics import bleu
 from keras_t2i.ops import files, sheets
-from recipes import pretraining, reading, trained, training, wiring
+from recipes import (
+    messages,
+    optimizing,
+    pretraining,
+    reading,
+    streams,
+    trained,
+    training,
+    wiring,
+)
 from recipes.configs import common
 
 #: The folder of the finished captioner in a run directory, and its sheet.
@@ -74,7 +83,7 @@ def finish(config, workdir: str | os.PathLike, system) -> dict:
     """
     workdir = pathlib.Path(workdir)
     pictures, base = opened(config)
-    test = wiring.source(config, "test")
+    test = streams.source(config, "test")
     teller = _teller(config, system, base)
     card = {
         "recipe": config.to_dict(),
@@ -103,7 +112,7 @@ def opened(config) -> tuple[source.Pictures, Base]:
         ValueError: if something is unknown or missing, or data and config
             don't fit.
     """
-    whole = wiring.source(config, "train")
+    whole = streams.source(config, "train")
     pictures = whole.subset(reading.parted(len(whole), config)[0])
     if pictures.channels != 3:
         raise ValueError(
@@ -113,7 +122,7 @@ def opened(config) -> tuple[source.Pictures, Base]:
     if told := reading.unsteady(config):
         raise ValueError(told)
     way = config.image.resize
-    wiring.choose("config.image.resize", way, dict.fromkeys(heads.RESIZES))
+    messages.choose("config.image.resize", way, dict.fromkeys(heads.RESIZES))
     seen = weights.readers.trunk(config.image)
     words = _words(config, pictures)
     return pictures, Base(words, seen, files.digest(words.digest, seen.digest))
@@ -123,7 +132,7 @@ def _words(config, pictures):
     """The words that have ids: a reader's, or the set's."""
     place = config.text.source
     if place is None:
-        return wiring.vocabulary(config.data, pictures)
+        return streams.vocabulary(config.data, pictures)
     known = weights.readers.card(place)["vocabulary"]
     if known is None:
         raise ValueError(
@@ -157,11 +166,7 @@ def built(config, pictures, base: Base, rate: float = 1.0):
         loss_weights=wiring.given(config.loss_weights),
         seed=config.train.seed,
     )
-    section, moves = config.optimizers.captioner, config.train.moves
-    optimizer = wiring.optimizer(section, "captioner", moves=moves, factor=rate)
-    system.compile(
-        {"captioner": optimizer}, xla=config.train.xla, is_watched=True
-    )
+    optimizing.compile_players(system, config, rate)
     return system
 
 
@@ -307,8 +312,8 @@ def _teller(config, system, base):
 
 
 def _check(config):
-    wiring.choose("config.system.name", config.system.name, _KINDS)
-    wiring.choose("config.best.by", config.best.by, SCORES)
+    messages.choose("config.system.name", config.system.name, _KINDS)
+    messages.choose("config.best.by", config.best.by, SCORES)
     pretraining.check_best(config, SCORES)
 
 
@@ -316,7 +321,7 @@ def _around(config, workdir, system, pictures, base):
     """Lists what goes on around the moves of a captioner."""
 
     def glance():
-        whole = wiring.source(config, "train")
+        whole = streams.source(config, "train")
         held = whole.subset(reading.parted(len(whole), config)[1])
 
         def measure():

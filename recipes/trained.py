@@ -194,7 +194,7 @@ def preset(name: str, folder: str | os.PathLike | None = None) -> Trained:
             its reader's weights are missing.
     """
     known = dict.fromkeys(weights.presets.names(folder))
-    wiring.choose("--preset", name, known)
+    messages.choose("--preset", name, known)
     generator, card = weights.presets.load(name, folder)
     if "recipe" not in card:
         raise ValueError(f"The card of {name} names no recipe.")

@@ -16,7 +16,15 @@ from keras_t2i import callbacks
 from keras_t2i.metrics import evaluator, protocols
 from keras_t2i.ops import files
 from keras_t2i.weights import readers
-from recipes import cluster, judging, stopping, trained, wiring
+from recipes import (
+    cluster,
+    judging,
+    messages,
+    stopping,
+    streams,
+    trained,
+    wiring,
+)
 from recipes.configs import common
 
 #: What a run leaves in its directory: folders and files.
@@ -419,11 +427,11 @@ def _check_best(best, reader):
     names = {"none": (), "damsm": [f"damsm_{x}" for x in readers.TEXTS]}
     names = names.get(reader, (reader,))  # A pair has its text side's name.
     measured |= {f"r_precision_lite0_{name}" for name in names}
-    wiring.choose("config.best.by", best.by, dict.fromkeys(measured))
+    messages.choose("config.best.by", best.by, dict.fromkeys(measured))
 
 
 def _opened(config):
-    pictures = wiring.source(config, "train")
+    pictures = streams.source(config, "train")
     encoder = wiring.text_encoder(config)
     encoder.check(list(config.samples.captions))
     return pictures, encoder
@@ -656,6 +664,6 @@ GENERATORS = Trade(
         config, encoder, rate
     ),
     fits=_check_fits,
-    stream=wiring.dataset,
+    stream=streams.dataset,
     around=around,
 )

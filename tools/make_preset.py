@@ -13,7 +13,7 @@ from absl import flags
 
 from keras_t2i import networks, weights
 from keras_t2i.callbacks import journal
-from recipes import judging, messages, trained, wiring
+from recipes import judging, messages, streams, trained, wiring
 
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "A trained run directory.", required=True
@@ -75,7 +75,7 @@ def make(workdir, name, folder=None, **judged):
             journal.read(pathlib.Path(workdir) / "metrics.jsonl")
         ),
         "data": {
-            split: wiring.source(config, split).digest
+            split: streams.source(config, split).digest
             for split in ("train", "test")
         },
         "judged": judged,

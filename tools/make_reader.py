@@ -14,11 +14,12 @@ from absl import flags
 from keras_t2i import weights
 from recipes import (
     agreeing,
+    letters,
     messages,
     pretraining,
+    streams,
     telling,
     trained,
-    wiring,
 )
 from recipes.configs import common
 
@@ -59,10 +60,10 @@ def make(workdir, name: str, folder=None) -> dict:
     place = pathlib.Path(folder or weights.readers.FOLDER) / name
     config = trained.read_config(workdir, common.readers)
     made = pathlib.Path(workdir) / pretraining.READER
-    base = wiring.Letters() if config.text.encoder == "letters" else None
+    base = letters.Letters() if config.text.encoder == "letters" else None
     weights.readers.copy(made, place, {"name": name}, half=True)
     pair = weights.readers.load(place, base=base)
-    test = wiring.source(config, "test")
+    test = streams.source(config, "test")
     scores = agreeing.scores(pair, config, test)
     weights.readers.copy(place, place, {"scores": scores}, half=True)
     return {**pair.card, "scores": scores}
@@ -87,7 +88,7 @@ def captioner(workdir, name: str, folder=None) -> dict:
     config = trained.read_config(workdir, common.captioner)
     made = pathlib.Path(workdir) / telling.CAPTIONER
     room.copy(made, place, {"name": name}, half=True)
-    test = wiring.source(config, "test")
+    test = streams.source(config, "test")
     scores = telling.scores(room.load(place), config, test)
     return room.copy(place, place, {"scores": scores}, half=True)
 

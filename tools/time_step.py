@@ -34,7 +34,7 @@ from keras_t2i.data import batch as glossary  # noqa: E402
 from keras_t2i.encoders import heads, pairs  # noqa: E402
 from keras_t2i.ops import memory, noise  # noqa: E402
 from keras_t2i.systems import contrasts  # noqa: E402
-from recipes import cluster, messages, pace, wiring  # noqa: E402
+from recipes import cluster, messages, pace, streams, wiring  # noqa: E402
 from recipes.configs import damsm_cub  # noqa: E402
 from tools import reader_steps  # noqa: E402
 
@@ -132,7 +132,7 @@ def _by_terms(config) -> list[dict]:
     choices = {"none": {}, **{t: {t: w} for t, w in weighed.items()}}
     choices[" + ".join(weighed)] = weighed
     words = {prefix: word for word, prefix in _SECONDS}
-    config.system.branches = words.get(wiring.second_branch(config))
+    config.system.branches = words.get(streams.second_branch(config))
     rows, base = [], None
     for name, weights in choices.items():
         nothing = dict.fromkeys(weighed, 0.0)
@@ -159,7 +159,7 @@ def drawn(config, system) -> tf.data.Dataset:
         batch = reader_steps.batch(config, system)
         return tf.data.Dataset.from_tensors(batch).repeat()
     shape = system.players["discriminator"].input["image"].shape
-    branch = wiring.second_branch(config)
+    branch = streams.second_branch(config)
     spec = glossary.element_spec(
         batch_size=config.train.batch_size * system.batches_per_move,
         image_size=config.data.image_size,
@@ -300,7 +300,7 @@ class _Reader:
 
     def __init__(self, config):
         encoder = config.text.encoder
-        known = wiring.choose("config.text.encoder", encoder, _TEXT_DIMS)
+        known = messages.choose("config.text.encoder", encoder, _TEXT_DIMS)
         self.dim = _TEXT_DIM.value or known
 
 
@@ -316,10 +316,10 @@ def _config():
         if not has_readers and not _is_of_readers(config):
             # What is compared needs readers; branches are played without.
             words = {prefix: word for word, prefix in _SECONDS}
-            config.system.branches = words.get(wiring.second_branch(config))
+            config.system.branches = words.get(streams.second_branch(config))
             asking = set(contrasts.TERMS)
             kinds = wiring.systems_by_name()
-            kind = wiring.choose(
+            kind = messages.choose(
                 "config.system.name", config.system.name, kinds
             )
             left = dict.fromkeys(asking & set(kind.TERMS), 0.0)

@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from absl import flags  # noqa: E402
 
-from recipes import judging, messages, scores, trained, wiring  # noqa: E402
+from recipes import judging, messages, scores, streams, trained  # noqa: E402
 
 _PRESET = flags.DEFINE_string(
     "preset", None, "The preset to verify.", required=True
@@ -62,7 +62,7 @@ def confirm_data(found) -> bool:
     """
     passed = True
     for split in ("train", "test"):
-        digest = wiring.source(found.config, split).digest
+        digest = streams.source(found.config, split).digest
         claim = found.card["data"].get(split)
         passed = passed and digest == claim
         print(

@@ -10,7 +10,7 @@ from keras_t2i import weights
 from keras_t2i.data import shapes, vocabulary
 from keras_t2i.encoders import tokenizer
 from keras_t2i.metrics import r_precision
-from recipes import agreeing, wiring
+from recipes import agreeing, letters, streams
 from tests.recipes import couples, runs
 
 PICTURES = shapes.load(40, 16)
@@ -112,7 +112,7 @@ class ScoresTest(tf.test.TestCase):
 
     def test_ridge_map_is_fitted_on_training_pictures_only(self):
         couples.quickly(self)
-        config, reader = couples.config(), wiring.Letters()
+        config, reader = couples.config(), letters.Letters()
         train, test = shapes.load(60, 16, seed=3), self.pictures
         with mock.patch.object(
             weights.pretrained, "minilm", return_value=reader
@@ -123,7 +123,8 @@ class ScoresTest(tf.test.TestCase):
             "lite0", None, size=32, resize="bilinear_antialiased"
         )
         read = [
-            np.float64(wiring.sentences(part, reader)) for part in (train, test)
+            np.float64(streams.sentences(part, reader))
+            for part in (train, test)
         ]
         bridge = r_precision.ridge(
             seen(train.images)["pooled"].numpy(), read[0].mean(axis=1)

@@ -11,7 +11,7 @@ from absl.testing import parameterized
 from keras_t2i.data import prepared, shapes, texts
 from keras_t2i.encoders import text
 from keras_t2i.metrics import protocols
-from recipes import asking, wiring
+from recipes import asking, letters, streams, wiring
 from tests.recipes import runs
 
 
@@ -24,8 +24,8 @@ class CaptionsTest(parameterized.TestCase, tf.test.TestCase):
         self.held = shapes.load(12, 16)
         prepared.write(self.folder / "set", {"train": self.held})
         self.filed = prepared.load(self.folder / "set", "train")
-        self.reader = wiring.Letters()
-        self.exact = wiring.sentences(self.held, self.reader)
+        self.reader = letters.Letters()
+        self.exact = streams.sentences(self.held, self.reader)
 
     def cached(self):
         names = os.listdir(wiring.cache_dir())
@@ -54,7 +54,7 @@ class CaptionsTest(parameterized.TestCase, tf.test.TestCase):
 
     def test_judge_reads_what_training_stored(self):
         config = runs.smoke()
-        wiring.dataset(config, self.filed, self.reader)
+        streams.dataset(config, self.filed, self.reader)
         before = self.cached()
         asking.mean_sentences(self.filed, self.reader)
         self.assertEqual(self.cached(), before)
@@ -85,7 +85,7 @@ class AskedTest(tf.test.TestCase):
     def setUp(self):
         super().setUp()
         self.pictures = shapes.load(12, 16)
-        self.reader = wiring.Letters()
+        self.reader = letters.Letters()
 
     def asked(self, most=None, **settings):
         settings = {"pictures": 30, "batch": 4} | settings

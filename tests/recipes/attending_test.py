@@ -12,13 +12,13 @@ from PIL import Image
 from keras_t2i import networks, weights
 from keras_t2i.losses import matching
 from keras_t2i.ops import sheets
-from recipes import attending, wiring
+from recipes import attending, letters, streams
 from tests.recipes import couples, runs
 
 
 def pair(config, lost=()):
     """Makes an untrained pair that can't read some captions."""
-    base = wiring.Letters()
+    base = letters.Letters()
     seen = weights.readers.trunk(config.image)
     players = weights.readers.build(config, base, seen)
     card = {"recipe": config.to_dict(), "vocabulary": None}
@@ -75,7 +75,7 @@ class StagesTest(parameterized.TestCase, tf.test.TestCase):
     captions = ["a red heart", "a car", "one very large tree here"]
 
     def stages(self, captions=None, generator=None):
-        reader = wiring.Letters()
+        reader = letters.Letters()
         painter = networks.Painter(generator or staged(), reader)
         captions = captions or self.captions
         return attending.stages(painter, captions, range(len(captions)))
@@ -169,7 +169,7 @@ class MasksTest(tf.test.TestCase):
     """A row is a picture and its masks, small to large."""
 
     def masks(self, generator, captions=("a red heart", "a car")):
-        painter = networks.Painter(generator, wiring.Letters())
+        painter = networks.Painter(generator, letters.Letters())
         return attending.masks(painter, captions, range(len(captions)))
 
     def test_rows_are_pictures_and_their_masks(self):
@@ -182,7 +182,7 @@ class MasksTest(tf.test.TestCase):
         masks = ["mask of 4 px", "mask of 8 px", "mask of 16 px"]
         self.assertEqual(names, ["a red heart", *masks, "a car", *masks])
         self.assertEqual(tiles.shape, (8, 96, 96, 3))
-        painter = networks.Painter(generator, wiring.Letters())
+        painter = networks.Painter(generator, letters.Letters())
         looked = painter.look(["a red heart", "a car"], [0, 1])
         for row in range(2):
             for place, size in enumerate((4, 8, 16), 1):
@@ -208,7 +208,7 @@ class AttendingTest(parameterized.TestCase, tf.test.TestCase):
         self.folder = runs.folder(self)
         couples.quickly(self)
         self.config = couples.config()
-        self.test = wiring.source(self.config, "test")
+        self.test = streams.source(self.config, "test")
 
     def written(self, made):
         """Writes the sheet; answers the tiles and words that it has."""
@@ -274,7 +274,7 @@ class AttendingTest(parameterized.TestCase, tf.test.TestCase):
 
     def test_few_pictures_make_few_rows(self):
         test = self.test.subset(np.arange(3))
-        with mock.patch.object(wiring, "source", return_value=test):
+        with mock.patch.object(streams, "source", return_value=test):
             tiles, _, _ = self.written(pair(self.config))
         self.assertLen(tiles, 3 * 7)
 

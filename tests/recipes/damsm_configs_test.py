@@ -8,7 +8,7 @@ from absl.testing import parameterized
 
 from keras_t2i.data import catalog, pipeline, shapes, vocabulary
 from keras_t2i.encoders import tokenizer
-from recipes import configs, reading, training, wiring
+from recipes import configs, letters, reading, training
 from recipes.configs import common, damsm, damsm_openmoji
 from tests.recipes import couples
 
@@ -18,7 +18,7 @@ SCALES = (*damsm.CONTRASTS, *couples.VARIANTS)
 
 def readers(config):
     """Opens what a config reads upon, but for the networks' weights."""
-    text, section = wiring.Letters(), config.image
+    text, section = letters.Letters(), config.image
     if config.text.encoder == "bi_lstm":
         words = vocabulary.Vocabulary(["a", "red", "circle"])
         text = tokenizer.Words(words, max_words=config.data.max_words)

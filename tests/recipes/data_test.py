@@ -6,12 +6,12 @@ from absl.testing import parameterized
 
 from keras_t2i import data
 from keras_t2i.data import prepared, shapes
-from recipes import wiring
+from recipes import letters, streams, wiring
 from recipes.configs import gan_cls_openmoji
 from tests.recipes import runs
 
 
-class Reader(wiring.Letters):
+class Reader(letters.Letters):
     """Reads words too: each is its place in the caption, four times."""
 
     max_words = 6
@@ -34,9 +34,9 @@ class DataTest(parameterized.TestCase, tf.test.TestCase):
 
     def batch(self, reader=None, **section):
         self.config.data.update(**section)
-        pictures = wiring.source(self.config, "train")
+        pictures = streams.source(self.config, "train")
         reader = reader or wiring.text_encoder(self.config)
-        return next(iter(wiring.dataset(self.config, pictures, reader)))
+        return next(iter(streams.dataset(self.config, pictures, reader)))
 
     def records(self):
         """Makes a prepared set of shapes, 20 x 20."""
@@ -100,7 +100,7 @@ class DataTest(parameterized.TestCase, tf.test.TestCase):
         made = self.batch(words="float16", max_words=2)
         self.assertEqual(made["words"].shape, (8, 2, 16))
         self.assertAllEqual(made["mask"], tf.ones((8, 2), tf.bool))
-        read = wiring.Letters(16)(tf.constant(["red red", "red"]))
+        read = letters.Letters(16)(tf.constant(["red red", "red"]))
         self.assertAllEqual(read["mask"].numpy().sum(1), [2, 1])
         self.assertAllEqual(read["words"][0, 1], read["words"][1, 0])
         self.assertAllEqual(read["words"][1, 1:], tf.zeros((63, 16)))
@@ -108,7 +108,7 @@ class DataTest(parameterized.TestCase, tf.test.TestCase):
     def test_sentences_of_files_are_those_of_memory_in_half_floats(self):
         path = self.records()
         made = self.batch(name="records", path=path)
-        exact = wiring.Letters(16)(made["text"])["sentence"]
+        exact = letters.Letters(16)(made["text"])["sentence"]
         self.assertAllClose(made["sentence"], exact, rtol=1e-3)
         self.assertNotAllEqual(made["sentence"], exact)
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_t2i import weights
 from keras_t2i.data import prepared, shapes
 from keras_t2i.metrics import evaluator
-from recipes import judging, scores, trained, wiring
+from recipes import judging, letters, scores, trained
 from tests.recipes import command, eyes, runs
 
 FEW = ["--pictures=6", "--seeds=1"]
@@ -129,7 +129,7 @@ class EvaluateTest(tf.test.TestCase):
         out = self.folder / "matched"
         flags = [f"--workdir={self.workdir}", f"--out={out}", *FEW]
         flags += ["--matcher=mine", "--nobeside", "--nosampling"]
-        pair = wiring.letters_pair()
+        pair = letters.pair()
         told = []
         given = mock.patch.object(weights.readers, "load", return_value=pair)
         with given, eyes.opened(eyes.Eye()):

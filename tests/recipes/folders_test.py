@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter
 from keras_t2i import weights
 from keras_t2i.data import picture_files, shapes
 from keras_t2i.metrics import r_precision, statistics
-from recipes import wiring
+from recipes import letters
 from tests.recipes import command, eyes, runs
 
 COUNT, SIZE = 24, 16
@@ -47,7 +47,7 @@ class Case(parameterized.TestCase, tf.test.TestCase):
         super().setUpClass()
         cls.folder = runs.folder(cls)
         reader = mock.patch.object(
-            weights.pretrained, "minilm", return_value=wiring.Letters()
+            weights.pretrained, "minilm", return_value=letters.Letters()
         )
         cls.reader = cls.enterClassContext(reader)
         real, ours = (shapes.load(COUNT, SIZE, seed) for seed in (0, 1))
@@ -208,7 +208,7 @@ class CaptionsTest(Case):
         self.assertEqual(told(rows, wrong)[name], 0.0)
 
     def test_readers_that_agree_may_be_asked(self):
-        pair = wiring.letters_pair()
+        pair = letters.pair()
         bare = eyes.save(self.folder / "unread", self.pictures)
         self.reader.reset_mock()
         with mock.patch.object(
@@ -405,7 +405,7 @@ class MistakesTest(Case):
         self.assertIn("not both", self.refused(real, kept, fakes))
         self.assertIn("Give exactly one of", self.refused(real))
         pair = mock.patch.object(
-            weights.readers, "load", return_value=wiring.letters_pair()
+            weights.readers, "load", return_value=letters.pair()
         )
         with pair:
             found = self.refused(real, fakes, "--matcher=a", "--nocaptions")

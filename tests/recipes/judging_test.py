@@ -13,7 +13,7 @@ from absl.testing import parameterized
 from keras_t2i import weights
 from keras_t2i.data import prepared, shapes
 from keras_t2i.metrics import features, protocols, r_precision
-from recipes import asking, judging, trained, wiring
+from recipes import asking, judging, letters, streams, trained, wiring
 from tests.recipes import eyes, runs
 
 OFFLINE = protocols.PRESETS["offline"]
@@ -28,8 +28,8 @@ class GlanceTest(tf.test.TestCase):
         self.held = shapes.load(12, 16)
         prepared.write(folder / "set", {"train": self.held})
         self.filed = prepared.load(folder / "set", "train")
-        self.reader = wiring.Letters()
-        self.exact = wiring.sentences(self.held, self.reader)
+        self.reader = letters.Letters()
+        self.exact = streams.sentences(self.held, self.reader)
 
     def test_training_is_glanced_at_wherever_pictures_lie(self):
         for pictures in (self.held, self.filed):
@@ -189,7 +189,7 @@ class JudgedTest(tf.test.TestCase):
             self.judged(broken, beside=False)
 
     def test_readers_that_agree_take_the_place_of_a_map(self):
-        pair = wiring.letters_pair()
+        pair = letters.pair()
         name = "r_precision_mine_letters"
         fitted = self.judged(reference="test")
         asked = self.judged(reference="test", matcher=pair)
@@ -218,7 +218,7 @@ class JudgedTest(tf.test.TestCase):
         self.assertAllClose(row["value"], expected)
 
     def test_captions_that_they_can_not_read_are_near_to_none(self):
-        pair = wiring.letters_pair()
+        pair = letters.pair()
         told = judging.parts(self.config, 12)[1].captions[:, 0]
         lost = str(told[0])
         check = pair.text.check
@@ -241,12 +241,12 @@ class JudgedTest(tf.test.TestCase):
             trained.Trained, "reader", property(lambda _: wiring.Nobody())
         )
         with nobody, self.assertRaisesRegex(ValueError, "model reads none"):
-            self.judged(matcher=wiring.letters_pair())
+            self.judged(matcher=letters.pair())
 
     def test_what_they_said_is_measured_anew_for_others(self):
         cards = [
             judging.wanted(self.found, judging.How(most=12, matcher=matcher))
-            for matcher in (None, wiring.letters_pair(), wiring.letters_pair(8))
+            for matcher in (None, letters.pair(), letters.pair(8))
         ]
         self.assertIsNone(cards[0]["matcher"])
         self.assertNotEqual(cards[1]["matcher"], cards[2]["matcher"])
@@ -261,7 +261,7 @@ class JudgedTest(tf.test.TestCase):
     def test_coach_who_judges_is_told(self):
         found, name = self.coached(), "fid_mine"
         with self.assertWarnsRegex(UserWarning, r"'letters' .* side of DAMSM"):
-            rows = self.judged(found, matcher=wiring.letters_pair())
+            rows = self.judged(found, matcher=letters.pair())
         card = rows[judging.TRAINED, name]["protocol"]
         self.assertIn("letters", card["trained_with"])
         plain = self.judged()[judging.TRAINED, name]["protocol"]
@@ -269,11 +269,11 @@ class JudgedTest(tf.test.TestCase):
         self.assertEqual(protocols.differences(plain, card), [])
 
     def test_network_below_the_coach_is_told(self):
-        pair, eye = wiring.letters_pair(), eyes.Eye()
+        pair, eye = letters.pair(), eyes.Eye()
         eye.name = "lite0"
         image = {"encoder": "lite0", "source": None}
         pair = pair._replace(card={"recipe": {"image": image}})
-        with mock.patch.object(wiring, "letters_pair", return_value=pair):
+        with mock.patch.object(letters, "pair", return_value=pair):
             for name, is_told in (
                 ("lite0", True),
                 ("lite0_128", True),
@@ -335,9 +335,9 @@ class FiledTest(tf.test.TestCase):
         for pictures in (self.held, self.filed):
             how = judging.How(protocol=ruler, network=eyes.Eye())
             bench = judging._judge(
-                self.config, (pictures, pictures), wiring.Letters(), how
+                self.config, (pictures, pictures), letters.Letters(), how
             )
-            own = asking.first_sentences(pictures, wiring.Letters())[:10]
+            own = asking.first_sentences(pictures, letters.Letters())[:10]
             shown = judging.shown(self.config, pictures, 5)
             rows = [*bench.pictures("same", {0: shown}, own)]
             self.assertEqual(
@@ -353,7 +353,7 @@ class FiledTest(tf.test.TestCase):
         how = judging.How(protocol=ruler, network=eyes.Eye())
         both = self.held, self.filed
         with self.assertRaisesRegex(ValueError, "of 13 pictures; 12 do not"):
-            judging._judge(self.config, both, wiring.Letters(), how)
+            judging._judge(self.config, both, letters.Letters(), how)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,17 @@ class ToldTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(code, 2)
         self.assertIn("'red heart' belongs to no flag", text.getvalue())
 
+    def test_nearest_name_is_told(self):
+        table = {"circle": 1, "square": 2}
+        self.assertEqual(messages.choose("form", "square", table), 2)
+        with self.assertRaisesRegex(
+            ValueError,
+            r"^form is 'sqare'; known: circle, square\. Did you mean 'square'",
+        ):
+            messages.choose("form", "sqare", table)
+        with self.assertRaisesRegex(ValueError, r"known: circle, square\.$"):
+            messages.choose("form", 7, table)
+
 
 class FlagsTest(parameterized.TestCase, tf.test.TestCase):
     """Flags are chosen, and misspelt ones told."""

@@ -15,7 +15,7 @@ from keras_t2i import networks, serving, systems, weights
 from keras_t2i.callbacks import journal
 from keras_t2i.data import catalog, pipeline
 from keras_t2i.ops import images
-from recipes import configs, trained, training, wiring
+from recipes import configs, letters, streams, trained, training, wiring
 from recipes.configs import one_way
 from tests.recipes import command, couples, runs, stages
 
@@ -49,7 +49,7 @@ GAME = {"real", "wrong", "fake", "penalty", "fool"}
 
 def opened(source, length=1.0):
     """Stands for `weights.readers.load`."""
-    return wiring.letters_pair(16)
+    return letters.pair(16)
 
 
 def narrow(name, scale):
@@ -212,14 +212,14 @@ class TunedTest(parameterized.TestCase, tf.test.TestCase):
             section = config.optimizers[side]
             self.assertEqual(section.learning_rate, 4e-5)
             self.assertEqual((section.beta_1, section.beta_2), (0.0, 0.9))
-        made = wiring.letters_learners()
+        made = letters.learners()
         with (
             mock.patch.object(
                 weights.readers, "learners", lambda *_, **__: made
             ),
-            mock.patch.object(wiring, "letters_learners", lambda: made),
+            mock.patch.object(letters, "learners", lambda: made),
         ):
-            system = wiring.system(config, wiring.Letters())
+            system = wiring.system(config, letters.Letters())
         self.assertIs(type(system), systems.SSAGANFineTuned)
         self.assertEqual(
             {system.loss_weights[x] for x in ("words", "sentence")}, {0.1}
@@ -243,13 +243,13 @@ class TunedTest(parameterized.TestCase, tf.test.TestCase):
 
     def test_words_that_were_read_are_refused(self):
         config = stages.config("ssa_gan_openmoji", "smoke_tuned")
-        pictures = wiring.source(config, "train")
-        encoder = wiring.Letters()
-        encoder.vocabulary = wiring.letters_words().vocabulary
+        pictures = streams.source(config, "train")
+        encoder = letters.Letters()
+        encoder.vocabulary = letters.words().vocabulary
         with self.assertRaisesRegex(
             ValueError, "is 'float16', but the reader .* takes ids: set 'ids'"
         ):
-            wiring.dataset(config, pictures, encoder)
+            streams.dataset(config, pictures, encoder)
 
     @parameterized.parameters("tuned", "smoke_tuned", "f2f_tuned")
     def test_df_gan_has_none(self, scale):
@@ -268,9 +268,9 @@ class TunedTest(parameterized.TestCase, tf.test.TestCase):
         config.data.words = changes.get("data.words", config.data.words)
         with self.assertRaisesRegex(ValueError, sentence):
             if "data.words" in changes:
-                pictures = wiring.source(config, "train")
-                wiring.dataset(config, pictures, wiring.Letters())
-            wiring.system(config, wiring.Letters())
+                pictures = streams.source(config, "train")
+                streams.dataset(config, pictures, letters.Letters())
+            wiring.system(config, letters.Letters())
 
     def test_readers_without_optimizers_are_refused(self):
         config = stages.config("ssa_gan_openmoji", "smoke")
@@ -279,7 +279,7 @@ class TunedTest(parameterized.TestCase, tf.test.TestCase):
         with self.assertRaisesRegex(
             ValueError, "there is no config.optimizers.text: start from"
         ):
-            wiring.system(config, wiring.Letters())
+            wiring.system(config, letters.Letters())
 
 
 class TrainTest(parameterized.TestCase, tf.test.TestCase):
@@ -390,10 +390,8 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
     def test_reader_of_another_size_is_refused(self):
         config = stages.config("ssa_gan_cub", "smoke")
         text = wiring.text_encoder(config)
-        pair = wiring.letters_pair(text.dim + 1)
-        self.enterContext(
-            mock.patch.object(wiring, "letters_pair", lambda: pair)
-        )
+        pair = letters.pair(text.dim + 1)
+        self.enterContext(mock.patch.object(letters, "pair", lambda: pair))
         with self.assertRaisesRegex(ValueError, "take both sides of one pair"):
             wiring.system(config, text)
 

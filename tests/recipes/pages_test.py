@@ -10,7 +10,7 @@ from absl.testing import parameterized
 
 from keras_t2i.data import picture_files, shapes, source
 from keras_t2i.metrics import statistics
-from recipes import asking, folders, judging, pages, report, trained, wiring
+from recipes import asking, folders, judging, letters, pages, report, trained
 from tests.recipes import eyes, runs
 
 COUNT = 20
@@ -33,7 +33,7 @@ def features(pictures):
 class Copier:
     """Draws training pictures: seed 0 the one at `order[0]`, and so on."""
 
-    text_encoder = wiring.Letters()
+    text_encoder = letters.Letters()
     card = {"generator_digest": "of a copier", "parameters": 0}
 
     def __init__(self, pictures, order):

@@ -15,7 +15,7 @@ from absl.testing import parameterized
 
 from keras_t2i import callbacks, weights
 from keras_t2i.callbacks import journal
-from recipes import agreeing, pretraining, reading, training, wiring
+from recipes import agreeing, pretraining, reading, streams, training
 from tests.recipes import couples, runs
 
 CAPTIONS = tf.constant(["a red circle", "one square, small and blue"])
@@ -145,7 +145,7 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         config = couples.config("damsm_openmoji", "smoke_scl")
         config.data.held_out = 40
         config.best.update(keep=1, moves=2)
-        whole = wiring.source(config, "train")
+        whole = streams.source(config, "train")
         _, held = reading.parted(len(whole), config)
         seen, vectors = [], agreeing.vectors
 
@@ -228,7 +228,7 @@ class FinishTest(parameterized.TestCase, tf.test.TestCase):
         system = trained(config, self.folder)
         before = finished(config, self.folder, system)
         after = pretraining.opened(self.folder)
-        test = wiring.source(config, "test")
+        test = streams.source(config, "test")
         for ours, theirs in zip(
             agreeing.vectors(before, config, test),
             agreeing.vectors(after, config, test),
@@ -239,7 +239,7 @@ class FinishTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(before.image.digest, after.image.digest)
         self.assertEqual(after.classes is None, scale != "smoke_ce")
         if after.classes:
-            names = wiring.source(config, "train").class_names
+            names = streams.source(config, "train").class_names
             self.assertEqual(after.card["classes"], list(names))
             learned = system.players["classes"].weights
             for ours, theirs in zip(
@@ -251,7 +251,7 @@ class FinishTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual("unknown_words" in scores, name == "damsm_cub")
         self.assertEqual(card["moves"], 4)
         self.assertEqual(card["recipe"]["system"]["contrast"], system.contrast)
-        train = wiring.source(config, "train").subset(np.arange(512))
+        train = streams.source(config, "train").subset(np.arange(512))
         self.assertEqual(
             card["data"], {"train": train.digest, "test": test.digest}
         )

@@ -9,7 +9,7 @@ from absl.testing import parameterized
 
 from keras_t2i.data import shapes
 from keras_t2i.ops import images
-from recipes import reading, wiring
+from recipes import reading, streams
 from tests.recipes import couples, runs
 
 
@@ -147,7 +147,7 @@ class HeldOutTest(parameterized.TestCase, tf.test.TestCase):
 
     def test_held_out_pictures_are_never_streamed(self):
         config = self.config(held=256)
-        whole = wiring.source(config, "train")
+        whole = streams.source(config, "train")
         train, _ = reading.parted(len(whole), config)
         pictures, readers = reading.opened(config)
         self.assertAllEqual(pictures.keys, whole.keys[train])

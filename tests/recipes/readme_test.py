@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import recipes
 from keras_t2i import weights
-from recipes import wiring
+from recipes import letters
 from tests.recipes import runs
 
 README = pathlib.Path(recipes.__file__).parents[1] / "README.md"
@@ -36,7 +36,9 @@ class ReadmeTest(tf.test.TestCase):
         here = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.enterContext(contextlib.chdir(here))
         names = {}
-        reader = mock.patch.object(weights.pretrained, "minilm", wiring.Letters)
+        reader = mock.patch.object(
+            weights.pretrained, "minilm", letters.Letters
+        )
         with reader:
             exec(compile(code, "README.md", "exec"), names)
         drawn = tf.io.decode_png((here / "heart.png").read_bytes())

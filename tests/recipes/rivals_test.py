@@ -6,7 +6,7 @@ from unittest import mock
 import tensorflow as tf
 
 from keras_t2i.data import shapes
-from recipes import agreeing, rivals, wiring
+from recipes import agreeing, rivals, streams, wiring
 from recipes.configs import damsm_openmoji
 from tests.recipes import command, runs
 
@@ -112,7 +112,7 @@ class CompareTest(tf.test.TestCase):
     def test_variants_that_a_set_can_not_teach_are_left_out(self):
         one = shapes.load(16, 16)
         one = one.__class__(**{**vars(one), "captions": one.captions[:, :1]})
-        with mock.patch.object(wiring, "source", lambda *args: one):
+        with mock.patch.object(streams, "source", lambda *args: one):
             code, printed, _ = self.compare("--quick")
         self.assertEqual(code, 0)
         self.assertIn("DAMSM + CL is left out: config.system.contrast", printed)

@@ -14,7 +14,7 @@ from absl.testing import parameterized
 
 from keras_t2i import networks, serving, weights
 from keras_t2i.ops import images, noise
-from recipes import drawing, trained, wiring
+from recipes import drawing, letters, trained
 from tests.recipes import command, runs
 
 _MODEL, _RUN = "model", "run"
@@ -29,7 +29,7 @@ def _painter():
         spread = draws.uniform(0.5, 1.5, variable.shape)
         is_factor = "variance" in variable.path or "gamma" in variable.path
         variable.assign(spread if is_factor else 2 * (spread - 1))
-    return networks.Painter(generator, wiring.Letters())
+    return networks.Painter(generator, letters.Letters())
 
 
 class SampleTest(parameterized.TestCase, tf.test.TestCase):
@@ -45,7 +45,7 @@ class SampleTest(parameterized.TestCase, tf.test.TestCase):
         generator = networks.attngan.generator(
             image_size=16, base_size=8, width=2, text_dim=16, residuals=1
         )
-        cls.looker = networks.Painter(generator, wiring.Letters())
+        cls.looker = networks.Painter(generator, letters.Letters())
 
     def setUp(self):
         super().setUp()
@@ -159,7 +159,7 @@ class SampleTest(parameterized.TestCase, tf.test.TestCase):
         generator = networks.ssa_gan.generator(
             image_size=16, width=2, noise_dim=4, text_dim=16
         )
-        painter = networks.Painter(generator, wiring.Letters())
+        painter = networks.Painter(generator, letters.Letters())
         model = trained.Trained(painter, {})
         words = ("--caption=a red heart", "--count=2", "--masks")
         with mock.patch.object(trained, "opened", return_value=model):

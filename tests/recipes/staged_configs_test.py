@@ -20,14 +20,14 @@ from keras_t2i.callbacks import journal
 from keras_t2i.data import catalog, pipeline
 from keras_t2i.ops import images
 from keras_t2i.systems import checks
-from recipes import configs, trained, training, wiring
+from recipes import configs, letters, trained, training, wiring
 from recipes.configs import staged as shared
 from tests.conformance import staged
 from tests.recipes import command, couples, runs, stages
 
 CONFIGS = pathlib.Path(configs.__file__).parent
 PAPERS = tuple(name for name in stages.NAMES if "openmoji" not in name)
-SCALES = ("small", *stages.VARIANTS, "smoke", "smoke_cl", "smoke_ce")
+SCALES = ("small", *stages.VARIANTS, "smoke", "smoke_cl", "smoke_all")
 #: config -> system, widths, residuals, batch size, epochs, lambda, words.
 NUMBERS = {
     "attngan_cub": ("AttnGAN", (32, 64), 2, 20, 600, 5.0, 18),
@@ -42,7 +42,7 @@ PICTURES = {"cub": 8855, "coco": 82783}
 @functools.cache
 def pair(width=16):
     """A pair of readers without weights."""
-    return wiring.letters_pair(width)
+    return letters.pair(width)
 
 
 def opened(source, length=1.0):
@@ -73,6 +73,7 @@ def narrow(name, scale):
     config.networks.discriminator.width = 4
     if config.text.encoder == "damsm":
         config.text.source = "a pair"
+    config.captioner.source = "letters"
     return config
 
 
@@ -131,9 +132,14 @@ class ConfigsTest(parameterized.TestCase, tf.test.TestCase):
         variant = scale.removeprefix("smoke_")
         added = stages.VARIANTS.get(variant, {})
         used = system.contrasts.used
-        compared = {t: 0.2 for t in used if t not in ("words", "sentence")}
-        self.assertEqual(compared, added)
-        second = {"cl": "twin_", "scl": "partner_", "unicl": "partner_"}
+        self.assertEqual(used, ["words", "sentence", *added])
+        self.assertEqual({t: config.loss_weights[t] for t in added}, added)
+        second = {
+            "cl": "twin_",
+            "all": "twin_",
+            "scl": "partner_",
+            "unicl": "partner_",
+        }
         second["ce"] = "partner_"
         self.assertEqual(system.second_branch, second.get(variant))
         self.assertIsNotNone(system.average)
@@ -159,8 +165,8 @@ class ConfigsTest(parameterized.TestCase, tf.test.TestCase):
         self.assertIn("python -m recipes.train", text)
         scale = "paper" if name in PAPERS else "small"
         self.assertIn(f"--config=recipes/configs/{name}.py:{scale}", text)
-        for word in ("`cl`", "`f2r`", "`scl`", "`unicl`", "`ce`", "`smoke`"):
-            self.assertIn(word, text)
+        for word in (*stages.VARIANTS, "small", "smoke"):
+            self.assertIn(f"`{word}`", text)
 
     @parameterized.parameters(*stages.NAMES)
     def test_smoke_needs_no_weights_and_few_moves(self, name):
@@ -237,6 +243,7 @@ class PaperTest(parameterized.TestCase, tf.test.TestCase):
         third = 1.0 / 3.0
         with mock.patch.object(weights.readers, "load", opened):
             config.text.source = "a pair"
+            config.captioner.source = "letters"
             with toys_played():
                 built = wiring.system(config, wiring.text_encoder(config))
         self.assertEqual(built.contrasts.temperature, 0.5)
@@ -299,6 +306,7 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         ("attngan_openmoji", "unicl"),
         ("dm_gan_coco", "scl"),
         ("dm_gan_openmoji", "ce"),
+        ("dm_gan_cub", "all"),
     )
     def test_variant_is_trained(self, config, variant):
         workdir = self.folder / variant

@@ -5,14 +5,13 @@ import json
 import os
 from unittest import mock
 
-import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i import networks
 from keras_t2i.data import pipeline
-from recipes import training, wiring
+from recipes import letters, streams, training, wiring
 from tests.recipes import command, couples, runs, stages
 
 CONFIG = "recipes/configs/attngan_cub.py:smoke"
@@ -20,7 +19,7 @@ CONFIG = "recipes/configs/attngan_cub.py:smoke"
 
 def pictures(config, count=24, **changes):
     """Takes a few training pictures, changed."""
-    some = wiring.source(config, "train").subset(np.arange(count))
+    some = streams.source(config, "train").subset(np.arange(count))
     return dataclasses.replace(some, **changes)
 
 
@@ -28,24 +27,8 @@ def batch(config, some=None, encoder=None, **options):
     """Draws the first batch of a config."""
     encoder = encoder or wiring.text_encoder(config)
     some = pictures(config) if some is None else some
-    stream = wiring.dataset(config, some, encoder, **options)
+    stream = streams.dataset(config, some, encoder, **options)
     return {key: x.numpy() for key, x in next(iter(stream)).items()}
-
-
-class LettersTest(tf.test.TestCase):
-    """Readers of smoke runs."""
-
-    def test_weights_are_the_same_each_time(self):
-        keras.utils.set_random_seed(1)
-        first = wiring.letters_pair()
-        keras.utils.set_random_seed(2)
-        second = wiring.letters_pair()
-        for one, other in (
-            (first.classes, second.classes),
-            (first.image.model, second.image.model),
-        ):
-            for ours, theirs in zip(one.weights, other.weights, strict=True):
-                self.assertAllEqual(ours, theirs)
 
 
 class Mute:
@@ -77,7 +60,7 @@ class BranchesTest(parameterized.TestCase, tf.test.TestCase):
     )
     def test_batches_hold_what_is_compared(self, scale, prefix):
         config = stages.config(scale=scale)
-        self.assertEqual(wiring.second_branch(config), prefix)
+        self.assertEqual(streams.second_branch(config), prefix)
         found = batch(config)
         texts = {"sentence", "words", "mask"}
         shown = {"image", "image_8", "label"}
@@ -108,11 +91,11 @@ class BranchesTest(parameterized.TestCase, tf.test.TestCase):
         config = stages.config(scale="smoke_cl")
         config.loss_weights.supervised = 0.5
         with self.assertRaisesRegex(ValueError, "one second branch, and two"):
-            wiring.dataset(config, pictures(config), wiring.Letters())
+            streams.dataset(config, pictures(config), letters.Letters())
         config = stages.config()
         config.system.branches = "both"
         with self.assertRaisesRegex(ValueError, "branches is 'both'; allowed"):
-            wiring.second_branch(config)
+            streams.second_branch(config)
 
     def test_one_caption_has_no_twin(self):
         config = stages.config(scale="smoke_cl")
@@ -178,7 +161,7 @@ class WordsTest(parameterized.TestCase, tf.test.TestCase):
 
     def test_stream_of_ids_begins_where_the_run_stands(self):
         config = self.reading_ids()
-        stream = wiring.dataset(config, pictures(config), self.pair.text)
+        stream = streams.dataset(config, pictures(config), self.pair.text)
         *_, third = iter(stream.take(3))
         late = batch(config, encoder=self.pair.text, start_move=2)
         for key, value in late.items():
@@ -189,7 +172,7 @@ class WordsTest(parameterized.TestCase, tf.test.TestCase):
 
     def test_ids_are_those_of_the_readers_words_not_of_the_sets(self):
         config = self.reading_ids()
-        with mock.patch.object(wiring, "vocabulary") as own:
+        with mock.patch.object(streams, "vocabulary") as own:
             batch(config)
         own.assert_not_called()
 

@@ -19,7 +19,15 @@ from keras_t2i import callbacks, weights
 from keras_t2i.callbacks import journal
 from keras_t2i.data import catalog, prepared, shapes, vocabulary
 from keras_t2i.metrics import bleu
-from recipes import configs, reading, telling, training, wiring
+from recipes import (
+    configs,
+    letters,
+    reading,
+    streams,
+    telling,
+    training,
+    wiring,
+)
 from recipes.configs import common
 from tests.recipes import command, couples, runs, stages
 
@@ -65,7 +73,7 @@ def few(case):
     enter = getattr(case, "enterContext", None)
     if isinstance(case, type):
         enter = case.enterClassContext
-    enter(mock.patch.object(wiring, "source", _few))
+    enter(mock.patch.object(streams, "source", _few))
 
 
 def _few(config, split):
@@ -85,7 +93,7 @@ def keep_captioner(folder, words=None, scale="smoke"):
         The folder, as a config names it.
     """
     chosen = config(scale)
-    known = wiring.letters_words().vocabulary.words
+    known = letters.words().vocabulary.words
     words = vocabulary.Vocabulary(words or known)
     seen = weights.readers.trunk(chosen.image)
     player = weights.captioners.build(chosen, seen, words)
@@ -236,7 +244,7 @@ class MistakesTest(parameterized.TestCase, tf.test.TestCase):
     def test_grey_pictures_are_told(self):
         colour = shapes.load(32, 16)
         grey = dataclasses.replace(colour, images=colour.images[..., :1])
-        with mock.patch.object(wiring, "source", return_value=grey):
+        with mock.patch.object(streams, "source", return_value=grey):
             told = self.told()
         self.assertIn(
             "Pictures of shapes have 1 colour(s); captioners look at thr", told
@@ -314,7 +322,7 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
     def test_best_are_chosen_by_pictures_held_out(self, by, best):
         chosen = self.config()
         chosen.best.update(keep=1, moves=2, by=by)
-        whole = wiring.source(chosen, "train")
+        whole = streams.source(chosen, "train")
         _, held = reading.parted(len(whole), chosen)
         seen = []
 
@@ -352,7 +360,7 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         words = vocabulary.Vocabulary(["a", "red", "circle"])
         for place, name, changed in (
             (weights.readers, "trunk", other),
-            (wiring, "vocabulary", words),
+            (streams, "vocabulary", words),
         ):
             with (
                 mock.patch.object(place, name, return_value=changed),
@@ -420,7 +428,7 @@ class StreamTest(parameterized.TestCase, tf.test.TestCase):
     def test_held_out_pictures_are_not_learned_from(self):
         chosen = config()
         chosen.data.held_out = 40
-        whole = wiring.source(chosen, "train")
+        whole = streams.source(chosen, "train")
         pictures, _ = telling.opened(chosen)
         _, held = reading.parted(len(whole), chosen)
         self.assertLen(pictures, len(whole) - 40)
@@ -455,7 +463,7 @@ class WordsTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(player.output["scores"].shape[2], len(theirs) + 1)
 
     def test_pair_that_reads_in_pieces_has_none(self):
-        pair = wiring.letters_pair()._replace(card={"vocabulary": None})
+        pair = letters.pair()._replace(card={"vocabulary": None})
         chosen = config()
         chosen.text.source = "openmoji_damsm"
         with (
@@ -499,7 +507,7 @@ class FinishTest(parameterized.TestCase, tf.test.TestCase):
         whole, base = telling.opened(chosen)
         exact = telling._teller(chosen, system, base)
         self.assertEqual(say.digest, exact.digest)
-        test = wiring.source(chosen, "test")
+        test = streams.source(chosen, "test")
         shown, ids = test.images[:9], say.ids(tf.constant(test.captions[:9, 0]))
         seen = say.see(shown)
         ours, theirs = say.tell(seen, ids), exact.tell(exact.see(shown), ids)
@@ -537,7 +545,7 @@ class ScoresTest(parameterized.TestCase, tf.test.TestCase):
         super().setUp()
         runs.folder(self)
         self.config = config()
-        self.say = wiring.letters_captioner()
+        self.say = letters.captioner()
         # More than are looked at together.
         self.enterContext(mock.patch.object(telling, "_CHUNK", 4))
         self.pictures = shapes.load(10, 16, seed=3)
@@ -717,9 +725,9 @@ class AskedTest(parameterized.TestCase, tf.test.TestCase):
         return chosen
 
     def batches(self, chosen, **more):
-        pictures = wiring.source(chosen, "train")
+        pictures = streams.source(chosen, "train")
         encoder = wiring.text_encoder(chosen)
-        return silently(wiring.dataset, chosen, pictures, encoder, **more)
+        return silently(streams.dataset, chosen, pictures, encoder, **more)
 
     def told(self, *more, workdir="run"):
         """Makes a move of a plain GAN; answers code and complaint."""
@@ -742,7 +750,7 @@ class AskedTest(parameterized.TestCase, tf.test.TestCase):
         )
         self.assertEqual((code, complained), (0, ""))
         (row,) = journal.read(workdir / "metrics.jsonl")
-        size = len(wiring.letters_words().vocabulary) + 1
+        size = len(letters.words().vocabulary) + 1
         loss = row["terms"]["recaptioning"]
         self.assertBetween(loss, 0.2 * np.log(size), 3.0 * np.log(size))
         facts = json.loads((workdir / "data.json").read_text())
@@ -751,7 +759,7 @@ class AskedTest(parameterized.TestCase, tf.test.TestCase):
     def test_batches_number_words_as_the_captioner_does(self):
         chosen = self.config("smoke_all")
         (batch,) = self.batches(chosen).take(1)
-        words = wiring.letters_words()
+        words = letters.words()
         for prefix in ("", "twin_"):
             ids, mask = words(batch[f"{prefix}text"])
             self.assertAllEqual(batch[f"{prefix}caption"], ids)
@@ -793,7 +801,7 @@ class AskedTest(parameterized.TestCase, tf.test.TestCase):
             wiring.captioner(chosen)
 
     def test_kept_captioner_is_asked(self):
-        words = sorted(wiring.letters_words().vocabulary.words)
+        words = sorted(letters.words().vocabulary.words)
         place = keep_captioner(self.folder / "kept", words)
         chosen = self.config(source=place)
         say = wiring.captioner(chosen)
@@ -818,7 +826,7 @@ class AskedTest(parameterized.TestCase, tf.test.TestCase):
         encoder = wiring.text_encoder(chosen)
         with self.assertRaisesRegex(
             ValueError,
-            f"vocabulary has {len(wiring.letters_words().vocabulary)} words "
+            f"vocabulary has {len(letters.words().vocabulary)} words "
             f"and is not that of the reader of captions, of "
             f"{len(encoder.vocabulary)}: the same id means another word",
         ):
@@ -856,14 +864,14 @@ class AskedTest(parameterized.TestCase, tf.test.TestCase):
         )
 
     def test_letters_captioner_is_the_same_everywhere(self):
-        ours, theirs = (wiring.letters_captioner() for _ in range(2))
+        ours, theirs = (letters.captioner() for _ in range(2))
         pictures = shapes.load(5, 16)
         ids = ours.ids(tf.constant(pictures.captions[:, 0]))
         self.assertEqual(ours.digest, theirs.digest)
         self.assertAllEqual(
             ours(pictures.images, ids), theirs(pictures.images, ids)
         )
-        words = wiring.letters_words()
+        words = letters.words()
         self.assertEqual(words.vocabulary.words, ours.vocabulary.words)
         self.assertEqual(words.max_words, ours.max_words)
         self.assertEmpty(ours.model.trainable_variables)

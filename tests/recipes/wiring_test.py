@@ -10,9 +10,8 @@ from absl.testing import parameterized
 from ml_collections import config_dict
 
 from keras_t2i import systems, weights
-from recipes import wiring
+from recipes import letters, streams, wiring
 from recipes.configs import (
-    common,
     gan_cls_openmoji,
     openmoji,
     wgan_openmoji,
@@ -32,17 +31,6 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
     def system(self):
         return wiring.system(self.config, wiring.text_encoder(self.config))
 
-    def test_nearest_name_is_told(self):
-        table = {"circle": 1, "square": 2}
-        self.assertEqual(wiring.choose("form", "square", table), 2)
-        with self.assertRaisesRegex(
-            ValueError,
-            r"^form is 'sqare'; known: circle, square\. Did you mean 'square'",
-        ):
-            wiring.choose("form", "sqare", table)
-        with self.assertRaisesRegex(ValueError, r"known: circle, square\.$"):
-            wiring.choose("form", 7, table)
-
     def test_cache_lies_where_the_environment_says(self):
         self.assertEqual(wiring.cache_dir(), self.folder / "cache")
         home = {"HOME": "/somewhere"}
@@ -50,22 +38,6 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
             self.assertEqual(
                 str(wiring.cache_dir()), "/somewhere/.cache/keras_t2i"
             )
-
-    def test_letters_read_words_and_not_their_order(self):
-        reader = wiring.Letters(8)
-        read = reader(tf.constant(["a red cat", "cat A red", "a cat", "dog"]))
-        first, turned, shorter, dog = read["sentence"]
-        self.assertEqual(read["sentence"].shape, (4, 8))
-        self.assertAllClose(first, turned)
-        # Sums: a third word adds its own vector.
-        red = reader(tf.constant(["red"]))["sentence"][0]
-        self.assertAllClose(first - shorter, red)
-        self.assertNotAllClose(dog, red)
-        self.assertNotEqual(reader.digest, wiring.Letters(9).digest)
-        self.assertEqual(reader.pieces("A red  Heart"), ["a", "red", "heart"])
-        self.assertLen(reader.pieces("word " * 70), reader.max_words)
-        with self.assertRaises(ValueError):
-            reader.check(["a cat", ""])
 
     def test_minilm_is_opened_where_the_config_says(self):
         self.config.text.update(encoder="minilm", source="here.whl", length=2.0)
@@ -79,7 +51,7 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
         kept = self.config.to_dict()
         del kept["text"]["source"]
         encoder = wiring.text_encoder(config_dict.ConfigDict(kept).lock())
-        self.assertIsInstance(encoder, wiring.Letters)
+        self.assertIsInstance(encoder, letters.Letters)
 
     def test_saved_model_reads_captions(self):
         module = tf.Module()
@@ -109,22 +81,13 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
     def test_nobody_reads_where_the_config_says_none(self):
         self.config.text.encoder = "none"
         nobody = wiring.text_encoder(self.config)
-        pictures = wiring.source(self.config, "test")
-        self.assertIsNone(wiring.sentences(pictures, nobody))
-        batch = next(iter(wiring.dataset(self.config, pictures, nobody)))
+        pictures = streams.source(self.config, "test")
+        self.assertIsNone(streams.sentences(pictures, nobody))
+        batch = next(iter(streams.dataset(self.config, pictures, nobody)))
         self.assertNotIn("sentence", batch)
         nobody.check([])
         with self.assertRaisesRegex(ValueError, "'a cat' came, but this model"):
             nobody.check(["a cat"])
-
-    def test_batches_hold_the_rows_of_all_moves_of_a_critic(self):
-        config = wgan_openmoji.get_config("smoke")
-        encoder = wiring.text_encoder(config)
-        pictures = wiring.source(config, "train")
-        many = wiring.system(config, encoder).batches_per_move
-        self.assertEqual(many, 5)
-        stream = wiring.dataset(config, pictures, encoder, 0, many)
-        self.assertLen(next(iter(stream))["key"], 5 * 8)
 
     def test_system_with_a_game_of_its_own_takes_no_other(self):
         config = wgan_openmoji.get_config("smoke")
@@ -133,36 +96,6 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
             ValueError, "game.name is 'hinge', but WGAN has a game of its own"
         ):
             wiring.system(config, wiring.text_encoder(config))
-
-    def test_rmsprop_reads_rho_under_beta_2(self):
-        section = config_dict.ConfigDict(common.rmsprop(5e-5, rho=0.8))
-        found = wiring.optimizer(section, "generator")
-        self.assertIsInstance(found, keras.optimizers.RMSprop)
-        self.assertEqual((found.rho, found.epsilon), (0.8, 1e-16))
-        self.assertAllClose(float(found.learning_rate), 5e-5)
-
-    def test_sentences_are_read_once_and_kept(self):
-        pictures = wiring.source(self.config, "test")
-        reader = wiring.text_encoder(self.config)
-        vectors = wiring.sentences(pictures, reader)
-        self.assertEqual(vectors.shape, (128, 5, 16))
-        with mock.patch.object(wiring.Letters, "__call__") as again:
-            self.assertAllEqual(wiring.sentences(pictures, reader), vectors)
-        again.assert_not_called()
-
-    def test_stream_begins_where_the_run_stands(self):
-        pictures = wiring.source(self.config, "train")
-        reader = wiring.text_encoder(self.config)
-
-        def keys(start, count):
-            stream = wiring.dataset(self.config, pictures, reader, start)
-            return [b["key"].numpy().tolist() for b in stream.take(count)]
-
-        # 512 pictures in batches of 8: the second epoch begins at move 64.
-        self.assertEqual(keys(0, 70)[62:], keys(62, 8))
-        self.assertNotEqual(keys(0, 1), keys(64, 1))
-        self.config.train.seed = 1
-        self.assertNotEqual(keys(0, 1), keys(64, 1))
 
     def test_same_config_starts_with_the_same_weights(self):
         first, again = self.system(), self.system()
@@ -210,44 +143,6 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
         real = wiring.system(config, encoder).game.real(tf.constant([2.0]))
         self.assertAllClose(real, harness.cross_entropy(2.0, 0.9))
 
-    def test_rate_is_halved_in_steps(self):
-        section = self.config.optimizers.generator
-        section.halve_every = 10
-        optimizer = wiring.optimizer(section, "generator")
-        rates = []
-        for move in (0, 9, 10, 20):
-            optimizer.iterations.assign(move)
-            rates.append(float(optimizer.learning_rate))
-        self.assertAllClose(rates, [2e-4, 2e-4, 1e-4, 5e-5])
-        section.halve_every = 0
-        plain = wiring.optimizer(section, "generator")
-        self.assertAllClose(plain.learning_rate, 2e-4)
-        self.assertEqual((plain.beta_1, plain.beta_2), (0.5, 0.999))
-
-    @parameterized.parameters(
-        ("linear", (2e-4, 1e-4, 0.0)), ("cosine", (2e-4, 1e-4, 0.0))
-    )
-    def test_rate_falls_by_moves_not_by_steps(self, decay, rates):
-        section = self.config.optimizers.generator
-        section.update(decay=decay, decay_moves=20)
-        optimizer = wiring.optimizer(section, "generator", steps=3, moves=20)
-        for move, rate in zip((0, 10, 20), rates, strict=True):
-            optimizer.iterations.assign(3 * move)
-            self.assertAllClose(float(optimizer.learning_rate), rate, atol=1e-9)
-
-    @parameterized.parameters(
-        (dict(decay="linear", decay_moves=21), "is 21, but the run has 20"),
-        (dict(decay="lineer"), "decay is 'lineer'.*mean 'linear'"),
-        (dict(decay="linear", halve_every=5), "halve_every and decay; one"),
-        (dict(clip_norm=1.0, clip_value=1.0), "clip_norm and clip_value; one"),
-        (dict(weight_decay=-0.1), "weight_decay is -0.1; allowed: above 0"),
-    )
-    def test_schedules_and_clipping_that_cannot_be(self, changes, sentence):
-        section = self.config.optimizers.generator
-        section.update(changes)
-        with self.assertRaisesRegex(ValueError, sentence):
-            wiring.optimizer(section, "generator", moves=20)
-
     def test_clipping_parts_and_float16_are_asked_for_by_config(self):
         self.config.optimizers.generator.clip_norm = 2.0
         self.config.optimizers.discriminator.clip_value = 3.0
@@ -260,14 +155,6 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(inner["generator"].global_clipnorm, 2.0)
         self.assertEqual(inner["discriminator"].clipvalue, 3.0)
         self.assertEqual(system.micro_batches, 4)
-
-    def test_weights_lose_a_share_of_themselves_in_a_step(self):
-        section = self.config.optimizers.generator
-        section.update(learning_rate=0.1, weight_decay=0.5)
-        weight = keras.Variable([2.0, -4.0])
-        optimizer = wiring.optimizer(section, "generator")
-        optimizer.apply([tf.zeros(2)], [weight])
-        self.assertAllClose(weight, [2.0 * 0.95, -4.0 * 0.95])
 
     def test_arguments_reach_classes_through_their_bases(self):
         self.config.system.average_decay = 0.25

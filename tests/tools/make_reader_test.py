@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_t2i import weights
-from recipes import telling, wiring
+from recipes import letters, streams, telling, wiring
 from recipes.configs import captioner_openmoji, damsm_openmoji
 from tests.recipes import command, couples, runs
 
@@ -32,7 +32,7 @@ class MakeReaderTest(tf.test.TestCase):
             )
         self.assertEqual((code, complained), (0, ""))
         self.assertEqual(weights.readers.names(folder / "pairs"), ["mine"])
-        base = wiring.Letters()
+        base = letters.Letters()
         kept = weights.readers.load("mine", folder / "pairs", base)
         made = weights.readers.load(folder / "run" / "reader", base=base)
         for name, value in kept.card["scores"].items():
@@ -80,7 +80,7 @@ class MakeReaderTest(tf.test.TestCase):
         for name, value in cards[0]["scores"].items():
             self.assertIn(f"  {name}: {value:.4f}\n", printed)
         config = captioner_openmoji.get_config("smoke")
-        test = wiring.source(config, "test")
+        test = streams.source(config, "test")
         scores = telling.scores(kept, config, test)
         # Of dicts, near numbers would be equal.
         written, unrounded = (list(card["scores"].items()) for card in cards)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i import systems
-from recipes import configs, wiring
+from recipes import configs, letters
 from tests import harness
 from tests.recipes import command
 from tools import reader_steps
@@ -104,7 +104,7 @@ class TimeStepTest(parameterized.TestCase, tf.test.TestCase):
         self.assertLen(drawn, count)  # One graph, drawn once a branch.
 
     def test_staged_players_and_what_their_readers_cost(self):
-        reader = wiring.letters_pair(16).image
+        reader = letters.pair(16).image
         players = mock.Mock(players={"image": reader.model})
         with mock.patch.object(
             reader_steps, "system", return_value=players

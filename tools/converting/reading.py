@@ -12,7 +12,7 @@ from keras_t2i.data import vocabulary as vocabularies
 from keras_t2i.encoders import heads
 from keras_t2i.ops import pickles
 from keras_t2i.weights.families import damsm
-from recipes import wiring
+from recipes import messages
 from recipes.configs import common
 from tools.preparing import attngan, plan
 
@@ -69,7 +69,7 @@ def of_files(
         ValueError: naming the file, if it is damaged, unsafe, or does not
             belong to the others.
     """
-    wiring.choose("--resize", resize, dict.fromkeys(heads.RESIZES))
+    messages.choose("--resize", resize, dict.fromkeys(heads.RESIZES))
     plain = damsm.text_of(found["text"])
     reports = {"text": load("damsm/text", plain, "text", paths, found)}
     words = vocabulary(paths["captions"])
