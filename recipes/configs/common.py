@@ -487,6 +487,24 @@ def smoke_real(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
     return config
 
 
+def read_emoji(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
+    """Lets OpenMoji be read, matched and told by what comes with the package.
+
+    Args:
+        config: any config made by `base`.
+
+    Returns:
+        The same config: the pair `openmoji_damsm`, the captioner
+        `openmoji_captioner`, an average for short runs, bfloat16.
+    """
+    # Its sentences are short, 0.8; so they are heard beside the noise.
+    config.text.update(source="openmoji_damsm", length=20.0)
+    config.captioner.source = "openmoji_captioner"
+    config.system.update(average_decay=0.998, average_ramp=True)
+    config.train.precision = "mixed_bfloat16"
+    return config
+
+
 def smoke_read(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
     """Shrinks a config whose fakes are looked at until it runs in seconds.
 

@@ -1,11 +1,13 @@
 r"""DM-GAN on COCO, 256 px (Zhu et al. 2019), and its variants with contrasts.
 
-`paper` (the default) is the released code's: 64, 128 and 256 px, batches of
-16, 200 epochs, words and sentence weighed 50. `cl` adds T2I_CL's fake-to-fake
+`paper` (the default) is the released code's: 64, 128 and 256 px, batches of 16,
+200 epochs, words and sentence weighed 50. `cl` adds T2I_CL's fake-to-fake
 contrast of twins (Ye et al. 2021), `f2r` fake-to-real, `scl` the supervised
 contrast of partners (Liu et al. 2024), `unicl` and `ce` its rivals, each
-weighed 0.2. `small` draws 32, 64 and 128 px with half the widths for a tenth
-of the moves; `smoke` runs in seconds on drawn shapes.
+weighed 0.2; `recap` re-captioning, weighed 1, by the captioner that
+--config.captioner.source names, and `all` that with `cl` and `f2r` (Ahmed et
+al. 2023). `small` draws 32, 64 and 128 px with half the widths for a tenth of
+the moves; `smoke` runs in seconds on drawn shapes.
 
     python -m recipes.train --workdir=runs/dm_gan_coco \
         --config=recipes/configs/dm_gan_coco.py:paper \
@@ -21,6 +23,6 @@ from recipes.configs import staged
 
 
 def get_config(scale="paper"):
-    """Describes the run: paper, cl, f2r, scl, unicl, ce, small or smoke."""
+    """Describes a run: paper, small, smoke, cl, f2r, scl ..."""
     config = staged.scenes("DMGAN", "dm_gan", (64, 32), 16, 200)
     return staged.at(config, scale)

@@ -109,16 +109,11 @@ def emoji(system: str, scale: str):
     )
     if config.loss_weights.words:
         config.data.update(words="float16", max_words=20)
-    # Its sentences are short, 0.8; so they are heard beside the noise.
-    config.text.update(source="openmoji_damsm", length=20.0)
-    config.captioner.source = "openmoji_captioner"
     if scale.removesuffix("_tuned") != "paper":
         for network in config.networks.values():
             network.width = 32
-    config.system.update(average_decay=0.998, average_ramp=True)
     config.train.update(batch_size=32, moves=4000, moves_per_epoch=100)
-    config.train.precision = "mixed_bfloat16"
-    return at(config, scale)
+    return at(common.read_emoji(config), scale)
 
 
 def at(config, scale: str):

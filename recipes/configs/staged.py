@@ -2,7 +2,8 @@
 
 from recipes.configs import common
 
-#: scale -> the terms that are added, and what they weigh: T2I_CL's 0.2.
+#: scale -> the terms that are added, and what they weigh: T2I_CL's 0.2, and
+#: those of Ahmed et al. 2023 (`recap`, and `all` of eq. 4).
 VARIANTS = {
     "paper": {},
     "cl": dict(fake_to_fake=0.2),
@@ -10,6 +11,8 @@ VARIANTS = {
     "scl": dict(supervised=0.2),
     "unicl": dict(unicl=0.2),
     "ce": dict(cross_entropy=0.2),
+    "recap": dict(recaptioning=1.0),
+    "all": dict(fake_to_fake=0.2, fake_to_real=0.2, recaptioning=1.0),
 }
 
 
@@ -141,12 +144,8 @@ def emoji(system: str, network: str, widths, moves: int, scale: str):
         ),
         samples=dict(captions=common.CAPTIONS),
     )
-    # Its sentences are short, 0.8; so they are heard beside the noise.
-    config.text.update(source="openmoji_damsm", length=20.0)
     config = _sized(config, widths, 1, 32, moves // 100, 100)
-    config.system.update(average_decay=0.998, average_ramp=True)
-    config.train.precision = "mixed_bfloat16"
-    return at(config, scale)
+    return at(common.read_emoji(config), scale)
 
 
 def at(config, scale: str):

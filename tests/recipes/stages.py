@@ -38,6 +38,8 @@ VARIANTS = {
     "scl": {"supervised": 0.2},
     "unicl": {"unicl": 0.2},
     "ce": {"cross_entropy": 0.2},
+    "recap": {"recaptioning": 1.0},
+    "all": {"fake_to_fake": 0.2, "fake_to_real": 0.2, "recaptioning": 1.0},
 }
 
 
