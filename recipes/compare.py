@@ -14,7 +14,7 @@ differs.
     python -m recipes.compare --workdir=runs/readers \
         --config=recipes/configs/damsm_openmoji.py:small
 
-With --workdir several systems are trained. The sheet (compare.png in the run
+With --workdir several systems are trained. The picture (compare.png in the run
 directory) has a row for each system, a column for each caption; same data,
 same noise, same count of moves. Every system's own run lies in a folder of its
 name; a second call goes on.
@@ -28,11 +28,12 @@ measured on test pictures beside a closed-form map: rows.jsonl and readers.md.
         --sheet=recipes/sheets/contrastive_openmoji.py
 
 With --sheet every cell, a generator with its config, plays equally long: so
-many moves as fit into --minutes at the speed that was measured beside all
-others' before (speed.json). Each is judged by the offline protocol with
-intervals, then and where all had made equally many moves: rows.jsonl and
-sheet.md, with a picture and a film of all (compare.png, compare.gif) and a film
-in each cell's folder.
+many moves as fit into --minutes at its speed, which was measured before, alone,
+in turns (speed.json). Each is judged by the offline protocol with intervals at
+its end, and where all had made equally many moves: rows.jsonl and sheet.md,
+with a picture and a film of all (compare.png, compare.gif) and a film in each
+cell's folder. Configs of cells are changed in the sheet's file, or a copy of
+it; --config is refused.
 A second call goes on, cell by cell and inside a cell; --seeds=3 then adds two
 runs of each. --quick shows the layout in minutes; its figures mean nothing.
 """
@@ -111,8 +112,8 @@ def main(words):
     """Compares from the flags and files."""
     if words[1:] and (_WORKDIR.value or _SHEET.value):
         raise ValueError(
-            "Give files of scores or --workdir, not both: one compares, the "
-            "other trains."
+            "Give files of scores, or --workdir or --sheet, not both: one "
+            "compares, the others train."
         )
     if words[1:]:
         print(comparing.compare(words[1:], _FORCE.value))

@@ -390,29 +390,39 @@ def _taught(trained_one, how):
     """Networks in the generator's training loss, by what they did there."""
     config = trained_one.config
     try:
-        pair = wiring.looker(config)
+        pair, teller = wiring.looker(config), wiring.captioner_card(config)
     except ValueError as error:  # Only this needs it, of all that is judged.
         print(
             "Whether a judge was in the generator's training loss is not "
             f"known: {error}"
         )
         return {}
-    if pair is None:
-        return {}
-    found = {
-        "text side of DAMSM": pair.text.digest,
-        "image side of DAMSM": pair.image.digest,
-    }
-    if wiring.is_tuned(config):
-        own = trained_one.reader.digest
-        found["text side of DAMSM, which learned beside it"] = own
-    below = weights.readers.trunk_of(pair.card)
-    network = how.network or weights.pretrained.lite0()
-    # Its name may tell another size; weights are the same.
-    is_same = below and network.name.startswith(below)
-    if is_same and not network.name.endswith("_random"):
-        found["network below DAMSM"] = network.digest
+    found = {}
+    if pair is not None:
+        found["text side of DAMSM"] = pair.text.digest
+        found["image side of DAMSM"] = pair.image.digest
+        if wiring.is_tuned(config):
+            own = trained_one.reader.digest
+            found["text side of DAMSM, which learned beside it"] = own
+        if _is_below(pair.card, how):
+            found["network below DAMSM"] = _network(how).digest
+    if teller is not None and _is_below(teller, how):
+        found["network below the captioner"] = _network(how).digest
     return found
+
+
+def _is_below(card, how):
+    """Whether the judge's network is the one that a coach stands upon."""
+    below = weights.readers.trunk_of(card)
+    if below is None:
+        return False
+    # Its name may tell another size; weights are the same.
+    name = _network(how).name
+    return name.startswith(below) and not name.endswith("_random")
+
+
+def _network(how):
+    return how.network or weights.pretrained.lite0()
 
 
 def _matcher(pair):

@@ -3,7 +3,8 @@ r"""Pre-trains a pair of readers that agree, or a captioner.
     python -m recipes.pretrain --workdir=runs/damsm \
         --config=recipes/configs/damsm_openmoji.py:small
 
-Attention systems stand on such a pair. A second call with the same --workdir
+A generator reads by such a pair, and is matched or contrasted by it
+(--config.text.source=runs/damsm/reader). A second call with the same --workdir
 goes on where the first one stopped. The run directory then holds config.json,
 the terms (metrics.jsonl, curves.png, tensorboard/), checkpoints/, the pair
 itself (reader/) with its card and scores on test pictures, and attention.png:
@@ -42,7 +43,7 @@ _REPLICAS = flags.DEFINE_integer(
 
 
 def main(_):
-    """Trains from the flags, keeps the pair and shows its attention."""
+    """Trains from the flags, keeps what learned and shows what it does."""
     config, workdir = _CONFIG.value, _WORKDIR.value
     room = telling if "decoder" in config else pretraining
     system = room.train(

@@ -11,7 +11,7 @@ Three pictures for each line of a file, on one sheet, from a run of your own:
 
 Pictures of all stages and what they look at, of a model that attends to words:
 
-    python -m recipes.sample --workdir=runs/attn --caption="a red heart" \
+    python -m recipes.sample --workdir=runs/attngan --caption="a red heart" \
         --attention
 
 Pictures and the masks that say where the sentence was heard, of SSA-GAN:

@@ -37,7 +37,7 @@ def source(config, split: str):
         split,
         section.image_size,
         section.get("path"),
-        section.get("labels"),
+        section.get("labels") or None,  # A flag can't say None.
     )
 
 

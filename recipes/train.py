@@ -23,7 +23,7 @@ from recipes import cluster, messages, training
 
 _CONFIG = messages.config(
     "recipes/configs/openmoji.py",
-    "The config file and, after a colon, its scale: paper, small or smoke.",
+    "The config file and, after a colon, its scale: its docstring lists them.",
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "The run directory; made if missing.", required=True

@@ -327,6 +327,25 @@ def captioner(config) -> captioners.Captioner | None:
     return _opened(weights.captioners.load, place)
 
 
+def captioner_card(config) -> dict | None:
+    """Reads the card of what is asked for the captions of fakes.
+
+    Args:
+        config: the run's config.
+
+    Returns:
+        The card, empty of one without weights; None if recaptioning weighs
+        nothing.
+
+    Raises:
+        ValueError: as `captioner`.
+    """
+    if not config.loss_weights.get("recaptioning"):
+        return None
+    place = _captioner_place(config)
+    return {} if place == "letters" else weights.captioners.card(place)
+
+
 def captioner_words(config) -> tokenizer.Words:
     """Opens the words that a captioner numbers, without the captioner.
 

@@ -106,7 +106,7 @@ def load(
     if labels is not None and labels not in known:
         raise ValueError(
             f"Set {name!r} has no classes of kind {labels!r}; it has "
-            f"{', '.join(known) or 'one kind only'}."
+            f"{', '.join(known) or 'one kind only: leave labels empty'}."
         )
     if name == RECORDS:
         if path is None:

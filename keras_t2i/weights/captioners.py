@@ -35,6 +35,24 @@ def names(folder: str | os.PathLike | None = None) -> list[str]:
     return kept.names(folder or FOLDER, _CARD)
 
 
+def card(
+    source: str | os.PathLike, folder: str | os.PathLike | None = None
+) -> dict:
+    """Reads what is known about a captioner, without its weights.
+
+    Args:
+        source: as for `load`.
+        folder: as for `load`.
+
+    Returns:
+        Its card.
+
+    Raises:
+        ValueError: if there is no such captioner, or its card can't be read.
+    """
+    return _described(source, folder)[1]
+
+
 def load(
     source: str | os.PathLike, folder: str | os.PathLike | None = None
 ) -> captioner.Captioner:
@@ -51,13 +69,13 @@ def load(
         ValueError: if there is none, its files can't be read or don't fit
             each other, or the weights of a network below are missing.
     """
-    place, card, told = _described(source, folder)
-    config = card["recipe"]
+    place, known, told = _described(source, folder)
+    config = known["recipe"]
     try:
         seen = readers.blank(config["image"])
         whole = {**config, "image": _whole(config)}
         player = build(whole, seen, told.vocabulary)
-        digest = card["weights"]
+        digest = known["weights"]
     except (OSError, TypeError, KeyError, AttributeError) as error:
         raise _foreign(place, error) from error
     path = place / _WEIGHTS
@@ -87,13 +105,13 @@ def words(
 def _described(source, folder):
     """The place of a captioner, its card and what numbers its words."""
     place = kept.place(source, folder or FOLDER, _CARD, _WHAT)
-    card = kept.card(place / _CARD)
+    found = kept.card(place / _CARD)
     try:
-        most = card["recipe"]["data"]["max_words"]
-        known = vocabulary.Vocabulary(card["vocabulary"])
+        most = found["recipe"]["data"]["max_words"]
+        known = vocabulary.Vocabulary(found["vocabulary"])
     except (TypeError, KeyError, AttributeError) as error:
         raise _foreign(place, error) from error
-    return place, card, tokenizer.Words(known, max_words=most, truncate=True)
+    return place, found, tokenizer.Words(known, max_words=most, truncate=True)
 
 
 def _foreign(place, error):

@@ -2,10 +2,6 @@
 
 from recipes.configs import common
 
-#: scale -> whether each word looks at regions.
-ATTENDS = {"paper": False, "attention": True}
-
-
 #: Data -> training pictures and epochs.
 _SETS = {"cub": (8855, 50), "coco": (82783, 5)}
 
@@ -38,12 +34,14 @@ def paper(data: str):
     )
 
 
-def at(config, scale: str):
+def at(config, scale: str, plain: str = "paper"):
     """Brings a config to a scale.
 
     Args:
         config: made by `common.captioner`.
-        scale: a key of `ATTENDS`, "smoke" or "smoke_attention".
+        scale: `plain`, "attention" (each word looks at regions), "smoke" or
+            "smoke_attention".
+        plain: what its full scale is called.
 
     Returns:
         The same config.
@@ -51,13 +49,12 @@ def at(config, scale: str):
     Raises:
         ValueError: if there is no such scale.
     """
-    name = "paper" if scale == "smoke" else scale.removeprefix("smoke_")
-    if name not in ATTENDS:
+    known = (plain, "attention", "smoke", "smoke_attention")
+    if scale not in known:
         raise ValueError(
-            f"The scale is {scale!r}; allowed: {', '.join(ATTENDS)}, smoke "
-            "and smoke_attention."
+            f"The scale is {scale!r}; allowed: {', '.join(known)}."
         )
-    config.decoder.attends = ATTENDS[name]
+    config.decoder.attends = scale.endswith("attention")
     return smoke(config) if scale.startswith("smoke") else config
 
 

@@ -1,19 +1,27 @@
 r"""A captioner of CUB, 299 px: MirrorGAN's STREAM upon Inception.
 
-What SSA-GAN with re-captioning (Ahmed et al. 2023) asks for the captions of
-its fakes. The paper doesn't describe its captioner; sizes are MirrorGAN's
-(Qiao et al. 2019): words of 256 numbers, an LSTM of 512, Adam of 1e-3. Ours
-differs: Inception-v3 instead of ResNet-152, shown what it was trained on; and
-captions have an end.
+What SSA-GAN with re-captioning (Ahmed et al. 2023) asks for the captions of its
+fakes. The paper doesn't describe its captioner; sizes are MirrorGAN's (Qiao et
+al. 2019): words of 256 numbers, an LSTM of 512, Adam of 1e-3, batches of 32, 50
+epochs. Ours differs: Inception-v3 instead of ResNet-152, at the size and with
+the numbers of its own training; and captions have an end.
 
     python -m recipes.pretrain --workdir=runs/captioner_cub \
         --config=recipes/configs/captioner_cub.py:paper \
         --config.data.path=data/cub --config.image.source=inception_v3.pth \
         --config.text.source=runs/damsm_cub/reader
 
-Words are those of the pair of readers --config.text.source, as a generator's
-have to be; without it, those of the set. `attention` lets each word look at
-regions; `smoke` runs in seconds. Ours: not yet run at this scale.
+Inception's file is torchvision's, as for damsm_cub.py. Words are those of the
+pair of readers --config.text.source, which has to be the generator's, too: of
+other words a captioner is refused; without it, those of the set. Then:
+
+    python -m recipes.train --workdir=runs/ssa_gan_cub \
+        --config=recipes/configs/ssa_gan_cub.py:recap \
+        --config.data.path=data/cub --config.text.source=runs/damsm_cub/reader \
+        --config.captioner.source=runs/captioner_cub/captioner
+
+`attention` lets each word look at regions; `smoke` runs in seconds. Ours: not
+yet run at this scale.
 """
 
 from recipes.configs import captioner

@@ -38,11 +38,11 @@ def base(**changes) -> config_dict.ConfigDict:
     the paper's.
 
     `data.labels` chooses the kind of classes in sets with several, such as
-    "subgroup" of OpenMoji. The keys from `crop` to `word_rule` are the
-    arguments of `data.pipeline.batches`, but for `words`: None, "ids" (of the
-    set's vocabulary, `max_words` of them, chosen by `word_rule`), or "float16"
-    or "int8" (the text encoder's vectors of the first `max_words` words, kept
-    in this type).
+    "subgroup" of OpenMoji; empty, the usual one. The keys from `crop` to
+    `word_rule` are the arguments of `data.pipeline.batches`, but for `words`:
+    None, "ids" (of the set's vocabulary, `max_words` of them, chosen by
+    `word_rule`), or "float16" or "int8" (the text encoder's vectors of the
+    first `max_words` words, kept in this type).
 
     Captions are read by `text.encoder`, from `text.source`: "minilm" is
     MiniLM or another BERT (None for the installed package; a wheel or folder
@@ -528,8 +528,8 @@ def at(config, scale: str, variants, small, smoke):
 
     Args:
         config: made by `base`, at its full scale.
-        scale: a key of `variants`; "small" of those at the papers' scale; or
-            "smoke", and of each variant "smoke_cl" and so on.
+        scale: a key of `variants`; "small" or "smoke"; and of each variant
+            "small_cl", "smoke_cl" and so on.
         variants: mapping, scale -> dict, term -> what it weighs; "paper" adds
             none.
         small: callable that makes a config of 256 px small.
@@ -541,18 +541,22 @@ def at(config, scale: str, variants, small, smoke):
     Raises:
         ValueError: if there is no such scale.
     """
-    is_plain = scale in ("small", "smoke")
-    name = "paper" if is_plain else scale.removeprefix("smoke_")
+    size, _, name = scale.partition("_")
+    if scale in ("small", "smoke"):
+        name = "paper"
+    elif size not in ("small", "smoke"):
+        name = scale
     if name not in variants:
+        some = list(variants)[1]
         raise ValueError(
             f"The scale is {scale!r}; allowed: small, {', '.join(variants)}, "
-            f"smoke and, of each variant, smoke_{list(variants)[1]} and so on."
+            f"smoke and, of each variant, small_{some}, smoke_{some} and so on."
         )
     config.loss_weights.update(variants[name])
-    if scale.startswith("smoke"):
+    if size == "smoke":
         return smoke(config)
     is_large = config.data.image_size == 256
-    return small(config) if scale == "small" and is_large else config
+    return small(config) if size == "small" and is_large else config
 
 
 def tenth(config):

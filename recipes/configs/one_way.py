@@ -121,8 +121,8 @@ def at(config, scale: str):
 
     Args:
         config: made by `paper` or `emoji`.
-        scale: a key of `VARIANTS`; "small" of those at the papers' scale; or
-            "smoke", and of each variant "smoke_f2f" and so on. Of SSA-GAN
+        scale: a key of `VARIANTS`; "small" or "smoke"; and of each variant
+            "small_f2r", "smoke_f2f" and so on. Of SSA-GAN
             also "tuned", and "small_tuned", "f2r_tuned", "smoke_tuned" ...:
             see `tuned`.
 

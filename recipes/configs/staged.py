@@ -153,8 +153,8 @@ def at(config, scale: str):
 
     Args:
         config: made by `base`, at its full scale.
-        scale: a key of `VARIANTS`; "small" of those at the papers' scale; or
-            "smoke", and of each variant "smoke_cl" and so on.
+        scale: a key of `VARIANTS`; "small" or "smoke"; and of each variant
+            "small_f2r", "smoke_cl" and so on.
 
     Returns:
         The same config.

@@ -285,6 +285,20 @@ class JudgedTest(tf.test.TestCase):
                 taught = judging._taught(self.coached(), how)
                 self.assertEqual(eye.digest in taught.values(), is_told, name)
 
+    def test_network_below_the_captioner_is_told(self):
+        eye = eyes.Eye()
+        eye.name = "lite0"
+        card = json.loads(json.dumps(self.found.card))
+        card["recipe"]["loss_weights"]["recaptioning"] = 1.0
+        how = judging.How(network=eye)
+        for place, is_told in (
+            ("openmoji_captioner", True),
+            ("letters", False),
+        ):
+            card["recipe"]["captioner"] = {"source": place}
+            taught = judging._taught(self.found._replace(card=card), how)
+            self.assertEqual(eye.digest in taught.values(), is_told, place)
+
     def test_coach_that_is_gone_spoils_no_judgement(self):
         found, printed = self.coached(source="/nowhere/reader"), io.StringIO()
         with contextlib.redirect_stdout(printed):

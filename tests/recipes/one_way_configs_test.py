@@ -123,7 +123,8 @@ class ConfigsTest(parameterized.TestCase, tf.test.TestCase):
 
     @parameterized.parameters(*stages.ONE_WAY)
     def test_unknown_scale_is_told_the_known(self, name):
-        for scale in ("big", "smoke_big", "smokef2f", "", "smoke_small"):
+        strange = ("big", "smoke_big", "smokef2f", "", "smoke_small", "small_")
+        for scale in strange:
             with self.assertRaisesRegex(
                 ValueError,
                 f"The scale is '{scale}'; allowed: small, paper, f2f, f2r, f2f",
@@ -194,6 +195,13 @@ class PaperTest(parameterized.TestCase, tf.test.TestCase):
         for player, section in small.networks.items():
             self.assertEqual(2 * section.width, paper.networks[player].width)
         self.assertEqual(10 * small.train.moves, paper.train.moves)
+        contrasted = stages.config(name, "small_f2f_f2r")
+        weighed = VARIANTS["f2f_f2r"]
+        self.assertEqual(
+            {term: contrasted.loss_weights[term] for term in weighed}, weighed
+        )
+        contrasted.loss_weights.update(dict.fromkeys(weighed))
+        self.assertEqual(contrasted.to_dict(), small.to_dict())
 
 
 class TunedTest(parameterized.TestCase, tf.test.TestCase):

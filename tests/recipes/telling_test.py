@@ -665,8 +665,9 @@ class ConfigsTest(parameterized.TestCase, tf.test.TestCase):
 
     @parameterized.product(name=NAMES, scale=["big", "smoke_big", "smokeless"])
     def test_unknown_scale_is_told_the_known(self, name, scale):
+        plain = "small" if "openmoji" in name else "paper"
         with self.assertRaisesRegex(
-            ValueError, f"'{scale}'; allowed: paper, attention, smoke and smok"
+            ValueError, f"'{scale}'; allowed: {plain}, attention, smoke, smoke_"
         ):
             config(scale, name)
 
