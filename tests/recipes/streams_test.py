@@ -26,6 +26,19 @@ class StreamTest(tf.test.TestCase):
         stream = streams.dataset(config, pictures, encoder, 0, many)
         self.assertLen(next(iter(stream))["key"], 5 * 8)
 
+    def test_empty_labels_are_the_usual_ones(self):
+        # A flag can't say None: of a folder it says --config.data.labels=
+        self.config.data.labels = ""
+        found = streams.source(self.config, "test")
+        self.config.data.labels = None
+        usual = streams.source(self.config, "test")
+        self.assertAllEqual(found.labels, usual.labels)
+        self.config.data.labels = "subgroup"
+        with self.assertRaisesRegex(
+            ValueError, "kind 'subgroup'; it has one kind only: leave labels em"
+        ):
+            streams.source(self.config, "test")
+
     def test_sentences_are_read_once_and_kept(self):
         pictures = streams.source(self.config, "test")
         reader = wiring.text_encoder(self.config)
