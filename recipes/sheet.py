@@ -104,6 +104,7 @@ def compare(
     rows = []
     for run in runs:
         terms = [run.cell, run.config.to_dict(), run.least, quick, digests]
+        terms += _coaches(run.config)
         key = files.digest(json.dumps([*terms, how.reader.digest]))
         row = _find(workdir, key)
         if row is None:
@@ -189,6 +190,13 @@ def _digests(sheet):
     config = next(iter(sheet.cells.values()))
     parts = ("train", "test")
     return [streams.source(config, part).digest for part in parts]
+
+
+def _coaches(config):
+    """Names those that a generator is to please."""
+    pair, card = wiring.looker(config), wiring.captioner_card(config)
+    found = [] if pair is None else [pair.text.digest, pair.image.digest]
+    return [*found, (card or {}).get("weights")]
 
 
 def _find(workdir, key):

@@ -262,7 +262,11 @@ def learners(config) -> weights.readers.Learners:
             f"and config.image.source to None (they are {section.encoder!r} "
             f"and {other!r})."
         )
-    return weights.readers.learners(section.source, length=section.length)
+    return weights.readers.learners(
+        section.source,
+        length=section.length,
+        max_words=config.data.get("max_words"),
+    )
 
 
 class _Nobody:

@@ -326,7 +326,7 @@ def _check_pairs(negatives=None, **batches):
         raise ValueError(
             f"{one} has shape {first} and {other} {second}; both take (B, D)."
         )
-    if negatives and first[0] == 1 and isinstance(first[0], int):
+    if negatives and isinstance(first[0], int) and first[0] == 1:
         raise ValueError(
             f"{negatives} has no negatives in a batch of one row; give at "
             "least two."

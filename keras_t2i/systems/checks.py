@@ -209,21 +209,62 @@ def compiled(players):
                 )
 
 
-def several(terms, rows):
+def several(terms, rows, count=1):
     """Refuses to compare one row with others.
 
     Args:
         terms: list of str, those that need others.
-        rows: int, of all replicas; None if it isn't known.
+        rows: (B, ...) tensor, this replica's.
+        count: int. How many replicas' rows are compared.
+
+    Returns:
+        List of what must run first: empty, or one operation.
 
     Raises:
         ValueError: if there is one row, and a term.
+        tf.errors.InvalidArgumentError: the same, where a graph doesn't know
+            the number of rows.
     """
-    if terms and rows == 1:
-        raise ValueError(
-            f"{terms[0]} tells rows of a batch apart, and it has one: take "
-            f"batches of 2 and more, or weigh {terms[0]} 0."
-        )
+    if not terms:
+        return []
+    return _more_than_one(
+        rows,
+        count,
+        f"{terms[0]} tells rows of a batch apart, and it has one: take "
+        f"batches of 2 and more, or weigh {terms[0]} 0.",
+    )
+
+
+def plural(rows, weight):
+    """Refuses to mismatch one row with itself.
+
+    Args:
+        rows: (B, ...) tensor, whose pictures or sentences are mismatched.
+        weight: float. What wrong weighs.
+
+    Returns:
+        List of what must run first: empty, or one operation.
+
+    Raises:
+        ValueError: if there is one row.
+        tf.errors.InvalidArgumentError: the same, where a graph doesn't know
+            the number of rows.
+    """
+    return _more_than_one(
+        rows,
+        1,
+        "A batch (or micro-batch) of one row has no mismatched pairs, and "
+        f"wrong weighs {weight:g}: take more rows, or weigh it 0.",
+    )
+
+
+def _more_than_one(rows, count, told):
+    known = rows.shape[0]
+    if known is None:
+        return held(tf.shape(rows)[0] * count > 1, told)
+    if known * count == 1:
+        raise ValueError(told)
+    return []
 
 
 def held(truth, told):

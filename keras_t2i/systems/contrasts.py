@@ -220,12 +220,13 @@ class Contrasts:
         Raises:
             ValueError: if the batch lacks what a term needs, or has one row
                 where rows are told apart.
-            tf.errors.InvalidArgumentError: for words and recaptioning, if a
+            tf.errors.InvalidArgumentError: the same, where a graph doesn't
+                know the number of rows; for words and recaptioning, if a
                 caption has none.
         """
-        own, rows = batch, fakes.shape[0]
-        compared = [term for term in self.used if term in _COMPARED]
-        checks.several(compared, rows and rows * replicas.count())
+        own = batch
+        with tf.control_dependencies(self._plural(fakes)):
+            fakes = tf.identity(fakes)
         if "shared_label" in batch:  # By which partners were chosen.
             batch = {**batch, "label": batch["shared_label"]}
         found, read = {}, {}
@@ -260,6 +261,19 @@ class Contrasts:
                 fakes, found["caption"]
             )
         return found
+
+    def _plural(self, fakes):
+        """Asks for other rows, where rows are compared."""
+        compared = [term for term in self.used if term in _COMPARED]
+        matcher = self.matcher
+        is_local = matcher is not None and matcher.negatives == "local"
+        near = [term for term in compared if is_local and term in KINDS]
+        far = [term for term in compared if term not in near]
+        count = replicas.count()
+        return [
+            *checks.several(near, fakes),
+            *checks.several(far, fakes, count),
+        ]
 
     def _captioned(self, fakes, ids):
         with tf.control_dependencies(checks.worded(ids > 0)):

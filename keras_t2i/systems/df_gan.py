@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_t2i.losses import adversarial, feature, penalties
 from keras_t2i.ops import replicas
-from keras_t2i.systems import contrasts
+from keras_t2i.systems import checks, contrasts
 from keras_t2i.systems.ssa_gan import SSAGAN
 from keras_t2i.systems.system import System
 
@@ -154,8 +154,17 @@ class DFGAN(System):
 
         Returns:
             (B, C) float32.
+
+        Raises:
+            ValueError: if the whole batch has one row, and wrong weighs
+                something.
+            tf.errors.InvalidArgumentError: the same, where a graph doesn't
+                know the number of rows.
         """
-        return replicas.share(tf.roll(replicas.gather(sentences), 1, axis=0))
+        whole, weight = replicas.gather(sentences), self.loss_weights["wrong"]
+        checked = checks.plural(whole, weight) if weight else []
+        with tf.control_dependencies(checked):
+            return replicas.share(tf.roll(whole, 1, axis=0))
 
 
 class DFGAN2020(SSAGAN):

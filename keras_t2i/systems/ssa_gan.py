@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from keras_t2i.losses import adversarial, penalties
-from keras_t2i.systems import contrasts, damsm
+from keras_t2i.systems import checks, contrasts, damsm
 from keras_t2i.systems.matching import KINDS
 from keras_t2i.systems.system import System
 
@@ -43,7 +43,9 @@ class SSAGAN(System):
         batches are not sorted by length, so other pairs are mismatched; on
         several replicas the generator's norms take each one's own numbers,
         unless it was built with `synchronized`, as the code's are; the average
-        of the generator, if asked for, is ours.
+        of the generator, if asked for, is ours. With `micro_batches` the
+        generator draws again, part by part, and its batch statistics move for
+        both; pairs are mismatched and matched in each part.
     """
 
     TERMS = (
@@ -252,7 +254,12 @@ class SSAGANFineTuned(SSAGAN):
 
         Returns:
             {"words": (B, T, C), "sentence": (B, C)}.
+
+        Raises:
+            tf.errors.InvalidArgumentError: if a caption has no words.
         """
+        with tf.control_dependencies(checks.worded(batch["mask"])):
+            batch = batch | {"mask": tf.identity(batch["mask"])}
         text = self.players["text"]
         masks = self.masks(text, tf.shape(batch["mask"])[0], "words")
         told = self.run(text, damsm.inputs(text, batch, "") | masks)

@@ -568,16 +568,9 @@ class System(keras.Model):
                 know the number of rows.
         """
         count = replicas.count()
-        told = (
-            "A batch (or micro-batch) of one row has no mismatched pairs, and "
-            "wrong weighs "
-            f"{self.loss_weights['wrong']:g}: take more rows, or weigh it 0."
-        )
-        if features.shape[0] == 1 and count == 1:
-            raise ValueError(told)
         if count == 1:
-            is_plural = tf.shape(features)[0] > 1
-            with tf.control_dependencies(checks.held(is_plural, told)):
+            weight = self.loss_weights["wrong"]
+            with tf.control_dependencies(checks.plural(features, weight)):
                 others = features[:-1]
             return loss(self.score(others, sentences[1:], player))
         shifted = tf.roll(replicas.gather(sentences), -1, axis=0)
@@ -893,7 +886,7 @@ class System(keras.Model):
         if replicas.count() == 1:
             return
         for player in self.players.values():
-            for variable in player.non_trainable_variables:
+            for variable in _statistics(player):
                 variable.assign(replicas.mean(variable.value))
 
     def _update_average(self):
@@ -974,6 +967,15 @@ def _length(x):
 def _loops(part):
     layers = part._flatten_layers()
     return any(isinstance(layer, keras.layers.RNN) for layer in layers)
+
+
+def _statistics(player):
+    """What layers note of batches; weights that are held still are left out."""
+    return [
+        variable
+        for layer in player._flatten_layers()
+        for variable in layer._non_trainable_variables
+    ]
 
 
 def _names(player):

@@ -131,6 +131,7 @@ def learners(
     folder: str | os.PathLike | None = None,
     base=None,
     length: float = 1.0,
+    max_words: int | None = None,
 ) -> Learners:
     """Opens a pair of readers that go on learning, from pictures on.
 
@@ -139,6 +140,8 @@ def learners(
         folder: as for `load`.
         base: as for `load`.
         length: as for `load`.
+        max_words: ids of a caption, where words are learned; None: as many as
+            when the pair was trained.
 
     Returns:
         Its players, and what reads strings with the weights that they have at
@@ -147,7 +150,7 @@ def learners(
     Raises:
         ValueError: as `load`.
     """
-    players, base, _, card = _opened(source, folder, base, _unkept)
+    players, base, _, card = _opened(source, folder, base, _unkept, max_words)
     classes = players.pop("classes", None)
     if classes is not None:
         classes.trainable = False
@@ -179,7 +182,7 @@ def _numbers(player):
     return [variable.numpy() for variable in player.weights]
 
 
-def _opened(source, folder, base, changed):
+def _opened(source, folder, base, changed, max_words=None):
     """Players with their weights, what they stand upon, and the card."""
     place = kept.place(source, folder or FOLDER, _CARD, _WHAT)
     card = kept.card(place / _CARD)
@@ -187,6 +190,8 @@ def _opened(source, folder, base, changed):
         config, words = card["recipe"], card["vocabulary"]
         if words is not None:
             words = vocabulary.Vocabulary(words)
+            most = max_words or config["data"]["max_words"]
+            config = {**config, "data": {**config["data"], "max_words": most}}
         base = base or base_of(config, words)
         seen = blank(config["image"])
         # Pairs of old have no entry.

@@ -62,8 +62,13 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
             salt = zlib.crc32(f"along {name}".encode())
             along = np.random.default_rng(salt).normal(size=moved.shape)
             *_, length = rows[name]
-            rounding = 1e-5 if name.startswith("netG.") else 1e-7
-            allowed = 2e-3 * length + rounding * moved.size**0.5
+            # Float32 moves by steps; biases before norms hardly move.
+            steps = np.spacing(np.abs(np.float32(after[name])).max())
+            allowed = 2e-3 * length + steps * moved.size**0.5
+            if length < 1e-6:
+                allowed = 1e-6
+            else:
+                self.assertLess(allowed, 0.15 * length, msg=name)
             self.assertNear(
                 np.sqrt((moved**2).sum()), length, allowed, msg=name
             )

@@ -151,6 +151,7 @@ class BleuTest(tf.test.TestCase, parameterized.TestCase):
         ([], [], "0 captions were said of 0 pictures; allowed: one each"),
         (["a"], [], "1 captions were said of 0 pictures; allowed: one each"),
         (["a"], [["a"], ["b"]], "1 captions were said of 2 pictures; allowed"),
+        (["a"], ["a"], "captions holds a string where a list of a picture's"),
         (["a", "b"], [["a"], []], "A picture has no true caption to compare"),
     )
     def test_what_does_not_fit_is_refused(self, told, captions, sentence):

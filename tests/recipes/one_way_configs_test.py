@@ -383,6 +383,43 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         self.assertAllEqual(served.generate(CAPTIONS, 3), drawn)
         self.assertGreater(np.ptp(drawn), 10)
 
+    def test_words_learned_as_ids_go_on_learning(self):
+        # As in the paper: a bi-LSTM, thinned out at random; the pair read
+        # captions of 5 words before, and reads 6 now.
+        place = self.folder / "pair"
+        stages.keep_pair(place, width=16, max_words=5)
+        names = [
+            self.folder / f"ids_{word}" for word in ("straight", "resumed")
+        ]
+        how = [
+            "--config.text.encoder=damsm",
+            f"--config.text.source={place}",
+            "--config.data.words=ids",
+        ]
+        few = "--config.train.moves=2"
+        self.trained("ssa_gan_cub", "smoke_tuned", names[0], *how)
+        self.trained("ssa_gan_cub", "smoke_tuned", names[1], *how, few)
+        self.trained("ssa_gan_cub", "smoke_tuned", names[1], *how)
+        self.assertEqual(*(couples.arrays(name, 4) for name in names))
+        learned = ["words", "sentence", *systems.DAMSM.TERMS[:4]]
+        self.assert_logged(names[0], *learned)
+        before = weights.readers.learners(place).players["text"].get_weights()
+        found = trained.run(names[0])
+        gaps = [
+            float(np.abs(now - then).max())
+            for now, then in zip(
+                found.painter.text_encoder.player.get_weights(),
+                before,
+                strict=True,
+            )
+        ]
+        self.assertGreater(max(gaps), 0.0)
+        drawn = images.to_uint8(found.painter.generate(CAPTIONS, 3))
+        code, *_ = command.run("export", f"--workdir={names[0]}")
+        self.assertEqual(code, 0)
+        served = serving.load(names[0] / "saved_model")
+        self.assertAllEqual(served.generate(CAPTIONS, 3), drawn)
+
     def test_networks_of_the_other_version_are_refused(self):
         # Their weights have other names; the run says what it was made with.
         workdir = self.folder / "versions"

@@ -106,6 +106,14 @@ class TermTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(system.owner("captioning"), "captioner")
         self.assertEqual(int(system.moves.numpy()), 3)
 
+    def test_captioner_that_is_to_learn_nothing_is_refused(self):
+        with self.assertRaisesRegex(
+            ValueError, "captioning weighs 0, and the captioner learns by noth"
+        ):
+            systems.Captioning(
+                {"captioner": plain()}, loss_weights={"captioning": 0.0}
+            )
+
     def test_looking_on_moves_nothing(self):
         system, _ = played(decoder)
         before = harness.snapshot(system.players["captioner"].weights)

@@ -9,7 +9,9 @@ from absl.testing import parameterized
 
 from keras_t2i import systems
 from keras_t2i.losses import captioning, contrastive
+from keras_t2i.ops import replicas
 from keras_t2i.systems import contrasts
+from keras_t2i.systems.matching import Matcher
 from tests import harness
 from tests.systems import slow, staged
 
@@ -229,9 +231,13 @@ class BranchesTest(tf.test.TestCase, parameterized.TestCase):
         ("partner_", "image_8"),
         ("partner_", "label"),
         ("partner_", "mask"),
+        ("twin_", "caption"),
+        ("partner_", "caption"),
     )
     def test_branch_that_would_go_by_the_firsts(self, prefix, key):
         batch = staged.batch()
+        ids = tf.ones((staged.ROWS, 3), tf.int32)
+        batch |= {f"{each}caption": ids for each in staged.PREFIXES}
         del batch[f"{prefix}{key}"]
         with self.assertRaisesRegex(
             ValueError, f"The batch has {key} but no {prefix}{key}, so"
@@ -402,9 +408,12 @@ class CostTest(tf.test.TestCase, parameterized.TestCase):
         thing = contrast(term, weight=0.0)
         self.assertEqual(thing.used, [])
         room = captioning if term == "recaptioning" else contrastive
+        asked = mock.Mock(side_effect=AssertionError)
+        thing = contrast(term, weight=0.0, image_reader=asked, captioner=asked)
         with mock.patch.object(room, name) as loss:
             self.assertEqual(compared(thing, of(term)), {})
         loss.assert_not_called()
+        asked.assert_not_called()
 
 
 class RefusedTest(tf.test.TestCase, parameterized.TestCase):
@@ -506,10 +515,37 @@ class RefusedTest(tf.test.TestCase, parameterized.TestCase):
     )
     def test_one_row_has_no_negatives(self, term):
         branches = of(term, drawn(rows=1))
-        with self.assertRaisesRegex(
-            ValueError, f"{term} tells rows of a batch apart, and it has one"
-        ):
+        told = f"{term} tells rows of a batch apart, and it has one"
+        with self.assertRaisesRegex(ValueError, told):
             compared(contrast(term), branches)
+
+        unknown = tf.nest.map_structure(
+            lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), branches
+        )
+        play = tf.function(
+            lambda branches: compared(contrast(term), branches),
+            input_signature=[unknown],
+            autograph=False,
+        )
+        with self.assertRaisesRegex(tf.errors.InvalidArgumentError, told):
+            play(branches)
+
+    @parameterized.product(kind=("words", "sentence"), near=(False, True))
+    def test_one_row_has_no_others_to_match(self, kind, near):
+        where = "local" if near else "global"
+        matcher = Matcher((4.0, 5.0, 10.0), False, where, lambda f, *x: f(*x))
+        see = staged.image_reader()
+        thing = contrasts.Contrasts({kind: 1.0}, see, None, 0.5, matcher)
+        batch, told = staged.batch(rows=1), f"{kind} tells rows of a batch"
+        with self.assertRaisesRegex(ValueError, told):
+            thing.view(batch["image"], batch)
+        # Of two replicas, each has the other's row, or has to do without.
+        with mock.patch.object(replicas, "count", return_value=2):
+            if not near:
+                self.assertEqual(thing._plural(batch["image"]), [])
+                return
+            with self.assertRaisesRegex(ValueError, told):
+                thing._plural(batch["image"])
 
 
 class Known:

@@ -39,6 +39,26 @@ def scripted(*names, **kwargs):
     return system
 
 
+class RefusedTest(tf.test.TestCase):
+    """One row has no neighbour."""
+
+    def test_batch_of_one_has_no_mismatched_pair(self):
+        system = systems.DFGAN(harness.toy_players())
+        one = tf.zeros((1, harness.TEXT))
+        with self.assertRaisesRegex(ValueError, "of one row has no mismatched"):
+            system.neighbours(one)
+        unknown = tf.function(
+            system.neighbours,
+            input_signature=[tf.TensorSpec((None, harness.TEXT))],
+        )
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, "of one row has no mismatched"
+        ):
+            unknown(one)
+        system = systems.DFGAN(harness.toy_players(), loss_weights={"wrong": 0})
+        self.assertAllEqual(system.neighbours(one), one)
+
+
 class Formula(systems.DFGAN):
     """Judges by a formula that float64 can follow."""
 

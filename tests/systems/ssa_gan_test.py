@@ -1,6 +1,7 @@
 """SSA-GAN's game, and that of DF-GAN's first version.
 
-A whole move is held beside the authors' code in tests/conformance.
+A whole move without readers is held beside the authors' code in
+tests/conformance; what readers add is held against slow sums here.
 """
 
 from unittest import mock
@@ -178,6 +179,21 @@ class SlopesTest(tf.test.TestCase, parameterized.TestCase):
         xla=(False, True), precision=("float32", "mixed_bfloat16")
     )
     def test_penalty_bends_the_discriminator(self, xla, precision):
+        names, found = self.bent(xla, precision)
+        _, exact = self.bent(False, "float32")
+        far = harness.distance(exact, [np.zeros_like(x) for x in exact])
+        gap = harness.distance(found, exact)
+        is_short = precision != "float32"
+        self.assertLess(gap, (0.1 if is_short else 1e-4) * far)
+        for name, slope in zip(names, found, strict=True):
+            self.assertAllEqual(
+                tf.math.is_finite(slope), tf.ones_like(slope, bool)
+            )
+            self.assertEqual(bool(np.any(slope)), "kernel" in name, msg=name)
+
+    def bent(self, xla, precision):
+        """The penalty's slopes, and whose they are."""
+        keras.utils.set_random_seed(0)
         keras.config.set_dtype_policy(precision)
         try:
             system = systems.SSAGAN(harness.toy_players(), loss_weights=UNREAD)
@@ -189,14 +205,40 @@ class SlopesTest(tf.test.TestCase, parameterized.TestCase):
                 "discriminator", system.smooth, batch, is_partial=True
             )
         )(batch_of())
-        names = [
-            v.path for v in system.players["discriminator"].trainable_variables
-        ]
-        for name, slope in zip(names, found, strict=True):
-            self.assertAllEqual(
-                tf.math.is_finite(slope), tf.ones_like(slope, bool)
-            )
-            self.assertEqual(bool(np.any(slope)), "kernel" in name, msg=name)
+        judge = system.players["discriminator"]
+        names = [v.path for v in judge.trainable_variables]
+        return names, [x.numpy() for x in found]
+
+    def test_slope_of_readers_and_score_is_that_of_small_steps(self):
+        reader, batch = staged.image_reader(), batch_of(6)
+        system = narrow(image_reader=reader, loss_weights=dict(words=5.0))
+        batch = batch | system.prepare(batch)
+        slopes = system.slope("generator", system.persuade, batch)
+        generator = system.players["generator"]
+        start = harness.snapshot(generator.trainable_variables)
+        draw = np.random.default_rng(0)
+        along = [draw.normal(size=x.shape).astype("float32") for x in start]
+        read = {k: batch[k].numpy() for k in ("words", "mask", "sentence")}
+
+        def loss(step):
+            for v, x, way in zip(
+                generator.trainable_variables, start, along, strict=True
+            ):
+                v.assign(x + step * way)
+            fakes = system.imagine(batch)["fakes"]
+            scores = system.score(system.features(fakes), batch["sentence"])
+            seen = {key: x.numpy() for key, x in reader(fakes).items()}
+            told = slow.matched(read | seen, GAMMAS, False)
+            words = told["words_of_image"] + told["image_of_words"]
+            whole = told["sentence_of_image"] + told["image_of_sentence"]
+            return -np.mean(scores) + 5.0 * words + 0.05 * whole
+
+        step = 1e-3
+        found = (loss(step) - loss(-step)) / (2.0 * step)
+        ours = sum(
+            np.sum(x * way) for x, way in zip(slopes, along, strict=True)
+        )
+        self.assertAllClose(ours, found, rtol=0.02)
 
 
 class FineTunedTest(tf.test.TestCase, parameterized.TestCase):
@@ -328,6 +370,40 @@ class FineTunedTest(tf.test.TestCase, parameterized.TestCase):
             mean = 0.9 * mean + 0.1 * seen
         system.train_step(batch)
         self.assertAllClose(norm.moving_mean, mean, rtol=1e-4, atol=1e-6)
+
+    def test_norms_move_by_real_pictures_again_where_fakes_go_to_them(self):
+        still = dict.fromkeys((*KINDS["words"], *KINDS["sentence"]), 0.0)
+        for weights, order in (
+            ({"fake_to_real": 0.2}, ("real", "fakes", "real")),
+            (still, ("fakes",)),
+        ):
+            system, batch = self.made(loss_weights=weights), batch_of()
+            trunk = system.players["image"].get_layer("toy_trunk")
+            norm, conv = trunk.get_layer("norm"), trunk.get_layer("conv")
+            system.compile(harness.sgd(system.players))
+            told = batch | system.read(batch)
+            fakes = system.imagine(told | system.prepare(told))["fakes"]
+            shown = {"real": batch["image"], "fakes": fakes}
+            mean = np.array(norm.moving_mean)
+            for name in order:
+                seen = np.mean(conv(shown[name]), axis=(0, 1, 2))
+                mean = 0.9 * mean + 0.1 * seen
+            system.train_step(batch)
+            self.assertAllClose(norm.moving_mean, mean, rtol=1e-4, atol=1e-6)
+
+    def test_caption_without_words_moves_nobody(self):
+        system, batch = self.made(), batch_of()
+        system.compile(harness.sgd(system.players))
+        mask = batch["mask"].numpy()
+        mask[1] = False
+        before = harness.snapshot(system.variables)
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, "caption of the batch has no word"
+        ):
+            system.train_step(batch | {"mask": tf.constant(mask)})
+        after = harness.snapshot(system.variables)
+        for old, new in zip(before, after, strict=True):
+            self.assertAllEqual(old, new)
 
     def test_sentences_are_as_long_as_asked(self):
         batch = batch_of()

@@ -1,6 +1,7 @@
 """The verbs of the base, on games small enough to solve by hand."""
 
 import functools
+from unittest import mock
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ from absl.testing import parameterized
 
 from keras_t2i import systems
 from keras_t2i.encoders import heads
+from keras_t2i.ops import replicas
 from keras_t2i.systems import contrasts
 from tests import harness
 
@@ -48,6 +50,60 @@ def compiled(system, rate=0.25):
     """Compiles with gradient descent."""
     system.compile(harness.sgd(system.players, rate))
     return system
+
+
+class SteepnessTest(tf.test.TestCase):
+    """Slopes of scores, of which penalties are made."""
+
+    def test_small_slopes_are_no_zeros_in_float16(self):
+        short = keras.Sequential(
+            [keras.Input((1,)), keras.layers.Dense(1, dtype="mixed_float16")]
+        )
+        self.assertEqual(short.layers[0].compute_dtype, "float16")
+        x = tf.ones((2, 1))
+        for dtype, player in (("float16", short), ("float32", learner())):
+            system = Quadratic({"learner": player})
+            with mock.patch.object(
+                keras.Model, "compute_dtype", property(lambda _, d=dtype: d)
+            ):
+                with tf.GradientTape() as tape:
+                    tape.watch(x)
+                    small = tf.cast(x, tf.float16) * tf.constant(
+                        1e-4, tf.float16
+                    )
+                    small = small * tf.constant(1e-4, tf.float16)
+                    scores = tf.cast(small, tf.float32)[:, 0]
+                (slope,) = system.steepness(scores, [x], tape)
+            if dtype == "float16":
+                self.assertAllClose(slope, np.full((2, 1), 1e-8), rtol=0.01)
+            else:  # What would be left without the scale.
+                self.assertAllEqual(slope, np.zeros((2, 1)))
+
+
+class StatisticsTest(tf.test.TestCase):
+    """What replicas agree on at the end of a move."""
+
+    def test_weights_that_are_held_still_are_not_sent_around(self):
+        x = keras.Input((2,), name="x")
+        held = keras.layers.Dense(3, name="held")
+        inner = keras.Model(x, held(x), name="inner")
+        inner.trainable = False
+        y = keras.layers.BatchNormalization(name="norm")(inner(x))
+        player = keras.Model(x, keras.layers.Dense(1)(y), name="learner")
+        system = Quadratic({"learner": player})
+        with (
+            mock.patch.object(replicas, "count", return_value=2),
+            mock.patch.object(replicas, "mean", lambda value: value + 1.0),
+        ):
+            before = [np.array(w) for w in player.weights]
+            system._agree_on_statistics()
+        moved = {
+            variable.path.partition("/")[2] or variable.path
+            for variable, old in zip(player.weights, before, strict=True)
+            if not np.array_equal(np.array(variable), old)
+        }
+        self.assertLen(moved, 2)
+        self.assertTrue(all("moving" in path for path in moved), moved)
 
 
 class TapeTest(tf.test.TestCase):
