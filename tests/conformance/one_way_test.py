@@ -66,7 +66,7 @@ class MoveTest(tf.test.TestCase, parameterized.TestCase):
             steps = np.spacing(np.abs(np.float32(after[name])).max())
             allowed = 2e-3 * length + steps * moved.size**0.5
             if length < 1e-6:
-                allowed = 1e-6
+                allowed = 1e-5
             else:
                 self.assertLess(allowed, 0.15 * length, msg=name)
             self.assertNear(
