@@ -122,6 +122,23 @@ class MaskedNormTest(tf.test.TestCase, parameterized.TestCase):
                 tf.cast(found, tf.float32), expected, atol=0.05, rtol=0.01
             )
 
+    @parameterized.parameters("mixed_bfloat16", "mixed_float16")
+    def test_slopes_of_16_bits_stay_near(self, policy):
+        drawn, along = inputs(), draw(3, 4, 4, 2, seed=5)
+
+        def slopes(layer):
+            with tf.GradientTape() as tape:
+                tape.watch(drawn)
+                found = layer(*drawn, training=True)
+                loss = tf.reduce_sum(tf.cast(found, tf.float32) * along)
+            weights = [v.value for v in layer.trainable_variables]
+            return tape.gradient(loss, [*drawn, *weights])
+
+        pairs = zip(slopes(built(dtype=policy)), slopes(built()), strict=True)
+        for ours, exact in pairs:
+            gap = tf.norm(tf.cast(ours, tf.float32) - exact)
+            self.assertLess(float(gap), 0.1 * float(tf.norm(exact)))
+
     def test_saved_layer_comes_back_equal(self):
         symbols = [keras.Input(x.shape[1:]) for x in inputs()]
         layer = MaskedNorm(3, activation="tanh")
