@@ -405,9 +405,9 @@ def _taught(trained_one, how):
             own = trained_one.reader.digest
             found["text side of DAMSM, which learned beside it"] = own
         if _is_below(pair.card, how):
-            found["network below DAMSM"] = _network(how).digest
+            found["network below DAMSM"] = _judging(how).digest
     if teller is not None and _is_below(teller, how):
-        found["network below the captioner"] = _network(how).digest
+        found["network below the captioner"] = _judging(how).digest
     return found
 
 
@@ -417,11 +417,11 @@ def _is_below(card, how):
     if below is None:
         return False
     # Its name may tell another size; weights are the same.
-    name = _network(how).name
+    name = _judging(how).name
     return name.startswith(below) and not name.endswith("_random")
 
 
-def _network(how):
+def _judging(how):
     return how.network or weights.pretrained.lite0()
 
 
@@ -459,7 +459,7 @@ def _judge(config, both, reader, how, taught=None):
     return evaluator.Judge(
         real,
         read,
-        how.network or weights.pretrained.lite0(),
+        _judging(how),
         reader,
         protocol,
         wiring.cache_dir() / "features",

@@ -724,7 +724,7 @@ class HelpTest(tf.test.TestCase):
             "python -m recipes.train --workdir=runs/mine",
             "--config.train.moves=20000",
             "--workdir: The run directory; made if missing.",
-            "its scale: paper, small or",
+            "its scale: its docstring lists",
         ):
             self.assertIn(part, done.stdout)
 

@@ -220,6 +220,8 @@ def _fitting(manifest: dict) -> list[str]:
         wanted["text.max_words"] = _PIECES
     if told["train"] < usual.train.batch_size:
         wanted["train.batch_size"] = told["train"]
+    if told["train"] == 1:
+        wanted["loss_weights.wrong"] = 0.0  # No picture has another's caption.
     said = {each.partition("=")[0] for each in manifest["config"]}
     return [
         f"--config.{name}={value}"
