@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from tqdm import tqdm
 
-from keras_t2i import weights
 from keras_t2i.data import picture_files
 from keras_t2i.encoders import text
 from keras_t2i.metrics import evaluator, r_precision, statistics
@@ -49,7 +48,7 @@ def judge(
     bench = evaluator.Judge(
         how.imported if real is None else _shown(real, "real pictures"),
         _read(real, reader, how) if is_read and not matcher else None,
-        how.network or weights.pretrained.lite0(),
+        how.judge,
         reader,
         {
             "data": "folders",

@@ -1,6 +1,7 @@
 """Judges generators: what recipes.evaluate and the tools share."""
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Iterator
 
@@ -75,6 +76,11 @@ class How:
         if self.imported is not None:
             return "statistics"
         return self.against if self.protocol.compares else "none"
+
+    @functools.cached_property
+    def judge(self):
+        """The network that looks: `network`, else EfficientNet-Lite0."""
+        return self.network or wiring.network()
 
 
 def judge(found: trained.Trained, how: How | None = None, show=None, **more):
@@ -405,9 +411,9 @@ def _taught(trained_one, how):
             own = trained_one.reader.digest
             found["text side of DAMSM, which learned beside it"] = own
         if _is_below(pair.card, how):
-            found["network below DAMSM"] = _judging(how).digest
+            found["network below DAMSM"] = how.judge.digest
     if teller is not None and _is_below(teller, how):
-        found["network below the captioner"] = _judging(how).digest
+        found["network below the captioner"] = how.judge.digest
     return found
 
 
@@ -417,12 +423,8 @@ def _is_below(card, how):
     if below is None:
         return False
     # Its name may tell another size; weights are the same.
-    name = _judging(how).name
+    name = how.judge.name
     return name.startswith(below) and not name.endswith("_random")
-
-
-def _judging(how):
-    return how.network or weights.pretrained.lite0()
 
 
 def _matcher(pair):
@@ -459,7 +461,7 @@ def _judge(config, both, reader, how, taught=None):
     return evaluator.Judge(
         real,
         read,
-        _judging(how),
+        how.judge,
         reader,
         protocol,
         wiring.cache_dir() / "features",

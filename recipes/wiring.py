@@ -6,8 +6,10 @@ import functools
 import inspect
 import os
 import pathlib
+import random
 
 import keras
+import numpy as np
 
 from keras_t2i import layers, networks, systems, weights
 from keras_t2i.encoders import captioner as captioners
@@ -153,7 +155,10 @@ def building(section):
         raise ValueError(
             f"config.train.seed is {section.seed}; allowed: 0 to {2**32 - 1}."
         )
-    keras.utils.set_random_seed(section.seed)
+    # Layers take their seeds of Python's generator. TensorFlow's has no part in
+    # it, and to set that one makes all that is compiled be compiled again.
+    random.seed(section.seed)
+    np.random.seed(section.seed)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
@@ -311,6 +316,15 @@ def looker(config) -> weights.readers.Pair | None:
     return letters.pair() if place == "letters" else _pair(place)
 
 
+def network():
+    """Opens the network that judges where nobody names another.
+
+    Returns:
+        `weights.pretrained.lite0()`, anew or, while `sharing`, the same.
+    """
+    return _opened(weights.pretrained.lite0)
+
+
 def captioner(config) -> captioners.Captioner | None:
     """Opens what is asked for the captions of fakes in training.
 
@@ -382,11 +396,11 @@ def _captioner_place(config):
 
 @contextlib.contextmanager
 def sharing():
-    """Opens each pair of readers once, however many ask; captioners, too.
+    """Opens each pair of readers once, however many ask; who judges, too.
 
-    They are frozen and take a second or two to build. Only for runs in one
-    process without a strategy: elsewhere variables belong to the scope in
-    which they were made.
+    Captioners and `network` are shared as well. All are frozen and take a
+    second or two to build. Only for runs in one process without a strategy:
+    elsewhere variables belong to the scope in which they were made.
 
     Yields:
         Nothing.

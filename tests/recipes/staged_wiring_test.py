@@ -344,6 +344,8 @@ class ReadersTest(parameterized.TestCase, tf.test.TestCase):
         opened, seen = wiring.text_encoder, []
         with self.assertRaisesRegex(ValueError, "stop"), wiring.sharing():
             self.assertIs(opened(config), opened(config))
+            judge = wiring.network()
+            self.assertIs(wiring.network(), judge)
             seen += [opened(config), wiring.looker(config).text]
             config.text.length = 2.0
             louder = opened(config)
@@ -354,6 +356,7 @@ class ReadersTest(parameterized.TestCase, tf.test.TestCase):
         )
         self.assertAllEqual(*(r(words)["sentence"] for r in seen))
         self.assertIsNot(opened(config), louder)
+        self.assertEqual(wiring.network().digest, judge.digest)
 
     def test_unknown_pair_is_told_the_known(self):
         config = stages.config()

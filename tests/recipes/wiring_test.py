@@ -111,6 +111,12 @@ class WiringTest(parameterized.TestCase, tf.test.TestCase):
         kernel = [s.players["generator"].weights[0] for s in (first, other)]
         self.assertNotAllClose(*kernel)
 
+    def test_what_is_compiled_stays_compiled(self):
+        # TensorFlow forgets what it compiled when its own seed is set.
+        with mock.patch.object(tf.random, "set_seed") as forgets:
+            self.system()
+        forgets.assert_not_called()
+
     @parameterized.parameters("float32", "mixed_bfloat16")
     def test_precision_holds_for_the_players_only(self, precision):
         self.config.train.precision = precision
