@@ -127,15 +127,25 @@ def keep_times(path: pathlib.Path, name: str | None, command: str | None):
         command: what was typed.
 
     Raises:
-        ValueError: without a name or a command.
+        ValueError: without a name or a command, or if a line is no JSON.
         OSError: if the file can't be read.
     """
     _check_named(name, command)
     run = {"command": command, "commit": _commit()}
-    for line in path.read_text().splitlines():
-        found = json.loads(line)
-        for row in found.get("ways", [found]):
+    found = [_parsed(line, path) for line in path.read_text().splitlines()]
+    for each in found:
+        for row in each.get("ways", [each]):
             _add(name, {**row, "run": run})
+
+
+def _parsed(line, path):
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise ValueError(
+            f"--times={path}: {line[:40]!r} is no JSON; give the last line of "
+            "what the tool printed, and no other."
+        ) from error
 
 
 def keep_rivals(workdir: pathlib.Path, name: str | None, command: str | None):

@@ -193,6 +193,13 @@ class TablesTest(tf.test.TestCase):
             results.keep_sheet(workdir, "some", "typed")
         self.assertFalse(self.rows.exists())
 
+    def test_what_else_a_tool_printed_is_refused(self):
+        told = self.root / "told.txt"
+        told.write_text('{"ratio": 1.0}\nnone  894.7 ms\n')
+        with self.assertRaisesRegex(ValueError, r"'none  894\.7 ms' is no JSO"):
+            results.keep_times(told, "some", "typed")
+        self.assertFalse(self.rows.exists())
+
     def test_rows_without_a_name_are_refused(self):
         with self.assertRaisesRegex(ValueError, "need a --name and the --com"):
             results.keep_times(self.root / "times.json", None, "typed")
