@@ -12,6 +12,8 @@ PyTorch code:
     model.load_state_dict({k: torch.tensor(arrays[k]) for k in arrays.files})
 
 Counts of batches (num_batches_tracked) are left out, which PyTorch allows.
+DF-GAN's discriminator of 2022 is two modules there: arrays whose names begin
+with joint_conv belong to netC, the others to netD.
 tools.convert_run takes the files back.
 """
 

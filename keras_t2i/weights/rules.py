@@ -24,7 +24,8 @@ class Rule:
     Args:
         keys: tuple of str. Names of the foreign arrays, mostly one.
         variables: tuple of variables, mostly one. None at all: the keys are
-            known and not needed; they may be missing.
+            known and not needed; they may be missing, and have a backward
+            only if the files of others must hold them.
         forward: (*foreign arrays) -> tuple of arrays, ours.
         backward: (*our arrays) -> tuple of arrays, foreign.
     """
@@ -97,6 +98,20 @@ def ignored(*keys):
         `Rule`.
     """
     return Rule(keys)
+
+
+def unused(key, shape):
+    """Names an array that files hold and nobody's network plays with.
+
+    Args:
+        key: str. Its name in the file.
+        shape: tuple of int. What the way back fills with zeros, since strict
+            readers of the file ask for it.
+
+    Returns:
+        `Rule`.
+    """
+    return Rule((key,), backward=lambda: (np.zeros(shape, np.float32),))
 
 
 def plain_names(keys, prefixes):

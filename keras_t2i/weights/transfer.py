@@ -116,7 +116,7 @@ def export(family, model):
     """
     arrays = {}
     for rule in _rules(family, model):
-        if rule.variables:
+        if rule.backward:
             ours = [v.numpy() for v in rule.variables]
             foreign = zip(rule.keys, rule.backward(*ours), strict=True)
             arrays |= {k: np.asarray(a, order="C") for k, a in foreign}

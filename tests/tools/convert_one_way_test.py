@@ -1,15 +1,18 @@
 """Examines how SSA-GAN's and DF-GAN's files become run directories."""
 
+import pathlib
+
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
 from keras_t2i import networks, weights
-from recipes import trained
+from recipes import trained, wiring
 from tests.recipes import command, runs, stages
 from tests.tools import released
 from tools.converting import directory
 
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 CAPTIONS = ["a red circle", "a blue square"]
 #: Family -> config and scale that plays it.
 CONFIGS = {
@@ -79,6 +82,41 @@ class ConvertTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllEqual(ours, wanted)
         self.assertEqual(drawn.shape, (2, 16, 16, 3))
         self.assertGreater(np.ptp(drawn), 0.01)
+
+
+class TorchFileTest(tf.test.TestCase):
+    """The file that DF-GAN's trainer writes: networks, optimizers and epoch."""
+
+    def test_networks_answer_as_they_did(self):
+        state = GOLDEN / "df_gan_tiny_state.pth"
+        workdir = runs.folder(self) / "bird"
+        code, printed, complained = command.run(
+            "convert_run",
+            "--config=recipes/configs/df_gan_cub.py:smoke",
+            f"--workdir={workdir}",
+            f"--generator={state}",
+            f"--discriminator={state}",
+            "--config.data.image_size=64",
+            "--config.networks.generator.width=2",
+            "--config.networks.discriminator.width=2",
+            room="tools",
+        )
+        self.assertEqual((code, complained), (0, ""))
+        self.assertIn("optimizer_G", printed)
+        with np.load(GOLDEN / "df_gan_tiny.npz") as file:
+            known = {key: tf.constant(file[key]) for key in file.files}
+        config = trained.read_config(workdir)
+        reader = wiring.text_encoder(config)
+        system = wiring.system(config, reader, readers=wiring.NOBODY)
+        trained.bring(system, workdir)
+        drawn = system.players["generator"](
+            {key: known[key] for key in ("noise", "sentence")}, training=False
+        )["image"]
+        self.assertAllClose(drawn[:, ::2, ::2], known["image"], 0, 2e-5)
+        self.assertGreater(np.std(known["image"]), 0.05)
+        whole = tf.repeat(tf.repeat(known["real8"], 8, 1), 8, 2)
+        scores = system.score(system.features(whole), known["sentence"])
+        self.assertAllClose(scores, known["scores"], 0, 2e-5)
 
 
 class RefusedTest(tf.test.TestCase, parameterized.TestCase):

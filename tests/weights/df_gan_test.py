@@ -116,6 +116,13 @@ class DFGANTest(tf.test.TestCase, parameterized.TestCase):
         back = weights.export("df_gan/discriminator", model)
         for name in report.loaded:
             self.assertAllEqual(back[name.partition(".")[2]], arrays[name])
+        # Shortcuts that nobody uses are there: PyTorch asks for all names.
+        plain = {name.partition(".")[2]: x for name, x in arrays.items()}
+        self.assertCountEqual(back, plain)
+        for name, array in back.items():
+            self.assertEqual(array.shape, plain[name].shape)
+        for name in report.ignored:
+            self.assertAllEqual(back[name.partition(".")[2]], 0 * arrays[name])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """DF-GAN of 2022 by the names of its PyTorch code.
 
-Its discriminator is two modules there, netD and netC. Each block of netD has
-a shortcut convolution, used or not; ours are made only where used, and the
-arrays of the others are known and left out. The released files hold all three
-modules under "model", beside the optimizers; others put "module." (several
-GPUs) or the module's name before every name. These words are cut off, and what
-belongs to another part is left alone.
+Its discriminator is two modules there, netD and netC, whose names begin with
+joint_conv. Each block of netD has a shortcut convolution, used or not; ours are
+made only where used, and the arrays of the others are known and left out, zeros
+on the way back. The released files hold all three modules under "model", beside
+the optimizers; others put "module." (several GPUs) or the module's name before
+every name. These words are cut off, and what belongs to another part is left
+alone.
 """
 
 import re
@@ -115,7 +116,8 @@ def one_way(model, block, head):
         head: str. What the names of the head begin with.
 
     Returns:
-        List of `Rule`; shortcuts that are never used are known and left out.
+        List of `Rule`; shortcuts that are never used are known and left out,
+        zeros on the way back.
     """
     trunk, joint = model.get_layer("trunk"), model.get_layer("head")
     table = rules.conv(trunk.get_layer("start"), "conv_img")
@@ -134,8 +136,11 @@ def one_way(model, block, head):
                 trunk.get_layer(f"fit_{size}"), f"{name}.conv_s"
             )
         else:
-            names = (f"{name}.conv_s.weight", f"{name}.conv_s.bias")
-            table.append(rules.ignored(*names))
+            count = second.filters
+            table.append(
+                rules.unused(f"{name}.conv_s.weight", (count, count, 1, 1))
+            )
+            table.append(rules.unused(f"{name}.conv_s.bias", (count,)))
     for i, name in ((0, "joint"), (2, "score")):
         table += rules.conv(joint.get_layer(name), f"{head}.{i}")
     return table
