@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+import warnings
 
 import numpy as np
 import tensorflow as tf
@@ -153,6 +154,13 @@ def _check_branches(config, pictures):
             "Two captions of a picture are compared (twins), and those of "
             f"{pictures.name} have one: weigh fake_to_fake 0 and leave "
             "config.system.branches out, or take a set with more."
+        )
+    if branch == "twin_" and (lonely := np.sum(pictures.own_counts < 2)):
+        warnings.warn(
+            f"{lonely:,} of {len(pictures.own_counts):,} pictures of "
+            f"{pictures.name} have one caption, which is its own twin: their "
+            "fakes are told by noise alone.",
+            stacklevel=2,
         )
     if branch == "partner_" and not has_pairs(pictures.labels):
         raise ValueError(

@@ -86,7 +86,8 @@ def batches(
             alone in its class is its own partner, with another caption and
             other chances.
         twins: add a second choice of captions for each picture; the first of
-            them is never the one chosen first.
+            them is never the one chosen first, but for pictures with a single
+            one.
         crop: scale pictures to this size first, then cut a random square of
             `image_size` out of it. Reed et al. use 76 for 64; `crop_for`
             tells it for other sizes.

@@ -231,7 +231,8 @@ def several(terms, rows, count=1):
         rows,
         count,
         f"{terms[0]} tells rows of a batch apart, and it has one: take "
-        f"batches of 2 and more, or weigh {terms[0]} 0.",
+        "batches (and micro-batches) of 2 and more, or weigh "
+        f"{terms[0]} 0.",
     )
 
 

@@ -165,8 +165,9 @@ class Contrasts:
         al. 2023, eq. 3, as MirrorGAN's code has it: see `losses.captioning`.
         Ours differs: each
         branch has noise of its own, where T2I_CL lets one batch of noise
-        meet both in different orders; twins are never the same caption,
-        which there they are once in as many as a picture has captions;
+        meet both in different orders; twins are never the same caption
+        (but of pictures that have one only), which there they are once in as
+        many as a picture has captions;
         UniCL's temperature is this one, which it learns in its paper.
     """
 

@@ -2,9 +2,10 @@ r"""A captioner of CUB, 299 px: MirrorGAN's STREAM upon Inception.
 
 What SSA-GAN with re-captioning (Ahmed et al. 2023) asks for the captions of its
 fakes. The paper doesn't describe its captioner; sizes are MirrorGAN's (Qiao et
-al. 2019): words of 256 numbers, an LSTM of 512, Adam of 1e-3, batches of 32, 50
-epochs. Ours differs: Inception-v3 instead of ResNet-152, at the size and with
-the numbers of its own training; and captions have an end.
+al. 2019): words of 256 numbers, an LSTM of 512. Nothing says how it learned:
+Adam of 1e-3, batches of 32 and 50 epochs are ours. Ours differs: Inception-v3
+instead of ResNet-152, at the size and with the numbers of its own training; and
+captions have an end.
 
     python -m recipes.pretrain --workdir=runs/captioner_cub \
         --config=recipes/configs/captioner_cub.py:paper \

@@ -15,8 +15,11 @@ the widths for a tenth of the moves; `smoke` runs in seconds on drawn shapes.
         --config=recipes/configs/df_gan_cub.py:paper \
         --config.data.path=data/cub --config.text.source=runs/damsm_cub/reader
 
-Ours differs: batches are not sorted by length, so other pairs are mismatched;
-on several replicas pairs are mismatched over the whole batch.
+Ours differs: on several replicas pairs are mismatched over the whole batch;
+with `v2020` batches are not sorted by length, so other pairs are mismatched.
+Test pictures are drawn with plain noise, where the code of 2022 cuts it at two
+deviations and takes 0.88 of it (recipes.sample --truncation=2 cuts, and scales
+nothing): its figures below were made so.
 
 Readers come from recipes/configs/damsm_cub.py, or from released files by
 tools.convert_run; they say sentences, and look at fakes where a contrast is

@@ -335,21 +335,27 @@ class TrainTest(parameterized.TestCase, tf.test.TestCase):
         matched = {"words", "sentence"} if "ssa" in config else set()
         self.assert_logged(workdir, *matched, *VARIANTS[variant])
 
-    def test_any_system_that_reads_matches_by_weight(self):
-        workdir = self.folder / "matched"
+    @parameterized.parameters(
+        "gan_cls_openmoji", "wgan_openmoji", "wgan_gp_openmoji", "openmoji"
+    )
+    def test_any_system_that_reads_plays_the_whole_equation(self, config):
+        workdir = self.folder / f"whole_{config}"
+        weighed = dict(words=0.05, sentence=0.05, recaptioning=1.0)
+        weighed |= dict(fake_to_fake=0.2, fake_to_real=0.2)
         self.trained(
-            "gan_cls_openmoji",
+            config,
             "smoke",
             workdir,
             "--config.image.source=letters",
+            "--config.captioner.source=letters",
             "--config.data.words=float16",
             "--config.data.max_words=6",
-            "--config.loss_weights.words=0.05",
-            "--config.loss_weights.sentence=0.05",
+            *(f"--config.loss_weights.{k}={w}" for k, w in weighed.items()),
         )
         (row, *_) = journal.read(workdir / "metrics.jsonl")
-        for term in ("fool", "words", "sentence"):
+        for term in ("fool", *weighed):
             self.assertTrue(np.isfinite(row["terms"][term]))
+        for term in weighed:
             self.assertGreater(row["terms"][term], 0.0)
 
     @parameterized.parameters(

@@ -111,6 +111,17 @@ class BranchesTest(parameterized.TestCase, tf.test.TestCase):
                 some, batch_size=4, image_size=16, seed=0, twins=True
             )
 
+    def test_pictures_that_are_their_own_twins_are_counted(self):
+        config = stages.config(scale="smoke_cl")
+        some = pictures(config)
+        own = np.full(24, 2, np.int32)
+        own[:3] = 1
+        captions = np.tile(some.captions[:, :1], (1, 2))
+        captions[3:, 1] = some.captions[3:, 1]
+        some = dataclasses.replace(some, captions=captions, own=own)
+        with self.assertWarnsRegex(UserWarning, "^3 of 24 pictures of shapes"):
+            batch(config, some)
+
     @parameterized.parameters("scl", "unicl", "ce")
     def test_partners_need_classes(self, variant):
         config = stages.config(scale=f"smoke_{variant}")
