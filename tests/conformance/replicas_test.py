@@ -194,12 +194,15 @@ class SlopesTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.product(
         game=("ssa_gan", "df_gan"),
+        replicas=(1, 2),
         xla=(False, True),
         precision=("float32", "mixed_bfloat16"),
     )
-    def test_penalty_is_that_of_one_replica(self, game, xla, precision):
+    def test_penalty_is_that_of_one_plain_replica(
+        self, game, replicas, xla, precision
+    ):
         exact, far, theirs = self.moved(game)
-        found, moved, ours = self.moved(game, 2, xla, precision)
+        found, moved, ours = self.moved(game, replicas, xla, precision)
         self.assertGreater(exact["penalty"][0], 1e-6)
         is_short = precision != "float32"
         rtol = 0.3 if is_short else 1e-3
@@ -299,6 +302,43 @@ class StatisticsTest(tf.test.TestCase, parameterized.TestCase):
             cases.assemble(
                 FULL, players=self.players(True), replicas=2, xla=True
             )
+
+    def ssa_gan(self, synchronized, xla):
+        """Builds SSA-GAN with its masked norms on two replicas."""
+        with harness.strategy(2).scope():
+            keras.utils.set_random_seed(0)
+            options = dict(image_size=8, width=2, text_dim=harness.TEXT)
+            players = {
+                "discriminator": networks.ssa_gan.discriminator(**options),
+                "generator": networks.ssa_gan.generator(
+                    noise_dim=harness.NOISE,
+                    synchronized=synchronized,
+                    **options,
+                ),
+            }
+            off = dict(words=0.0, sentence=0.0)
+            system = systems.SSAGAN(players, loss_weights=off)
+            system.compile(harness.sgd(players, 0.01), xla=xla)
+        return system
+
+    def test_xla_on_replicas_refuses_ssa_gan_synchronised(self):
+        with self.assertRaisesRegex(ValueError, "synchronises.*xla=False"):
+            self.ssa_gan(True, xla=True)
+
+    def test_ssa_gan_on_replicas_is_the_same_with_xla(self):
+        went = []
+        for xla in (False, True):
+            system = self.ssa_gan(None, xla)
+            system.fit(harness.toy_batches(2, size=8), epochs=1, verbose=0)
+            norm = system.players["generator"].get_layer("draw_4_norm_1")
+            # Each replica's own statistics, averaged: all copies are one.
+            one, other = harness.strategy(2).experimental_local_results(
+                norm.moving_mean.value
+            )
+            self.assertAllEqual(one, other)
+            self.assertGreater(np.abs(one).max(), 0.0)
+            went.append(harness.snapshot(system.variables))
+        self.assertLess(harness.distance(*went), 1e-4)
 
     def test_xla_on_one_replica_takes_synchronised_statistics(self):
         players = self.players(True)
