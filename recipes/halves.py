@@ -114,13 +114,17 @@ def _cell(scores) -> str:
     values = [score["value"] for score in scores]
     text = f"{np.mean(values):.3g}"
     if len(values) > 1:
-        return f"{text} ± {np.std(values, ddof=1):.2g}"
+        return f"{text} ± {_rounded(np.std(values, ddof=1))}"
     (score,) = scores
     if score["sampling"]:
         ends = score["sampling"]["low"], score["sampling"]["high"]
         return f"{text} [{ends[0]:.3g}, {ends[1]:.3g}]"
     has_spread = len(score["values"]) > 1
-    return f"{text} ± {score['std']:.2g}" if has_spread else text
+    return f"{text} ± {_rounded(score['std'])}" if has_spread else text
+
+
+def _rounded(deviation) -> str:
+    return f"{round(deviation, 9):.2g}"  # Equal values differ in rounding.
 
 
 def _is_shown(name) -> bool:

@@ -39,6 +39,10 @@ class TableTest(tf.test.TestCase):
         self.assertIn("| B | 1 |", told)
         self.assertIn("| 12.0 | 70 [90, 110] |", told)
 
+    def test_seeds_that_agree_but_for_rounding_have_no_deviation(self):
+        rows = [sheets.row("A", 0, 0.1 + 0.2), sheets.row("A", 1, 0.3)]
+        self.assertIn("| 0.3 ± 0 |", halves.table(rows))
+
     def test_noises_have_a_deviation_where_there_is_no_interval(self):
         row = sheets.row("A")
         noisy = sheets.score(0.25, [0.2, 0.3], 0.07)
