@@ -6,6 +6,7 @@ from keras_t2i.layers.batch_norm import BatchNorm
 from keras_t2i.layers.conv import Conv
 from keras_t2i.layers.corner_up_sampling import CornerUpSampling
 from keras_t2i.layers.dropout import Dropout
+from keras_t2i.layers.leaky import Leaky
 from keras_t2i.layers.masked_norm import MaskedNorm
 from keras_t2i.layers.memory import WordMemory
 from keras_t2i.layers.spectral import SpectralConv
@@ -17,6 +18,7 @@ __all__ = [
     "Conv",
     "CornerUpSampling",
     "Dropout",
+    "Leaky",
     "MaskedNorm",
     "SpectralConv",
     "TwinConv",

@@ -5,6 +5,7 @@ from keras import layers
 
 from keras_t2i.layers import starts
 from keras_t2i.layers.batch_norm import BatchNorm
+from keras_t2i.layers.leaky import Leaky
 
 
 def norm(x):
@@ -28,7 +29,7 @@ def leaky(x):
     Returns:
         Tensor of the same shape.
     """
-    return layers.LeakyReLU(0.2)(x)
+    return Leaky(0.2)(x)
 
 
 def conv(x, channels, size, stride=1, padding="same", bias=False):

@@ -10,7 +10,7 @@ and, standing before a normalisation, change nothing.
 import keras
 from keras import layers
 
-from keras_t2i.layers import blocks, starts
+from keras_t2i.layers import Leaky, blocks, starts
 from keras_t2i.ops import images
 
 
@@ -102,9 +102,7 @@ def discriminator(
             x = blocks.norm(x)
         if step < min(2, count - 1):
             x = blocks.leaky(x)
-    trunk = keras.Model(
-        image, _residual(x, lambda: layers.LeakyReLU(0.2)), name="trunk"
-    )
+    trunk = keras.Model(image, _residual(x, lambda: Leaky(0.2)), name="trunk")
     head = _head(trunk.output.shape[1:], text_dim, projection_dim)
     return blocks.join(trunk, head)
 
