@@ -6,7 +6,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("keras_t2i")
 class Leaky(keras.layers.LeakyReLU):
-    """Bends as `keras.layers.LeakyReLU` does, with half the memory.
+    """Bends as `keras.layers.LeakyReLU` does and keeps one map less.
 
     The next layer keeps this one's answer for its own gradient. The answer
     has the signs of what came in, so the gradient asks it instead, and the map
